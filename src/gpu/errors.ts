@@ -1,0 +1,11 @@
+/** A failure of the GPU or of a rule that keeps it safe. The message says what, where, the numbers and what to do. */
+export class GpuError extends Error {
+  override readonly name = "GpuError";
+}
+
+/** Reports a creation or a command that the GPU refused, with the label of what was being made. */
+export function describeGpuError(label: string, error: { message: string }): GpuError {
+  const outOfMemory = typeof GPUOutOfMemoryError !== "undefined" && error instanceof GPUOutOfMemoryError;
+  const what = outOfMemory ? "the GPU is out of memory" : "the GPU refused it";
+  return new GpuError(`Cannot make "${label}": ${what}: ${error.message.trim()}`);
+}

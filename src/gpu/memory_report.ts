@@ -1,0 +1,36 @@
+import type { AllocatorStats } from "./allocator.ts";
+
+/** The memory of a device at one moment. */
+export interface MemoryReport {
+  stacks: AllocatorStats[];
+  default: AllocatorStats;
+  /** Allocations that a stack had no room for, a count. */
+  fallbacks: number;
+  fallbackBytes: number;
+}
+
+/** A byte count for people: `3.2 MiB`. */
+export function formatBytes(bytes: number): string {
+  if (!Number.isFinite(bytes)) return "unbounded";
+  if (bytes < 1024) return `${bytes} B`;
+  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
+  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}
+
+/** A table of {@linkcode MemoryReport}. */
+export function describeMemory(report: MemoryReport): string {
+  const rows = [...report.stacks, report.default].map((stats) => [
+    stats.label,
+    formatBytes(stats.capacityBytes),
+    formatBytes(stats.currentBytes),
+    formatBytes(stats.highWaterBytes),
+    String(stats.allocations),
+    String(stats.refusals),
+  ]);
+  const table = [["allocator", "capacity", "now", "high water", "allocations", "refusals"], ...rows];
+  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
+  const lines = table.map((row) =>
+    row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()
+  );
+  return [...lines, `fallbacks: ${report.fallbacks} (${formatBytes(report.fallbackBytes)})`].join("\n");
+}

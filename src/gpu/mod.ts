@@ -1,0 +1,21 @@
+/**
+ * The GPU floor: device, streams, memory, kernels. It knows nothing of tensors or networks.
+ *
+ * @module
+ */
+export * from "./allocator.ts";
+export * from "./counters.ts";
+export * from "./default_allocator.ts";
+export { Device, type DeviceOptions, type DispatchDescriptor } from "./device.ts";
+export * from "./dispatch.ts";
+export * from "./errors.ts";
+export type { Kernel, KernelBinding, KernelInterface, KernelOptions, KernelSource } from "./kernel.ts";
+export { kernelText, reflectKernel } from "./kernel.ts";
+export * from "./memory_report.ts";
+export { preprocess, type PreprocessOptions } from "./preprocess.ts";
+export { Readback } from "./readback.ts";
+export { StackAllocator } from "./stack_allocator.ts";
+export { StackPool, type StackPoolOptions } from "./stack_pool.ts";
+export { Stream, type StreamOptions } from "./stream.ts";
+export { GpuTimer } from "./timer.ts";
+export { packUniforms, type UniformField, type UniformLayout, type UniformValues } from "./uniforms.ts";

@@ -1,0 +1,91 @@
+import { GpuError } from "./errors.ts";
+
+/** What {@linkcode preprocess} puts into a shader's text. */
+export interface PreprocessOptions {
+  /** Text for each `//#inject NAME` block; a block that is not named keeps its own lines. */
+  inject?: Readonly<Record<string, string>>;
+  /** Trip counts for `//#unroll VAR NAME` where NAME is no number. */
+  constants?: Readonly<Record<string, number | boolean>>;
+}
+
+/**
+ * Rewrites the marked blocks of a WGSL file. The marks are comments, so the file is valid WGSL without this.
+ *
+ * - `//#inject NAME` … `//#end`: the lines between are replaced by the text given for NAME.
+ * - `//#unroll VAR COUNT` … `//#end` around a `for (var VAR = 0u; …) {` loop: its body is repeated with VAR replaced by
+ *   `0u`, `1u`, …, so that private arrays have constant indices and stay in registers. COUNT is a number or a constant's
+ *   name. Blocks nest.
+ *
+ * @throws {GpuError} for a block without an end, an unknown count or an injection that the file has no place for.
+ */
+export function preprocess(source: string, name: string, options: PreprocessOptions = {}): string {
+  const used = new Set<string>();
+  const lines = source.split("\n");
+  const [output, next] = expand(lines, 0, false);
+  if (next !== lines.length) fail(next, "//#end without a beginning");
+  for (const block of Object.keys(options.inject ?? {})) {
+    if (!used.has(block)) {
+      throw new GpuError(`Cannot preprocess ${name}: it has no block "//#inject ${block}"`);
+    }
+  }
+  return output.join("\n");
+
+  function fail(line: number, problem: string): never {
+    throw new GpuError(`Cannot preprocess ${name}, line ${line + 1}: ${problem}`);
+  }
+
+  function expand(lines: readonly string[], start: number, nested: boolean): [string[], number] {
+    const output: string[] = [];
+    for (let i = start; i < lines.length; i++) {
+      const words = lines[i]!.trim().split(/\s+/);
+      if (words[0] === "//#end") {
+        if (!nested) fail(i, "//#end without a beginning");
+        return [output, i];
+      } else if (words[0] === "//#inject") {
+        const [body, end] = expand(lines, i + 1, true);
+        const block = words[1] ?? fail(i, "//#inject needs a name");
+        const replacement = options.inject?.[block];
+        used.add(block);
+        output.push(...(replacement === undefined ? body : replacement.split("\n")));
+        i = end;
+      } else if (words[0] === "//#unroll") {
+        const [body, end] = expand(lines, i + 1, true);
+        output.push(...unroll(body, words[1], words[2], i));
+        i = end;
+      } else if (words[0]?.startsWith("//#")) {
+        fail(i, `unknown directive ${words[0]}`);
+      } else {
+        output.push(lines[i]!);
+      }
+    }
+    if (nested) fail(start - 1, "block without //#end");
+    return [output, lines.length];
+  }
+
+  function unroll(
+    body: string[],
+    variable: string | undefined,
+    count: string | undefined,
+    line: number,
+  ): string[] {
+    const trips = Number(/^\d+$/.test(count ?? "") ? count : options.constants?.[count ?? ""]);
+    if (!variable || !Number.isInteger(trips)) {
+      fail(line, `//#unroll ${variable} ${count}: the count is unknown`);
+    }
+    const opening = body.findIndex((text) =>
+      new RegExp(`^\\s*for \\(var ${variable} = 0u;.*\\{$`).test(text)
+    );
+    const closing = body.findLastIndex((text) => text.trim() === "}");
+    if (opening < 0 || closing <= opening) {
+      fail(line, `//#unroll ${variable}: no "for (var ${variable} = 0u; …) {" loop`);
+    }
+    const inner = body.slice(opening + 1, closing);
+    const word = new RegExp(`\\b${variable}\\b`, "g");
+    const output = body.slice(0, opening);
+    for (let trip = 0; trip < trips; trip++) {
+      // Each copy is a block of its own, so that what it declares does not clash.
+      output.push("{", ...inner.map((text) => text.replace(word, `${trip}u`)), "}");
+    }
+    return [...output, ...body.slice(closing + 1)];
+  }
+}
