@@ -1,0 +1,22 @@
+/**
+ * Thrown when a file cannot be used as an ONNX model. The message says what is wrong and what to do about it;
+ * `problems` lists everything that was found, one sentence each.
+ */
+export class OnnxError extends Error {
+  /** Everything that is wrong, one sentence each; at least one. */
+  readonly problems: readonly string[];
+
+  /**
+   * @param what What could not be done, such as "Cannot read the ONNX model".
+   * @param problems Why, one sentence each; at least one.
+   */
+  constructor(what: string, problems: readonly string[], options?: ErrorOptions) {
+    super(problems.length === 1 ? `${what}: ${problems[0]}` : `${what}:\n${bulleted(problems)}`, options);
+    this.name = "OnnxError";
+    this.problems = problems;
+  }
+}
+
+function bulleted(problems: readonly string[]): string {
+  return problems.map((problem) => `  - ${problem}`).join("\n");
+}
