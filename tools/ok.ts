@@ -1,0 +1,50 @@
+/**
+ * Runs every check that a change must pass, one after the other, and stops at the first that fails.
+ * `--without test` leaves a stage out.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { run, runDeno } from "./run.ts";
+
+interface Stage {
+  readonly name: string;
+  /** The arguments of `deno`. */
+  readonly args: readonly string[];
+  /** Does it need the GPU and ffmpeg? */
+  readonly needsMachine?: boolean;
+}
+
+/** The stages of `deno task ok`, in order. */
+export const STAGES: readonly Stage[] = [
+  { name: "fmt", args: ["fmt", "--check"] },
+  { name: "lint", args: ["lint"] },
+  { name: "check", args: ["check"] },
+  { name: "test", args: ["test", "-A"], needsMachine: true },
+  { name: "docs", args: ["test", "-A", "--doc", "--permit-no-files", "mod.ts", "src"], needsMachine: true },
+  { name: "publish", args: ["publish", "--dry-run", "--allow-dirty"] },
+];
+
+/** Runs the stages; returns the exit code of the first that failed, or 0. */
+export async function ok(without: readonly string[]): Promise<number> {
+  for (const stage of STAGES) {
+    if (without.includes(stage.name)) continue;
+    console.log(`\n== ${stage.name}: deno ${stage.args.join(" ")}`);
+    const started = performance.now();
+    const code = await (stage.needsMachine ? run : runDeno)([...stage.args]);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    console.log(`== ${stage.name}: ${code === 0 ? "ok" : `failed, exit code ${code}`} (${seconds} s)`);
+    if (code !== 0) return code;
+  }
+  return 0;
+}
+
+if (import.meta.main) {
+  const { without, _ } = parseArgs(Deno.args, { string: ["without"], collect: ["without"] });
+  const unknown = without.filter((name) => !STAGES.some((stage) => stage.name === name));
+  if (unknown.length > 0 || _.length > 0) {
+    console.error(`Usage: ok [--without ${STAGES.map((stage) => stage.name).join("|")}]...`);
+    Deno.exit(2);
+  }
+  Deno.exit(await ok(without));
+}
