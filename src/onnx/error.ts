@@ -17,6 +17,11 @@ export class OnnxError extends Error {
   }
 }
 
+/** A message shows no more problems than this; `problems` holds all. */
+const SHOWN = 30;
+
 function bulleted(problems: readonly string[]): string {
-  return problems.map((problem) => `  - ${problem}`).join("\n");
+  const lines = problems.slice(0, SHOWN).map((problem) => `  - ${problem}`);
+  if (problems.length > SHOWN) lines.push(`  - and ${problems.length - SHOWN} more`);
+  return lines.join("\n");
 }

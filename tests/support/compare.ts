@@ -4,7 +4,7 @@
  * @module
  */
 
-import { AssertionError } from "node:assert";
+import { AssertionError } from "@std/assert";
 import type { HostTensor } from "../../src/tensor/host_tensor.ts";
 
 /** What is compared: tensors (whose shapes must then agree) or plain lists of numbers. */
@@ -91,5 +91,5 @@ function printed(context: unknown): string {
 }
 
 function fail(message: string): never {
-  throw new AssertionError({ message });
+  throw new AssertionError(message);
 }
