@@ -1,12 +1,18 @@
-/** What an error needs to know of a node. */
-interface Named {
+/** What an error says of a node. */
+export interface NamedNode {
+  /** The operator, such as "Conv". */
   readonly op: string;
+  /** The node's name. */
   readonly name: string;
 }
 
 /** Thrown when a network cannot be used as it is. */
 export class GraphError extends Error {
-  /** @param message What is wrong, with the numbers; what to do. */
+  /**
+   * An error about a network.
+   *
+   * @param message What is wrong, with the numbers; what to do.
+   */
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = "GraphError";
@@ -14,7 +20,7 @@ export class GraphError extends Error {
 }
 
 /** How messages call a node, such as `Conv (node "conv1")`. */
-export function describeNode(node: Named): string {
+export function describeNode(node: NamedNode): string {
   return `${node.op} (node "${node.name}")`;
 }
 
@@ -31,6 +37,6 @@ export function describeNode(node: Named): string {
  * assertEquals(error.message, 'Conv (node "conv1"): group is 0; export the model again');
  * ```
  */
-export function nodeError(node: Named, what: string, advice: string): GraphError {
+export function nodeError(node: NamedNode, what: string, advice: string): GraphError {
   return new GraphError(`${describeNode(node)}: ${what}; ${advice}`);
 }

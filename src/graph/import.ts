@@ -22,7 +22,8 @@ import { Graph, type Node, type OutputInfo, type ValueInfo } from "./graph.ts";
 export function importGraph(model: OnnxModel): Graph {
   const importer = new Importer(model);
   const graph = importer.run();
-  if (importer.problems.length > 0) throw new OnnxError("Cannot use the ONNX model", importer.problems);
+  const { problems } = importer;
+  if (problems.length > 0) throw new OnnxError("Cannot use the ONNX model", { problems });
   return graph;
 }
 

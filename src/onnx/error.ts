@@ -1,3 +1,12 @@
+/** A message shows no more problems than this; `problems` holds all. */
+const SHOWN = 30;
+
+/** What an `OnnxError` may carry besides its message. */
+export interface OnnxErrorOptions extends ErrorOptions {
+  /** Why, one sentence each; they are put after the message. */
+  problems?: readonly string[];
+}
+
 /**
  * Thrown when a file cannot be used as an ONNX model. The message says what is wrong and what to do about it;
  * `problems` lists everything that was found, one sentence each.
@@ -7,18 +16,20 @@ export class OnnxError extends Error {
   readonly problems: readonly string[];
 
   /**
-   * @param what What could not be done, such as "Cannot read the ONNX model".
-   * @param problems Why, one sentence each; at least one.
+   * An error about a file.
+   *
+   * @param what What could not be done, such as "Cannot read the ONNX model", and why, unless the problems say so.
+   * @param options Why, and what it comes from.
    */
-  constructor(what: string, problems: readonly string[], options?: ErrorOptions) {
-    super(problems.length === 1 ? `${what}: ${problems[0]}` : `${what}:\n${bulleted(problems)}`, options);
+  constructor(what: string, { problems = [], ...options }: OnnxErrorOptions = {}) {
+    const tail = problems.length > 1
+      ? `:\n${bulleted(problems)}`
+      : problems.map((why) => `: ${why}`).join("");
+    super(`${what}${tail}`, options);
     this.name = "OnnxError";
-    this.problems = problems;
+    this.problems = problems.length > 0 ? problems : [what];
   }
 }
-
-/** A message shows no more problems than this; `problems` holds all. */
-const SHOWN = 30;
 
 function bulleted(problems: readonly string[]): string {
   const lines = problems.slice(0, SHOWN).map((problem) => `  - ${problem}`);

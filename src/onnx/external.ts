@@ -54,7 +54,7 @@ export async function loadExternalData(model: OnnxModel, load: ExternalLoader): 
       );
     }
   }
-  if (problems.length > 0) throw new OnnxError("Cannot load the ONNX model's weights", problems);
+  if (problems.length > 0) throw new OnnxError("Cannot load the ONNX model's weights", { problems });
 }
 
 function externalTensors(model: OnnxModel): OnnxTensor[] {

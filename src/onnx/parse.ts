@@ -44,14 +44,16 @@ export function parseModel(file: Uint8Array | ArrayBuffer, options: ParseOptions
   const what = options.name === undefined
     ? "Cannot read the ONNX model"
     : `Cannot read the ONNX model "${options.name}"`;
-  if (bytes.length === 0) throw new OnnxError(what, ["the file is empty (0 bytes); download it again"]);
+  if (bytes.length === 0) {
+    throw new OnnxError(what, { problems: ["the file is empty (0 bytes); download it again"] });
+  }
   try {
     return readModel(Message.root(bytes));
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     const verdict = recognise(bytes);
     const problems = verdict === undefined ? error.problems : [`this is no ONNX model: ${verdict}`];
-    throw new OnnxError(what, problems, { cause: error.cause ?? error });
+    throw new OnnxError(what, { problems, cause: error.cause ?? error });
   }
 }
 
@@ -123,7 +125,7 @@ function readModel(message: Message): OnnxModel {
         "supported; export it with its functions inlined (onnx.inliner.inline_local_functions does it)",
     );
   }
-  if (problems.length > 0) throw new OnnxError("Cannot read the ONNX model", problems);
+  if (problems.length > 0) throw new OnnxError("Cannot read the ONNX model", { problems });
   return { ...model, graph };
 }
 

@@ -69,7 +69,15 @@ export function recognise(file: Uint8Array): string | undefined {
   return `it is a text file; ${USE_ONNX}`;
 }
 
+/** Whether the bytes are UTF-8 without control characters; a character cut off at the end is allowed. */
 function isText(bytes: Uint8Array): boolean {
-  return bytes.every((byte) => byte >= 0x20 && byte !== 0x7f || byte === 9 || byte === 10 || byte === 13) &&
-    !new TextDecoder().decode(bytes.subarray(0, Math.max(1, bytes.length - 3))).includes("\ufffd");
+  if (!bytes.every((byte) => byte >= 0x20 && byte !== 0x7f || byte === 9 || byte === 10 || byte === 13)) {
+    return false;
+  }
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -181,10 +181,7 @@ export class Message {
 
   #damaged(what: string, cause?: unknown): OnnxError {
     const where = this.path === "" ? "" : `${this.path}: `;
-    return new OnnxError(
-      "Cannot read the ONNX model",
-      [`${where}${what}; the file is damaged, incomplete or no ONNX model: download or export it again`],
-      cause === undefined ? {} : { cause },
-    );
+    const advice = "the file is damaged, incomplete or no ONNX model: download or export it again";
+    return new OnnxError("Cannot read the ONNX model", { problems: [`${where}${what}; ${advice}`], cause });
   }
 }
