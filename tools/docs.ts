@@ -1,23 +1,29 @@
 /**
- * Examples in the documentation that are type-checked but not run: their code fence says ` ```ts no-eval `.
- * (`deno test --doc` knows `ignore` only, which does not check them either.)
+ * Which examples in the documentation are run. Those whose code fence says ` ```ts no-eval ` are type-checked only:
+ * they need a file or a network. (`deno test --doc` knows `ignore` alone, which does not check them either.)
  *
  * @module
  */
 
-/** The lines, from 1, on which an example begins that is not to be run. */
-export function unrunnableExamples(text: string): number[] {
-  return text.split("\n").flatMap((line, i) => /^\s*\*?\s*```\w+\s.*\bno-eval\b/.test(line) ? [i + 1] : []);
+/** The lines, from 1, on which an example begins that is to be run. */
+export function runnableExamples(text: string): number[] {
+  const fence = /^\s*(?:\*\s)?\s*```(?:ts|tsx|js|jsx|mts|mjs)\b(.*)$/;
+  return text.split("\n").flatMap((line, i) => {
+    const words = line.match(fence)?.[1]?.split(/[\s,]+/);
+    return words === undefined || words.includes("no-eval") || words.includes("ignore") ? [] : [i + 1];
+  });
 }
 
 /**
- * A `--filter` for `deno test --doc` that leaves out what is not to be run in these files. The tests are named
- * after the place of the example: `file:///src/gpu/device.ts#12-20.ts`.
+ * A `--filter` for `deno test --doc` that runs just these examples. The tests are named after the places of the
+ * examples: `file:///src/gpu/device.ts#12-20.ts`. (It has no look-ahead, so it must name what is run.)
  */
 export function filterOf(files: ReadonlyMap<string, readonly number[]>): string {
   const escape = (path: string): string => path.replace(/[.*+?^${}()|[\]\\/]/g, "\\$&");
-  const places = [...files].flatMap(([path, lines]) => lines.map((line) => `${escape(path)}#${line}-`));
-  return places.length === 0 ? "/^/" : `/^(?!.*(?:${places.join("|")}))/`;
+  const places = [...files]
+    .filter(([, lines]) => lines.length > 0)
+    .map(([path, lines]) => `${escape(path)}#(?:${lines.join("|")})-`);
+  return places.length === 0 ? "no example is to be run" : `/(?:${places.join("|")})/`;
 }
 
 /** The `--filter` for the TypeScript and Markdown files at and below these paths. */
@@ -25,9 +31,7 @@ export async function runnableOnly(paths: readonly string[]): Promise<string> {
   const files = new Map<string, number[]>();
   for (const path of paths) {
     for await (const file of filesUnder(path)) {
-      if (!/\.(ts|md)$/.test(file)) continue;
-      const lines = unrunnableExamples(await Deno.readTextFile(file));
-      if (lines.length > 0) files.set(file, lines);
+      if (/\.(ts|md)$/.test(file)) files.set(file, runnableExamples(await Deno.readTextFile(file)));
     }
   }
   return filterOf(files);

@@ -31,12 +31,17 @@ async function documentationTests(): Promise<string[]> {
   return ["test", "-A", "--doc", "--permit-no-files", "--filter", await runnableOnly(paths), ...paths];
 }
 
+/** The filter of the documentation tests is as long as there are examples. */
+function shown(arg: string): string {
+  return arg.length > 40 ? `${arg.slice(0, 40)}...` : arg;
+}
+
 /** Runs the stages; returns the exit code of the first that failed, or 0. */
 export async function ok(without: readonly string[]): Promise<number> {
   for (const stage of STAGES) {
     if (without.includes(stage.name)) continue;
     const args = await stage.args();
-    console.log(`\n== ${stage.name}: deno ${args.join(" ")}`);
+    console.log(`\n== ${stage.name}: deno ${args.map(shown).join(" ")}`);
     const started = performance.now();
     const code = await (stage.needsMachine ? run : runDeno)(args);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
