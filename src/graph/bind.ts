@@ -1,0 +1,119 @@
+/**
+ * Binds a plan to memory: bind groups over an arena, made once.
+ *
+ * @module
+ */
+import { type BufferRange, type Device, type Dispatch, GpuError, packUniforms } from "../gpu/mod.ts";
+import type { View } from "../tensor/view.ts";
+import type { Plan, PlanStep } from "./plan.ts";
+
+/** The constants of a session on the GPU, shared by all its plans and slots. */
+export class WeightStore implements Disposable {
+  readonly #device: Device;
+  readonly #ranges = new Map<string, BufferRange>();
+
+  constructor(device: Device) {
+    this.#device = device;
+  }
+
+  /** Uploads what is not there yet. */
+  add(weights: Plan["weights"]): void {
+    for (const [key, make] of weights) {
+      if (!this.#ranges.has(key)) this.#ranges.set(key, this.#device.upload(make(), key));
+    }
+  }
+
+  /** Where a constant lies. */
+  get(key: string): BufferRange {
+    const range = this.#ranges.get(key);
+    if (!range) throw new GpuError(`Cannot find the constant "${key}": it was not uploaded`);
+    return range;
+  }
+
+  /** Bytes on the GPU. */
+  get bytes(): number {
+    return [...this.#ranges.values()].reduce((sum, range) => sum + range.bytes, 0);
+  }
+
+  [Symbol.dispose](): void {
+    for (const range of this.#ranges.values()) range.buffer.destroy();
+    this.#ranges.clear();
+  }
+}
+
+/** A plan on one arena, ready to be recorded again and again. */
+export interface BoundPlan extends Disposable {
+  readonly plan: Plan;
+  readonly dispatches: readonly Dispatch[];
+  /** The whole storage of each input: what to write before the plan runs. */
+  readonly inputs: Readonly<Record<string, BufferRange>>;
+  /** Each output's elements, dense in ONNX's order. */
+  readonly outputs: Readonly<Record<string, BufferRange>>;
+}
+
+/** Makes the bind groups of `plan` over `arena`, which holds at least `plan.arenaBytes`. */
+export function bindPlan(device: Device, plan: Plan, arena: BufferRange, weights: WeightStore): BoundPlan {
+  if (arena.bytes < plan.arenaBytes) {
+    throw new GpuError(`Cannot bind a plan of ${plan.arenaBytes} bytes to an arena of ${arena.bytes} bytes`);
+  }
+  weights.add(plan.weights);
+  const limit = device.limits.maxStorageBufferBindingSize;
+  const rangeOf = (view: Pick<View, "storage">, label: string): BufferRange => {
+    const storage = plan.storages[view.storage]!;
+    if (storage.bytes > limit) {
+      throw new GpuError(
+        `Cannot bind "${label}": a tensor of ${storage.bytes} bytes, and this adapter binds at most ${limit}; ` +
+          `use a smaller input`,
+      );
+    }
+    if (storage.weight !== undefined) return weights.get(storage.weight);
+    return { buffer: arena.buffer, offset: arena.offset + storage.offset!, bytes: storage.bytes, label };
+  };
+  const uniforms = bindUniforms(device, plan);
+  const dispatches = plan.steps.map((step, i) => {
+    const bindings = Object.fromEntries(
+      Object.entries(step.bindings).map(([name, target]) => [
+        name,
+        "weight" in target ? weights.get(target.weight) : rangeOf(target, `${step.label} ${name}`),
+      ]),
+    );
+    return device.dispatch(device.kernel(step.kernel, step.options), {
+      label: step.label,
+      bindings,
+      uniforms: uniforms.ranges[i]!,
+      workgroups: step.workgroups,
+      disjoint: step.disjoint,
+    });
+  });
+  const values = (list: Plan["inputs"]): Record<string, BufferRange> =>
+    Object.fromEntries(list.map(({ name, view }) => [name, rangeOf(view, name)]));
+  return {
+    plan,
+    dispatches,
+    inputs: values(plan.inputs),
+    outputs: values(plan.outputs),
+    [Symbol.dispose]: () => uniforms.buffer.destroy(),
+  };
+}
+
+/** All uniforms of a plan in one buffer, written once. */
+function bindUniforms(device: Device, plan: Plan): { buffer: GPUBuffer; ranges: BufferRange[] } {
+  const packed = plan.steps.map((step: PlanStep) => {
+    const kernel = device.kernel(step.kernel, step.options);
+    return new Uint8Array(packUniforms(kernel.uniforms!, step.uniforms, step.label));
+  });
+  const alignment = device.limits.minUniformBufferOffsetAlignment;
+  const offsets: number[] = [];
+  let bytes = 0;
+  for (const one of packed) {
+    offsets.push(bytes);
+    bytes += Math.ceil(one.length / alignment) * alignment;
+  }
+  const all = new Uint8Array(Math.max(bytes, 16));
+  packed.forEach((one, i) => all.set(one, offsets[i]!));
+  const { buffer } = device.uploadUniforms(all, "plan uniforms");
+  return {
+    buffer,
+    ranges: packed.map((one, i) => ({ buffer, offset: offsets[i]!, bytes: one.length, label: "uniforms" })),
+  };
+}

@@ -1,0 +1,19 @@
+/**
+ * What is done to a specialised graph before it is lowered. Each pass keeps every output's value.
+ *
+ * @module
+ */
+import type { SpecialisedGraph } from "../specialise.ts";
+import { foldBatchNorm } from "./fold_batch_norm.ts";
+import { fuseEpilogues } from "./fuse_epilogues.ts";
+import { fuseSilu } from "./fuse_silu.ts";
+import { removeIdentities } from "./remove_identities.ts";
+
+/** Runs all passes, in order. */
+export function runPasses(specialised: SpecialisedGraph): void {
+  removeIdentities(specialised);
+  foldBatchNorm(specialised);
+  fuseSilu(specialised);
+  fuseEpilogues(specialised);
+  specialised.graph.removeDeadNodes();
+}

@@ -1,0 +1,306 @@
+/**
+ * From a specialised graph to a plan: a fixed list of dispatches over one arena. The plan holds no GPU object; it is
+ * bound to memory as often as there are slots.
+ *
+ * @module
+ */
+import { alignUp } from "../gpu/mod.ts";
+import { copyDispatch } from "../ops/copy.ts";
+import {
+  type Addressed,
+  addressed,
+  type Lowering,
+  NodeContext,
+  type PlannedDispatch,
+  type TensorType,
+  type WeightRef,
+} from "../ops/operator.ts";
+import { findOperator } from "../ops/registry.ts";
+import { bytesPerElement } from "../tensor/dtype.ts";
+import { type HostTensor, toFloat32 } from "../tensor/host_tensor.ts";
+import {
+  canBeImage,
+  denseView,
+  imageAddress,
+  isDenseImage,
+  isLinear,
+  type Layout,
+  sliceView,
+  storageElements,
+  type View,
+} from "../tensor/view.ts";
+import { type Lifetime, planArena } from "./arena.ts";
+import { GraphError } from "./error.ts";
+import type { Node } from "./graph.ts";
+import { placeConcatenations, type Placement } from "./placement.ts";
+import type { SpecialisedGraph } from "./specialise.ts";
+
+/** One dispatch of a plan and the node that it is for. */
+export interface PlanStep extends PlannedDispatch {
+  label: string;
+  node: Node;
+  /** Bindings that share a storage without sharing an element. */
+  disjoint: readonly (readonly [string, string])[];
+}
+
+/** A value that enters or leaves a plan. */
+export interface PlanValue {
+  name: string;
+  type: TensorType;
+  view: View;
+}
+
+/** A fixed sequence of dispatches over one arena. */
+export interface Plan {
+  steps: readonly PlanStep[];
+  inputs: readonly PlanValue[];
+  /** Outputs are dense in ONNX's order. */
+  outputs: readonly PlanValue[];
+  /** Bytes of the arena, and where each storage lies in it; a storage without an offset is a constant. */
+  arenaBytes: number;
+  storages: readonly { bytes: number; offset: number | undefined; weight: string | undefined }[];
+  /** Constants by key; made once for all plans of a session. */
+  weights: ReadonlyMap<string, () => Float32Array<ArrayBuffer>>;
+  multiplyAdds: number;
+}
+
+/** Lowers a graph. @throws {GraphError} if an operator cannot be lowered as it is used. */
+export function buildPlan(specialised: SpecialisedGraph): Plan {
+  return new PlanBuilder(specialised).build();
+}
+
+interface Storage extends Lifetime {
+  weight: string | undefined;
+}
+
+/** Binding offsets of storage buffers are multiples of this. */
+const STORAGE_ALIGNMENT = 256;
+
+class PlanBuilder {
+  readonly graph: SpecialisedGraph["graph"];
+  readonly types: ReadonlyMap<string, TensorType>;
+  readonly placement: Placement;
+  readonly views: Map<string, View> = new Map();
+  readonly steps: PlanStep[] = [];
+  readonly weights: Map<string, () => Float32Array<ArrayBuffer>> = new Map();
+  readonly #storages: Storage[] = [];
+  readonly #constantViews = new Map<string, View>();
+
+  constructor({ graph, types }: SpecialisedGraph) {
+    this.graph = graph;
+    this.types = types;
+    this.placement = placeConcatenations(graph, types);
+  }
+
+  build(): Plan {
+    const inputs = this.graph.inputs.map(({ name }): PlanValue => {
+      const type = this.types.get(name)!;
+      const view = this.allocate(type, canBeImage(type.shape) ? "image" : "linear");
+      this.#touch(view.storage, -1);
+      this.views.set(name, view);
+      return { name, type, view };
+    });
+    for (const node of this.graph.nodes) {
+      const operator = findOperator(node)!;
+      const lowering = new NodeLowering(this, node);
+      if (operator.lower) operator.lower(lowering);
+      else {lowering.fail(
+          "its inputs are computed while the network runs",
+          "fix them when exporting the model",
+        );}
+    }
+    const outputs = this.graph.outputs.map(({ name }): PlanValue => {
+      const node = this.graph.producers().get(name) ??
+        { name, op: "Output", domain: "", inputs: [], outputs: [], attributes: new Map() };
+      const view = new NodeLowering(this, node).materialise(this.viewOf(name), "linear");
+      return { name, type: this.types.get(name)!, view };
+    });
+    for (const { view } of outputs) this.#touch(view.storage, this.steps.length);
+    const live = this.#storages.filter((storage) => storage.weight === undefined);
+    const arena = planArena(live, STORAGE_ALIGNMENT);
+    const offsets = new Map(live.map((storage, i) => [storage, arena.offsets[i]!]));
+    return {
+      steps: this.steps,
+      inputs,
+      outputs,
+      arenaBytes: arena.bytes,
+      storages: this.#storages.map((storage) => ({
+        bytes: alignUp(storage.bytes, 16),
+        offset: offsets.get(storage),
+        weight: storage.weight,
+      })),
+      weights: this.weights,
+      multiplyAdds: this.steps.reduce((sum, step) => sum + (step.multiplyAdds ?? 0), 0),
+    };
+  }
+
+  allocate(type: TensorType, layout: Layout): View {
+    const bytes = Math.max(storageElements(type.shape, layout), 1) * gpuBytes(type);
+    this.#storages.push({ bytes: alignUp(bytes, 16), first: Infinity, last: -Infinity, weight: undefined });
+    return denseView(this.#storages.length - 1, type.dtype, type.shape, layout);
+  }
+
+  /** The view of a value; constants are laid out linearly, each in a buffer of its own. */
+  viewOf(name: string): View {
+    const view = this.views.get(name) ?? this.#constantViews.get(name);
+    if (view) return view;
+    const constant = this.graph.constants.get(name);
+    if (!constant) {
+      throw new GraphError(
+        `Cannot plan: value "${name}" is read before it is made; this is a fault of the planner`,
+      );
+    }
+    const key = `constant ${name}`;
+    this.weights.set(key, () => constantData(name, constant));
+    this.#storages.push({ bytes: Math.max(constant.data.length, 1) * 4, first: 0, last: 0, weight: key });
+    const constantView = denseView(this.#storages.length - 1, constant.dtype, constant.shape, "linear");
+    this.#constantViews.set(name, constantView);
+    return constantView;
+  }
+
+  /** Where an output goes: its place in a concatenation (whose storage is made now if need be), or dense storage. */
+  destination(name: string, layout: Layout): View {
+    const existing = this.views.get(name);
+    if (existing) return existing;
+    const place = this.placement.places.get(name);
+    const type = this.types.get(name)!;
+    if (!place || this.placement.layouts.get(place.within) !== layout) return this.allocate(type, layout);
+    const whole = this.destination(place.within, layout);
+    this.views.set(place.within, whole);
+    return sliceView(whole, place.axis, place.start, type.shape[place.axis]!, 1);
+  }
+
+  emit(node: Node, dispatch: PlannedDispatch): void {
+    const step = this.steps.length;
+    const viewed = Object.entries(dispatch.bindings).filter((entry): entry is [string, View] =>
+      "storage" in entry[1]
+    );
+    for (const [, view] of viewed) this.#touch(view.storage, step);
+    const disjoint: [string, string][] = [];
+    for (const [i, [a, first]] of viewed.entries()) {
+      for (const [b, second] of viewed.slice(i + 1)) {
+        if (first.storage === second.storage && !mayShare(first, second)) disjoint.push([a, b]);
+      }
+    }
+    this.steps.push({ ...dispatch, label: node.name || node.op, node, disjoint });
+  }
+
+  #touch(storage: number, step: number): void {
+    const lifetime = this.#storages[storage]!;
+    lifetime.first = Math.min(lifetime.first, step);
+    lifetime.last = Math.max(lifetime.last, step);
+  }
+}
+
+class NodeLowering extends NodeContext implements Lowering {
+  readonly #plan: PlanBuilder;
+
+  constructor(plan: PlanBuilder, node: Node) {
+    super(node, plan.graph.opset(node), plan.types, plan.graph.constants);
+    this.#plan = plan;
+  }
+
+  view(index: number): View {
+    const name = this.node.inputs[index] ?? "";
+    if (name === "") this.fail(`input ${index} is missing`, "export the model again");
+    return this.#plan.viewOf(name);
+  }
+
+  image(index: number): Addressed {
+    return addressed(this.materialise(this.view(index), "image"));
+  }
+
+  linear(index: number): View {
+    return this.materialise(this.view(index), "linear");
+  }
+
+  materialise(view: View, layout: Layout): View {
+    if (
+      layout === "image" ? imageAddress(view) || isDenseImage(view) : isLinear(view) && view.offset % 4 === 0
+    ) {
+      return view;
+    }
+    const copy = this.temporary(view, layout);
+    this.emit(copyDispatch(view, copy));
+    return copy;
+  }
+
+  output(index: number, layout: Layout): View {
+    const name = this.node.outputs[index]!;
+    const view = this.#plan.destination(name, layout);
+    this.#plan.views.set(name, view);
+    return view;
+  }
+
+  plannedLayout(index: number): Layout {
+    return this.#plan.placement.layouts.get(this.node.outputs[index]!)!;
+  }
+
+  imageOutput(index: number): Addressed {
+    return addressed(this.output(index, "image"));
+  }
+
+  flatOutput(index: number): View {
+    return this.output(index, "linear");
+  }
+
+  alias(index: number, view: View): void {
+    this.#plan.views.set(this.node.outputs[index]!, view);
+  }
+
+  temporary(type: TensorType, layout: Layout): View {
+    return this.#plan.allocate(type, layout);
+  }
+
+  weights(key: string, make: () => Float32Array<ArrayBuffer>): WeightRef {
+    const weight = `${this.node.name || this.node.outputs[0]} ${key}`;
+    this.#plan.weights.set(weight, make);
+    return { weight };
+  }
+
+  emit(dispatch: PlannedDispatch): void {
+    this.#plan.emit(this.node, dispatch);
+  }
+}
+
+/** Bytes of an element on the GPU. */
+function gpuBytes(type: TensorType): number {
+  if (type.dtype !== "f32") {
+    throw new GraphError(
+      `Cannot plan: a tensor of ${type.dtype} is computed while the network runs; only f32 is supported there`,
+    );
+  }
+  return bytesPerElement(type.dtype);
+}
+
+function constantData(name: string, constant: HostTensor): Float32Array<ArrayBuffer> {
+  if (constant.dtype !== "f32") {
+    throw new GraphError(
+      `Cannot plan: constant "${name}" of ${constant.dtype} is read while the network runs; only f32 is supported there`,
+    );
+  }
+  return toFloat32(constant);
+}
+
+/**
+ * Whether two views of one storage may have an element in common. Parts of a concatenation have equal strides and
+ * lie apart along one axis; anything else counts as shared.
+ */
+function mayShare(a: View, b: View): boolean {
+  const [low, high] = a.offset <= b.offset ? [a, b] : [b, a];
+  const gap = high.offset - low.offset;
+  // Along the axis of concatenation: high begins after low ends, within one step of the next larger stride.
+  return !low.strides.some((stride, axis) => {
+    if (stride <= 0 || high.strides[axis] !== stride) return false;
+    const outer = Math.min(
+      ...low.strides.filter((other, i) => other > stride && low.shape[i]! > 1),
+      ...high.strides.filter((other, i) => other > stride && high.shape[i]! > 1),
+    );
+    const span = (view: View): number =>
+      view.shape.reduce(
+        (sum, extent, i) => view.strides[i]! <= stride ? sum + (extent - 1) * view.strides[i]! : sum,
+        1,
+      );
+    return gap >= span(low) && gap + span(high) <= outer;
+  });
+}

@@ -1,0 +1,201 @@
+/**
+ * A network on a device: loaded once, planned for each input shape, run as often as one likes.
+ *
+ * @module
+ */
+import { type Allocation, type BufferRange, type Device, GpuError, type Stream } from "../gpu/mod.ts";
+import { externalLocations, loadExternalData } from "../onnx/external.ts";
+import { OnnxError } from "../onnx/error.ts";
+import { parseModel } from "../onnx/parse.ts";
+import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import { storageElements, viewOffsets } from "../tensor/view.ts";
+import { bindPlan, type BoundPlan, WeightStore } from "./bind.ts";
+import { GraphError } from "./error.ts";
+import type { Graph, OutputInfo, ValueInfo } from "./graph.ts";
+import { importGraph } from "./import.ts";
+import { runPasses } from "./passes/mod.ts";
+import { buildPlan, type Plan, type PlanValue } from "./plan.ts";
+import { type InputShapes, specialise } from "./specialise.ts";
+import { refuseUnsupported } from "./unsupported.ts";
+
+/** Where a network comes from: a path, an address, or the file's bytes. */
+export type ModelSource = string | URL | Uint8Array<ArrayBuffer>;
+
+/** Reads a network without a device: to look at it, or to plan it. @throws {OnnxError} */
+export async function loadGraph(source: ModelSource): Promise<Graph> {
+  const bytes = source instanceof Uint8Array ? source : await readBytes(source);
+  try {
+    const model = parseModel(bytes);
+    const beside = source instanceof Uint8Array ? undefined : source;
+    if (externalLocations(model).length > 0) {
+      if (beside === undefined) {
+        throw new OnnxError(
+          "Cannot load the ONNX model: its weights are in other files; load it by path or address, so that they can be found",
+        );
+      }
+      await loadExternalData(model, (location) => readBytes(new URL(location, addressOf(beside))));
+    }
+    return importGraph(model);
+  } catch (error) {
+    if (error instanceof OnnxError && !(source instanceof Uint8Array)) {
+      throw new OnnxError(`${source}: ${error.message}`, { problems: error.problems, cause: error });
+    }
+    throw error;
+  }
+}
+
+/** Plans a network for input shapes: specialise, run the passes, lower. @throws {GraphError} */
+export function planGraph(graph: Graph, shapes: InputShapes = {}): Plan {
+  refuseUnsupported(graph);
+  const specialised = specialise(graph, shapes);
+  runPasses(specialised);
+  return buildPlan(specialised);
+}
+
+/**
+ * A network on a device.
+ *
+ * @example
+ * ```ts ignore
+ * using device = await Device.request();
+ * using session = await Session.load(device, "yolox-nano.onnx");
+ * const { output } = await session.run({ images: hostTensor("f32", [1, 3, 416, 416], pixels) });
+ * ```
+ */
+export class Session implements Disposable {
+  readonly device: Device;
+  readonly graph: Graph;
+  readonly weights: WeightStore;
+  readonly #plans = new Map<string, Plan>();
+  #own: { key: string; stream: Stream; arena: Allocation; bound: BoundPlan } | undefined;
+
+  /** Loads a network. @throws {OnnxError} if the file is no usable model, {GraphError} listing all that is unsupported. */
+  static async load(device: Device, source: ModelSource): Promise<Session> {
+    const graph = await loadGraph(source);
+    refuseUnsupported(graph);
+    return new Session(device, graph);
+  }
+
+  private constructor(device: Device, graph: Graph) {
+    this.device = device;
+    this.graph = graph;
+    this.weights = new WeightStore(device);
+  }
+
+  /** What the network takes. */
+  get inputs(): readonly ValueInfo[] {
+    return this.graph.inputs;
+  }
+
+  /** What the network gives. */
+  get outputs(): readonly OutputInfo[] {
+    return this.graph.outputs;
+  }
+
+  /** The plan for input shapes; inputs of fixed shape may be left out. Nothing is made on the GPU. */
+  plan(shapes: InputShapes = {}): Plan {
+    const key = JSON.stringify(Object.entries(shapes).sort(([a], [b]) => a < b ? -1 : 1));
+    const known = this.#plans.get(key);
+    if (known) return known;
+    const plan = planGraph(this.graph, shapes);
+    this.#plans.set(key, plan);
+    return plan;
+  }
+
+  /** Uploads weights, compiles kernels and makes all bind groups of a plan over `arena`. @throws {GpuError} */
+  async bind(plan: Plan, arena: BufferRange): Promise<BoundPlan> {
+    const bound = bindPlan(this.device, plan, arena, this.weights);
+    await this.device.settle();
+    return bound;
+  }
+
+  /**
+   * Runs the network once, from and to host memory. What it needs is made at the first call for each shape and kept.
+   *
+   * @param inputs by name; the shapes decide the plan.
+   * @throws {GraphError} if inputs are missing or do not fit.
+   */
+  async run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
+    const missing = this.inputs.filter(({ name }) => !inputs[name]).map(({ name }) => name);
+    if (missing.length > 0) throw new GraphError(`Cannot run: input "${missing.join('", "')}" is missing`);
+    const shapes = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape]));
+    const { bound, stream } = await this.#ownPlan(shapes);
+    for (const value of bound.plan.inputs) {
+      writeInput(this.device, bound.inputs[value.name]!, value, inputs[value.name]!);
+    }
+    stream.run(bound.dispatches);
+    stream.submit();
+    const outputs: Record<string, HostTensor> = {};
+    for (const { name, type, view } of bound.plan.outputs) {
+      const data = new Float32Array(await this.device.read(bound.outputs[name]!));
+      const count = storageElements(type.shape, "linear");
+      outputs[name] = hostTensor(type.dtype, type.shape, data.slice(view.offset, view.offset + count));
+    }
+    return outputs;
+  }
+
+  /** Frees weights and memory. */
+  [Symbol.dispose](): void {
+    this.#releaseOwn();
+    this.weights[Symbol.dispose]();
+  }
+
+  async #ownPlan(shapes: InputShapes): Promise<{ bound: BoundPlan; stream: Stream }> {
+    const key = JSON.stringify(shapes);
+    if (this.#own?.key === key) return this.#own;
+    this.#releaseOwn();
+    const plan = this.plan(shapes);
+    const stream = this.device.stream({ label: "session" });
+    const arena = stream.allocate(plan.arenaBytes, "session arena");
+    try {
+      this.#own = { key, stream, arena, bound: await this.bind(plan, arena) };
+      return this.#own;
+    } catch (error) {
+      arena.free();
+      stream[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  #releaseOwn(): void {
+    this.#own?.bound[Symbol.dispose]();
+    this.#own?.arena.free();
+    this.#own?.stream[Symbol.dispose]();
+    this.#own = undefined;
+  }
+}
+
+/** Writes a host tensor where a plan reads that input, in the input's layout. */
+export function writeInput(device: Device, range: BufferRange, value: PlanValue, tensor: HostTensor): void {
+  if (tensor.dtype !== value.type.dtype) {
+    throw new GpuError(
+      `Cannot write input "${value.name}": it is ${value.type.dtype}, but ${tensor.dtype} was given`,
+    );
+  }
+  const laidOut = new Float32Array(range.bytes / 4);
+  let i = 0;
+  for (const offset of viewOffsets(value.view)) laidOut[offset] = Number(tensor.data[i++]);
+  device.gpu.queue.writeBuffer(range.buffer, range.offset, laidOut);
+}
+
+async function readBytes(source: string | URL): Promise<Uint8Array<ArrayBuffer>> {
+  const address = addressOf(source);
+  let reason: string;
+  try {
+    const response = await fetch(address);
+    if (response.ok) return new Uint8Array(await response.arrayBuffer());
+    reason = `${response.status} ${response.statusText}`;
+  } catch (error) {
+    reason = error instanceof Error ? error.message : String(error);
+  }
+  throw new OnnxError(`Cannot read ${source}: ${reason}; check the path and the permission to read it`);
+}
+
+/** A path becomes a file address, relative to the working directory where the runtime has one. */
+function addressOf(source: string | URL): URL {
+  if (source instanceof URL) return source;
+  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return new URL(source);
+  const runtime = globalThis as { Deno?: { cwd(): string } };
+  const base = runtime.Deno ? `file://${runtime.Deno.cwd()}/` : globalThis.location?.href;
+  return new URL(source.replaceAll("%", "%25").replaceAll("#", "%23").replaceAll("?", "%3F"), base);
+}

@@ -1,0 +1,81 @@
+/**
+ * Concat. Parts that were placed beforehand lie where they belong; the others are copied there.
+ * {@link https://onnx.ai/onnx/operators/onnx__Concat.html}
+ *
+ * @module
+ */
+import { attr } from "../graph/attribute.ts";
+import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import { paddedChannels, sliceView, type View } from "../tensor/view.ts";
+import { copyDispatch, padDispatch } from "./copy.ts";
+import type { NodeContext, Operator } from "./operator.ts";
+
+function concatAxis(node: NodeContext): number {
+  return node.axis(attr.int(node.node, "axis", 1), node.shape(0).length);
+}
+
+/** Concat along any axis. */
+export const concat: Operator = {
+  op: "Concat",
+  opsets: [4, 99],
+  infer(node) {
+    const axis = concatAxis(node);
+    const first = node.shape(0);
+    let total = 0;
+    node.node.inputs.forEach((_, i) => {
+      const shape = node.shape(i);
+      if (shape.length !== first.length || shape.some((extent, at) => at !== axis && extent !== first[at])) {
+        node.fail(
+          `input ${i} is [${shape.join(", ")}] and input 0 is [${
+            first.join(", ")
+          }]; only axis ${axis} may differ`,
+          "check the input's size, or export the model again",
+        );
+      }
+      total += shape[axis]!;
+    });
+    return [{ dtype: node.type(0).dtype, shape: first.with(axis, total) }];
+  },
+  evaluate(node, inputs) {
+    const axis = concatAxis(node);
+    const { dtype, shape } = node.outputType(0) ?? this.infer(node)[0]!;
+    const outer = elementCount(shape.slice(0, axis));
+    const elements: (number | bigint)[] = [];
+    for (let i = 0; i < outer; i++) {
+      for (const input of inputs as readonly HostTensor[]) {
+        const inner = elementCount(input.shape.slice(axis));
+        for (let j = 0; j < inner; j++) elements.push(input.data[i * inner + j]!);
+      }
+    }
+    return [hostTensor(dtype, shape, elements as number[])];
+  },
+  lower(node) {
+    const axis = concatAxis(node);
+    const layout = node.plannedLayout(0);
+    const whole = node.output(0, layout);
+    const last = node.node.inputs.length - 1;
+    let start = 0;
+    node.node.inputs.forEach((_, i) => {
+      const extent = node.shape(i)[axis]!;
+      const part = node.view(i);
+      const place = sliceView(whole, axis, start, extent, 1);
+      if (extent > 0 && !sameMemory(part, place)) {
+        const ragged = i === last && layout === "image" && axis === 1 && start % 4 !== 0;
+        if (ragged) {
+          // The padding behind the last part is nobody else's to zero.
+          const lanes = paddedChannels(whole.shape[1]!) - start;
+          const to = { ...place, shape: place.shape.with(1, lanes), padded: false };
+          node.emit(padDispatch(part, to, part.shape.map(() => 0), 0));
+        } else {
+          node.emit(copyDispatch(part, place));
+        }
+      }
+      start += extent;
+    });
+  },
+};
+
+function sameMemory(a: View, b: View): boolean {
+  return a.storage === b.storage && a.offset === b.offset &&
+    a.shape.every((extent, axis) => extent === 1 || a.strides[axis] === b.strides[axis]);
+}

@@ -1,0 +1,220 @@
+/**
+ * Conv: 1-D and 2-D convolution with groups, bias and a fused epilogue. A family of kernels, chosen by shape.
+ * {@link https://onnx.ai/onnx/operators/onnx__Conv.html}
+ *
+ * @module
+ */
+import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
+import GROUPED from "../../shaders/conv/grouped.wgsl" with { type: "text" };
+import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
+import { foldWorkgroups, type KernelOptions, type KernelSource } from "../gpu/mod.ts";
+import { attr } from "../graph/attribute.ts";
+import { toFloat32 } from "../tensor/host_tensor.ts";
+import { planEpilogue } from "./epilogue.ts";
+import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
+import { readWindow, spatialOut, type Window } from "./window.ts";
+
+const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
+const grouped: KernelSource = { name: "conv/grouped", wgsl: GROUPED };
+const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
+
+/** Everything that the choice of a kernel depends on. */
+export interface ConvShape extends Window {
+  batch: number;
+  inC: number;
+  outC: number;
+  groups: number;
+}
+
+/** How one kernel computes one convolution. */
+export interface ConvChoice {
+  kernel: KernelSource;
+  options: KernelOptions;
+  /** Workgroups before folding. */
+  workgroups: number;
+  packing: "channels" | "scalar";
+}
+
+function convShape(node: NodeContext): ConvShape {
+  const [batch, inC] = node.shape(0) as [number, number];
+  const weights = node.shape(1);
+  const groups = attr.int(node.node, "group", 1);
+  const [outC, groupInC] = weights as [number, number];
+  if (node.shape(0).length !== weights.length) {
+    node.fail(
+      `its input has ${node.shape(0).length} dimensions, its weights ${weights.length}`,
+      "export the model again",
+    );
+  }
+  if (groups < 1 || inC !== groupInC * groups || outC % groups !== 0) {
+    node.fail(
+      `${inC} input channels and ${outC} output channels in ${groups} groups do not fit weights [${
+        weights.join(", ")
+      }]`,
+      "check the input's size, or export the model again",
+    );
+  }
+  if (node.has(2) && (node.shape(2).length !== 1 || node.shape(2)[0] !== outC)) {
+    node.fail(
+      `its bias is [${node.shape(2).join(", ")}], but ${outC} channels leave`,
+      "export the model again",
+    );
+  }
+  return {
+    ...readWindow(node, attr.ints(node.node, "kernel_shape", weights.slice(2))),
+    batch,
+    inC,
+    outC,
+    groups,
+  };
+}
+
+/** Chooses the kernel for a shape. */
+export function chooseConv(shape: ConvShape): ConvChoice {
+  const { batch, inC, outC, groups, kernel: [kh, kw], out: [outH, outW] } = shape;
+  const pixels = batch * outH * outW;
+  const outC4 = Math.ceil(outC / 4);
+  if (groups === inC && groups === outC && groups > 1) {
+    const [strideH, strideW] = shape.strides;
+    const [dilationH, dilationW] = shape.dilations;
+    const tile = kh * kw <= 25 && dilationH * dilationW <= 4;
+    const [r, p] = tile ? [strideH === 1 ? 2 : 1, strideW === 1 ? 4 : 2] : [1, 1];
+    const constants: Record<string, number> = {
+      KH: kh,
+      KW: kw,
+      STRIDE_H: strideH,
+      STRIDE_W: strideW,
+      DILATION_H: dilationH,
+      DILATION_W: dilationW,
+      R: r,
+      P: p,
+      ROWS: (r - 1) * strideH + (kh - 1) * dilationH + 1,
+      COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
+      TAPS: kh * kw,
+      OUTPUTS: r * p,
+    };
+    const tiles = batch * Math.ceil(outH / r) * Math.ceil(outW / p);
+    return {
+      kernel: depthwise,
+      options: constantsOf({ WG: 64 }, constants),
+      workgroups: Math.ceil(tiles * outC4 / 64),
+      packing: "channels",
+    };
+  }
+  if (groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0)) {
+    const groupOutC4 = Math.ceil(outC / groups / 4);
+    const q = Math.min(4, groupOutC4);
+    const p = 2;
+    const wg = 16;
+    return {
+      kernel: implicitGemm,
+      options: constantsOf({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }),
+      workgroups: Math.ceil(pixels / (wg * p)) * groups * Math.ceil(groupOutC4 / q),
+      packing: "channels",
+    };
+  }
+  return {
+    kernel: grouped,
+    options: { overrides: { WG: 64, KH: kh, KW: kw } },
+    workgroups: Math.ceil(pixels * outC4 / 64),
+    packing: "scalar",
+  };
+}
+
+function constantsOf(overrides: Record<string, number>, tile: Record<string, number>): KernelOptions {
+  const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
+  return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
+}
+
+/** Conv. */
+export const conv: Operator = {
+  op: "Conv",
+  opsets: [1, 99],
+  layout: "image",
+  fusesEpilogue: true,
+  infer(node) {
+    const shape = convShape(node);
+    return [{ dtype: node.type(0).dtype, shape: [shape.batch, shape.outC, ...spatialOut(node, shape)] }];
+  },
+  lower(node) {
+    const shape = convShape(node);
+    const choice = chooseConv(shape);
+    const { batch, inC, outC, groups, kernel: [kh, kw] } = shape;
+    const x = node.image(0);
+    const y = node.imageOutput(0);
+    const epilogue = planEpilogue(node, node.outputType(0).shape, "image");
+    node.emit({
+      kernel: choice.kernel,
+      options: { ...choice.options, inject: { ...choice.options.inject, ...epilogue.inject } },
+      bindings: {
+        x: x.view,
+        weights: node.weights("weights", () => packWeights(node, shape, choice.packing)),
+        bias: node.weights("bias", () => packBias(node, outC)),
+        y: y.view,
+        ...epilogue.bindings,
+      },
+      uniforms: {
+        ...addressUniforms("x", x.address),
+        ...addressUniforms("y", y.address),
+        batch,
+        in_h: x.address.h,
+        in_w: x.address.w,
+        group_in_c4: Math.ceil(inC / groups / 4),
+        out_h: shape.out[0],
+        out_w: shape.out[1],
+        out_c: outC,
+        group_out_c4: choice.kernel === depthwise ? Math.ceil(outC / 4) : Math.ceil(outC / groups / 4),
+        stride_h: shape.strides[0],
+        stride_w: shape.strides[1],
+        dilation_h: shape.dilations[0],
+        dilation_w: shape.dilations[1],
+        pad_top: shape.padBegin[0],
+        pad_left: shape.padBegin[1],
+        groups,
+        in_c: inC,
+        operands: epilogue.operands,
+      },
+      workgroups: foldWorkgroups(choice.workgroups),
+      multiplyAdds: batch * shape.out[0] * shape.out[1] * outC * (inC / groups) * kh * kw,
+    });
+  },
+};
+
+/**
+ * Weights as `vec4`s over output channels, zeros where there is no channel:
+ * `(co4 * taps + tap) * inputs + ci`, `inputs` being a group's input channels, padded to 4 unless packing is "scalar".
+ */
+function packWeights(
+  node: Lowering,
+  shape: ConvShape,
+  packing: ConvChoice["packing"],
+): Float32Array<ArrayBuffer> {
+  const weights = constantFloats(node, 1);
+  const { inC, outC, groups } = shape;
+  const groupInC = inC / groups;
+  const taps = shape.kernel[0] * shape.kernel[1];
+  const depthwiseLike = groups === inC && groups === outC && groups > 1;
+  const inputs = packing === "scalar" || depthwiseLike ? groupInC : Math.ceil(groupInC / 4) * 4;
+  const packed = new Float32Array(Math.ceil(outC / 4) * 4 * taps * inputs);
+  for (let co = 0; co < outC; co++) {
+    for (let ci = 0; ci < groupInC; ci++) {
+      for (let tap = 0; tap < taps; tap++) {
+        const at = (((co >> 2) * taps + tap) * inputs + ci) * 4 + (co & 3);
+        packed[at] = weights[(co * groupInC + ci) * taps + tap]!;
+      }
+    }
+  }
+  return packed;
+}
+
+function packBias(node: Lowering, outC: number): Float32Array<ArrayBuffer> {
+  const packed = new Float32Array(Math.ceil(outC / 4) * 4);
+  if (node.has(2)) packed.set(constantFloats(node, 2));
+  return packed;
+}
+
+function constantFloats(node: Lowering, index: number): Float32Array<ArrayBuffer> {
+  const constant = node.constant(index) ??
+    node.fail(`input ${index} is computed while the network runs`, "weights and bias must be constants");
+  return toFloat32(constant);
+}

@@ -1,0 +1,123 @@
+/**
+ * Moving elements from one view to another: the kernels behind changes of layout, concatenation and padding, and the
+ * element-wise map, which is a copy with an epilogue.
+ *
+ * @module
+ */
+import STRIDED from "../../shaders/copy/strided.wgsl" with { type: "text" };
+import MAP from "../../shaders/elementwise/map.wgsl" with { type: "text" };
+import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
+import { elementCount } from "../tensor/host_tensor.ts";
+import { imageAddress, isLinear, paddedChannels, type View } from "../tensor/view.ts";
+import { MAX_OPERANDS, type PlannedEpilogue } from "./epilogue.ts";
+import { addressUniforms, type PlannedDispatch } from "./operator.ts";
+
+const strided: KernelSource = { name: "copy/strided", wgsl: STRIDED };
+const map: KernelSource = { name: "elementwise/map", wgsl: MAP };
+
+/** The most dimensions (of extent over 1) that a strided copy can walk. */
+export const MAX_COPY_RANK = 8;
+
+const NO_EPILOGUE: PlannedEpilogue = {
+  inject: {},
+  bindings: {},
+  operands: new Array(MAX_OPERANDS * 4).fill(0),
+};
+
+/** Copies between two views of one shape; the channel padding of a dense image is written as zero. */
+export function copyDispatch(from: View, to: View): PlannedDispatch {
+  if (imageAddress(from) && imageAddress(to)) return mapImageDispatch(from, to, NO_EPILOGUE);
+  return padDispatch(from, to, from.shape.map(() => 0), 0);
+}
+
+/** The map kernel over two images of one shape. Both must be addressable as `vec4`s. */
+export function mapImageDispatch(from: View, to: View, epilogue: PlannedEpilogue): PlannedDispatch {
+  const [x, y] = [imageAddress(from)!, imageAddress(to)!];
+  const { n, h, w, c, c4 } = x;
+  const count = n * h * w * c4;
+  return {
+    kernel: map,
+    options: { inject: epilogue.inject },
+    bindings: { x: from, y: to, ...epilogue.bindings },
+    uniforms: {
+      count,
+      c,
+      c4,
+      h,
+      w,
+      ...addressUniforms("x", x),
+      ...addressUniforms("y", y),
+      operands: epilogue.operands,
+    },
+    workgroups: foldWorkgroups(Math.ceil(count / 64)),
+  };
+}
+
+/** Whether a view can be read or written as a flat row of `vec4`s. */
+export function isFlat(view: View): boolean {
+  return isLinear(view) && view.offset % 4 === 0;
+}
+
+/** The map kernel over two flat tensors. Up to three elements after the last of `to` are written as zero. */
+export function mapFlatDispatch(from: View, to: View, epilogue: PlannedEpilogue): PlannedDispatch {
+  const c = elementCount(to.shape);
+  const c4 = Math.ceil(c / 4);
+  const flat = { n: 1, h: 1, w: 1, c, c4, strideN: 0, strideH: 0, strideW: 0 };
+  return {
+    kernel: map,
+    options: { inject: epilogue.inject },
+    bindings: { x: from, y: to, ...epilogue.bindings },
+    uniforms: {
+      count: c4,
+      c,
+      c4: Math.max(c4, 1),
+      h: 1,
+      w: 1,
+      ...addressUniforms("x", { ...flat, offset: from.offset / 4 }),
+      ...addressUniforms("y", { ...flat, offset: to.offset / 4 }),
+      operands: epilogue.operands,
+    },
+    workgroups: foldWorkgroups(Math.ceil(c4 / 64)),
+  };
+}
+
+/**
+ * Writes `from` into `to` beginning at `begin` (which may be negative, to crop) and `fill` around it.
+ */
+export function padDispatch(from: View, to: View, begin: readonly number[], fill: number): PlannedDispatch {
+  const axes = to.shape.map((extent, axis) => ({
+    // Lanes of channel padding are written too, as zero.
+    extent: axis === 1 && to.padded ? paddedChannels(extent) : extent,
+    xExtent: from.shape[axis]!,
+    begin: begin[axis]!,
+    xStride: from.strides[axis]!,
+    yStride: to.strides[axis]!,
+  })).filter(({ extent, begin }) => extent !== 1 || begin !== 0);
+  // The last axis walked is the one whose elements lie side by side in the destination.
+  axes.sort((a, b) => Math.abs(b.yStride) - Math.abs(a.yStride));
+  if (axes.length > MAX_COPY_RANK) {
+    throw new RangeError(
+      `Cannot copy a tensor of shape [${to.shape.join(", ")}]: more than ${MAX_COPY_RANK} dimensions`,
+    );
+  }
+  const count = axes.reduce((product, axis) => product * axis.extent, 1);
+  const row = (pick: (axis: (typeof axes)[number]) => number, rest: number): number[] =>
+    Array.from({ length: MAX_COPY_RANK }, (_, i) => i < axes.length ? pick(axes[i]!) : rest);
+  return {
+    kernel: strided,
+    bindings: { x: from, y: to },
+    uniforms: {
+      count,
+      rank: axes.length,
+      x_offset: from.offset,
+      y_offset: to.offset,
+      fill,
+      extents: row((axis) => axis.extent, 1),
+      x_extents: row((axis) => axis.xExtent, 1),
+      x_begin: row((axis) => axis.begin, 0),
+      x_strides: row((axis) => axis.xStride, 0),
+      y_strides: row((axis) => axis.yStride, 0),
+    },
+    workgroups: foldWorkgroups(Math.ceil(count / 64)),
+  };
+}

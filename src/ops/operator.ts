@@ -1,0 +1,186 @@
+/**
+ * What an operator is to the engine: a shape rule, a value on the host where it can be known beforehand, and a
+ * lowering to dispatches.
+ *
+ * @module
+ */
+import type { KernelOptions, KernelSource, UniformValues, Workgroups } from "../gpu/mod.ts";
+import { attr } from "../graph/attribute.ts";
+import { nodeError } from "../graph/error.ts";
+import type { Node } from "../graph/graph.ts";
+import type { DType } from "../tensor/dtype.ts";
+import { type HostTensor, toNumbers } from "../tensor/host_tensor.ts";
+import { type ImageAddress, imageAddress, type Layout, type View } from "../tensor/view.ts";
+
+/** Type and shape of a value. */
+export interface TensorType {
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+}
+
+/** One operator of one domain. */
+export interface Operator {
+  /** ONNX's name. */
+  readonly op: string;
+  /** ONNX's own domain when left out. */
+  readonly domain?: string;
+  /** The operator sets whose form of the operator is understood: first and last. */
+  readonly opsets: readonly [first: number, last: number];
+  /** How the kernels store the outputs; "same": as the first input is; linear when left out. */
+  readonly layout?: Layout | "same";
+  /** The kernels apply an epilogue, so element-wise nodes behind this one may be fused into it. */
+  readonly fusesEpilogue?: boolean;
+  /** Checks the node and tells its outputs' types. */
+  infer(node: NodeContext): TensorType[];
+  /** The outputs on the host, when every input is constant (or, as with Shape, only types matter). */
+  evaluate?(node: NodeContext, inputs: readonly (HostTensor | undefined)[]): HostTensor[];
+  /** The outputs depend on the inputs' types alone. */
+  readonly dependsOnTypesOnly?: boolean;
+  /** Emits the dispatches; left out where the operator is only ever folded. */
+  lower?(node: Lowering): void;
+}
+
+/** A node with what is known about its inputs. */
+export class NodeContext {
+  readonly node: Node;
+  readonly opset: number;
+  readonly #types: ReadonlyMap<string, TensorType>;
+  readonly #constants: ReadonlyMap<string, HostTensor>;
+
+  constructor(
+    node: Node,
+    opset: number,
+    types: ReadonlyMap<string, TensorType>,
+    constants: ReadonlyMap<string, HostTensor>,
+  ) {
+    this.node = node;
+    this.opset = opset;
+    this.#types = types;
+    this.#constants = constants;
+  }
+
+  /** How many inputs are the operator's own; those of fused steps come after them. */
+  get arity(): number {
+    return (this.node as Node & { arity?: number }).arity ?? this.node.inputs.length;
+  }
+
+  /** Whether the operator's own input `index` is given. */
+  has(index: number): boolean {
+    return index < this.arity && (this.node.inputs[index] ?? "") !== "";
+  }
+
+  /** Type and shape of input `index`. @throws {GraphError} if it is left out. */
+  type(index: number): TensorType {
+    const type = this.#types.get(this.node.inputs[index] ?? "");
+    return type ?? this.fail(`input ${index} is missing`, "export the model again");
+  }
+
+  /** Shape of input `index`. */
+  shape(index: number): readonly number[] {
+    return this.type(index).shape;
+  }
+
+  /** Type of output `index`, once it was inferred. */
+  outputType(index: number): TensorType {
+    return this.#types.get(this.node.outputs[index]!)!;
+  }
+
+  /** The value of input `index`, if it is constant. */
+  constant(index: number): HostTensor | undefined {
+    return this.#constants.get(this.node.inputs[index] ?? "");
+  }
+
+  /** The numbers of a constant input, or `undefined` if it is left out. @throws {GraphError} if it is not constant. */
+  numbers(index: number, name: string): number[] | undefined {
+    if (!this.has(index)) return undefined;
+    const constant = this.constant(index);
+    if (constant) return toNumbers(constant);
+    return this.fail(`input "${name}" is computed while the network runs`, "fix it when exporting the model");
+  }
+
+  /** A list given as an attribute in old operator sets and as an input in newer ones. */
+  listFrom(attribute: string, index: number): number[] | undefined {
+    if (this.has(index)) return this.numbers(index, attribute);
+    return attr.has(this.node, attribute) ? [...attr.ints(this.node, attribute)] : undefined;
+  }
+
+  /** An axis counted from 0. @throws {GraphError} if the rank has no such axis. */
+  axis(axis: number, rank: number): number {
+    if (axis < -rank || axis >= Math.max(rank, 1)) {
+      this.fail(`axis ${axis} does not exist in rank ${rank}`, "export the model again");
+    }
+    return axis < 0 ? axis + rank : axis;
+  }
+
+  /** Throws an error about this node. */
+  fail(what: string, advice: string): never {
+    throw nodeError(this.node, what, advice);
+  }
+}
+
+/** Weights or other constants in a GPU buffer of their own, shared by all plans of a session. */
+export interface WeightRef {
+  readonly weight: string;
+}
+
+/** A dispatch in a plan: like the GPU floor's, with views and weights in place of ranges. */
+export interface PlannedDispatch {
+  kernel: KernelSource;
+  options?: KernelOptions;
+  bindings: Readonly<Record<string, View | WeightRef>>;
+  uniforms: UniformValues;
+  workgroups: Workgroups;
+  /** Multiply-adds, for reports. */
+  multiplyAdds?: number;
+}
+
+/** What a lowering has at hand: the node, the views of its inputs, and a place to emit dispatches. */
+export interface Lowering extends NodeContext {
+  /** Where input `index` lies; a constant is uploaded. */
+  view(index: number): View;
+  /** Input `index` as `vec4` over channels, copied into an image if it lies otherwise. */
+  image(index: number): Addressed;
+  /** Input `index` dense in ONNX's order, copied if it lies otherwise. */
+  linear(index: number): View;
+  /** Any view in the layout asked for, copied if it lies otherwise. */
+  materialise(view: View, layout: Layout): View;
+  /** Storage for output `index`: dense, or the place in a concatenation that was planned for it. */
+  output(index: number, layout: Layout): View;
+  /** The layout that was planned for output `index` of a concatenation. */
+  plannedLayout(index: number): Layout;
+  /** The same for an output that a kernel writes as `vec4` over channels. */
+  imageOutput(index: number): Addressed;
+  /** The same for an output that a kernel writes as one flat row of `vec4`s, up to three zeros after its end. */
+  flatOutput(index: number): View;
+  /** Makes output `index` another view of existing storage. */
+  alias(index: number, view: View): void;
+  /** Dense storage that lives until the last dispatch that reads it. */
+  temporary(type: TensorType, layout: Layout): View;
+  /** A constant made once for all plans of the session; `key` names it within the node. */
+  weights(key: string, make: () => Float32Array<ArrayBuffer>): WeightRef;
+  /** Adds a dispatch to the plan. */
+  emit(dispatch: PlannedDispatch): void;
+}
+
+/** A view and how kernels address it as `vec4`s. */
+export interface Addressed {
+  view: View;
+  address: ImageAddress;
+}
+
+/** A view that is known to be addressable as `vec4`s. */
+export function addressed(view: View): Addressed {
+  const address = imageAddress(view);
+  if (!address) throw new Error(`view of shape [${view.shape}] is no image`);
+  return { view, address };
+}
+
+/** The uniform fields by which image kernels address an operand: `x_offset`, `x_stride_n`, `x_stride_h`, `x_stride_w`. */
+export function addressUniforms(prefix: string, address: ImageAddress): Record<string, number> {
+  return {
+    [`${prefix}_offset`]: address.offset,
+    [`${prefix}_stride_n`]: address.strideN,
+    [`${prefix}_stride_h`]: address.strideH,
+    [`${prefix}_stride_w`]: address.strideW,
+  };
+}

@@ -1,0 +1,33 @@
+/**
+ * Every operator that the engine knows.
+ *
+ * @module
+ */
+import type { Node } from "../graph/graph.ts";
+import { concat } from "./concat.ts";
+import { conv } from "./conv.ts";
+import { elementwiseOperators } from "./elementwise.ts";
+import type { Operator } from "./operator.ts";
+import { shapeOperators } from "./shape.ts";
+import { viewOperators } from "./views.ts";
+
+const OPERATORS: ReadonlyMap<string, Operator> = new Map(
+  [
+    concat,
+    conv,
+    ...elementwiseOperators,
+    ...shapeOperators,
+    ...viewOperators,
+  ].map((operator) => [`${operator.domain ?? ""}/${operator.op}`, operator]),
+);
+
+/** The operator of a node, or `undefined` if it is not known. */
+export function findOperator(node: Pick<Node, "op" | "domain">): Operator | undefined {
+  const domain = node.domain === "ai.onnx" ? "" : node.domain;
+  return OPERATORS.get(`${domain}/${node.op}`);
+}
+
+/** All operators, by domain and name. */
+export function allOperators(): Operator[] {
+  return [...OPERATORS.values()];
+}
