@@ -15,13 +15,19 @@ export function quietMesa(): void {
   Deno.env.set("XDG_RUNTIME_DIR", folder);
 }
 
-/** Runs this same Deno with the arguments; returns its exit code. Ctrl-C is left to the child. */
+/**
+ * Runs this same Deno with the arguments; returns its exit code. Ctrl-C reaches the child by itself, as both are in
+ * one process group; being told to end is passed on.
+ */
 export async function runDeno(args: string[]): Promise<number> {
-  const leaveToChild = (): void => {};
-  Deno.addSignalListener("SIGINT", leaveToChild);
   const child = new Deno.Command(Deno.execPath(), { args }).spawn();
+  const leaveToChild = (): void => {};
+  const passOn = (): void => child.kill("SIGTERM");
+  Deno.addSignalListener("SIGINT", leaveToChild);
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGTERM", passOn);
   const { code } = await child.status;
   Deno.removeSignalListener("SIGINT", leaveToChild);
+  if (Deno.build.os !== "windows") Deno.removeSignalListener("SIGTERM", passOn);
   return code;
 }
 
