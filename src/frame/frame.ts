@@ -5,26 +5,12 @@
  * @module
  */
 
-/**
- * How the pixels of a frame lie in memory, rows from top to bottom without padding. Chroma planes of odd sizes are
- * rounded up: `ceil(width / 2) x ceil(height / 2)`.
- *
- * - `i420`: plane Y, plane U, plane V
- * - `nv12`: plane Y, plane of UV pairs
- * - `rgb24`, `bgr24`: 3 bytes a pixel; `rgba`: 4 bytes a pixel; `gray8`: 1 byte a pixel
- */
-export type PixelFormat = "i420" | "nv12" | "rgb24" | "rgba" | "bgr24" | "gray8";
+import { PIXEL_FORMATS, pixelBytes, type PixelColour, type PixelFormat } from "../vision/pixels.ts";
 
-/** All pixel formats, in the order in which messages list them. */
-export const PIXEL_FORMATS: readonly PixelFormat[] = ["i420", "nv12", "rgb24", "rgba", "bgr24", "gray8"];
+export { PIXEL_FORMATS, type PixelFormat };
 
 /** How YUV values are meant. Says nothing for RGB and grey formats. */
-export interface FrameColour {
-  /** The YUV to RGB matrix: ITU-R BT.601 or BT.709. */
-  matrix: "bt601" | "bt709";
-  /** `limited`: luma 16 to 235, chroma 16 to 240; `full`: 0 to 255. */
-  range: "limited" | "full";
-}
+export type FrameColour = PixelColour;
 
 /** One decoded frame. Its pixels are borrowed: they are valid until {@linkcode Frame.release} is called. */
 export interface Frame {
@@ -126,18 +112,7 @@ export function isSkipped(item: Frame | SkippedFrame): item is SkippedFrame {
  * ```
  */
 export function frameBytes(format: PixelFormat, width: number, height: number): number {
-  switch (format) {
-    case "i420":
-    case "nv12":
-      return width * height + 2 * Math.ceil(width / 2) * Math.ceil(height / 2);
-    case "rgb24":
-    case "bgr24":
-      return width * height * 3;
-    case "rgba":
-      return width * height * 4;
-    case "gray8":
-      return width * height;
-  }
+  return pixelBytes({ format, width, height });
 }
 
 /**

@@ -95,7 +95,10 @@ export function isFailure(line: LogLine): boolean {
 
 /** What ffmpeg's own words mean to somebody who does not know it. */
 const MEANINGS: [RegExp, string][] = [
-  [/moov atom not found/i, "the index of the mp4 (moov atom) is missing: the recording or copy was cut off"],
+  [
+    /moov atom not found/i,
+    "the index of the mp4 (moov atom) is missing: the recording or copy was cut off, or it is no mp4",
+  ],
   [/overread \d+/i, "the JPEG ends in the middle of its data"],
   [/No JPEG data found/i, "there is no JPEG data in it"],
   [/chunk too big/i, "the PNG ends in the middle of its data or is damaged"],

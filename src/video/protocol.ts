@@ -81,6 +81,8 @@ export interface VideoOutput {
   path: string;
   frameRate?: number;
   version: string;
+  /** Name of ffmpeg's encoder. */
+  encoder: string;
   ffmpeg: string;
 }
 

@@ -1,0 +1,91 @@
+/**
+ * Detections as JSON lines.
+ *
+ * @module
+ */
+
+import { type FrameSink, SinkError } from "../frame/frame.ts";
+import { type Detection, type DetectionFrame, detectionRecord } from "../vision/detection.ts";
+import { checkWritable, writeProblem } from "./output.ts";
+
+/** Lines are gathered up to this many characters, or this long, before they are written. */
+const BUFFER_CHARACTERS = 64 * 1024;
+const BUFFER_MS = 200;
+
+/**
+ * One JSON object a line, one line a frame; see {@linkcode detectionRecord}. Lines are written in blocks, at the latest
+ * with the first line after 200 ms, and never in halves: what is in the file can be read at any time, up to the last
+ * line end.
+ */
+export class JsonLinesSink implements FrameSink<readonly Detection[]> {
+  readonly #path: string;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #encoder = new TextEncoder();
+  readonly #isStdout: boolean;
+  #text = "";
+  #lastFlush = performance.now();
+  #ended = false;
+  #closed = false;
+
+  private constructor(path: string, stream: WritableStream<Uint8Array>) {
+    this.#path = path;
+    this.#isStdout = path === "-";
+    this.#writer = stream.getWriter();
+  }
+
+  /**
+   * Opens a file, replacing what it held, or standard output.
+   *
+   * @param path A file, or `-` for standard output.
+   * @throws {SinkError} If it is a folder or cannot be written.
+   */
+  static async open(path: string): Promise<JsonLinesSink> {
+    if (path === "-") return new JsonLinesSink(path, Deno.stdout.writable);
+    await checkWritable(path);
+    const file = await Deno.open(path, { write: true, create: true, truncate: true });
+    return new JsonLinesSink(path, file.writable);
+  }
+
+  /** True when nobody reads standard output any more; that is no error, and further writes do nothing. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Writes the line of one frame. Pixels are not needed. */
+  async write(frame: DetectionFrame, detections: readonly Detection[]): Promise<void> {
+    if (this.#closed) throw new SinkError(`Cannot write frame ${frame.index}: the sink is closed`);
+    if (this.#ended) return;
+    this.#text += JSON.stringify(detectionRecord(frame, detections)) + "\n";
+    if (this.#text.length >= BUFFER_CHARACTERS || performance.now() - this.#lastFlush >= BUFFER_MS) {
+      await this.flush();
+    }
+  }
+
+  /** Writes what was gathered. */
+  async flush(): Promise<void> {
+    this.#lastFlush = performance.now();
+    const bytes = this.#encoder.encode(this.#text);
+    this.#text = "";
+    if (bytes.length === 0 || this.#ended) return;
+    try {
+      await this.#writer.write(bytes);
+    } catch (error) {
+      this.#ended = true;
+      if (this.#isStdout && error instanceof Deno.errors.BrokenPipe) return;
+      const target = this.#isStdout ? "standard output" : `"${this.#path}"`;
+      throw new SinkError(`Cannot write ${target}: ${writeProblem(error)}`, { cause: error });
+    }
+  }
+
+  /** Writes what was gathered and closes the file. Standard output stays open. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    try {
+      await this.flush();
+    } finally {
+      if (this.#isStdout) this.#writer.releaseLock();
+      else await this.#writer.close().catch(() => {});
+    }
+  }
+}
