@@ -4,17 +4,20 @@
 // pixels  the frame's bytes, four a word, little endian: I420, NV12, RGB24, BGR24, RGBA or GRAY8 without padding
 // more    the words after the first params.planes.z, where one binding cannot hold the frame (override SPLIT); else unused
 // y       [1, H, W, 4] f32: up to three channels, the other lanes zero; element (h, w) at y_offset + h * W + w
-// params  see below; all that changes with the frame is here
+// params  see below; all that changes from frame to frame is here
+//
+// The pixel format is an override constant (FORMAT: 0 I420, 1 NV12, 2 RGB24, 3 BGR24, 4 RGBA, 5 GRAY8) because software
+// Vulkan runs every side of a branch: with the format as a parameter a frame costs 3 times as much there. So is AREA.
 //
 // Sampling is bilinear between pixel centres with the border repeated (OpenCV's INTER_LINEAR), of taps_x by taps_y points
-// spread evenly over the output pixel. Chroma is bilinear as well: repeated chroma shifts by up to half a chroma sample and
+// spread evenly over the output pixel (one in its centre unless AREA). Chroma is bilinear as well: repeated chroma shifts by up to half a chroma sample and
 // puts steps on every coloured edge. YUV is converted after sampling, which is the same up to clamping.
 //
 // A source position is kept as a whole number and a fraction, because f32 has too few bits for both: the step is split into
 // step_high, whose product with a column below 8192 is exact, and the small rest step_low.
 
 struct Params {
-  // Output width, height, offset of the first pixel, and the format: 0 I420, 1 NV12, 2 RGB24, 3 BGR24, 4 RGBA, 5 GRAY8.
+  // Output width, height, offset of the first pixel, 0.
   output: vec4u,
   // Source width and height, chroma width and height.
   source: vec4i,
@@ -46,6 +49,8 @@ struct Params {
 @group(0) @binding(3) var<uniform> params: Params;
 
 override SPLIT: bool = false;
+override FORMAT: u32 = 0u;
+override AREA: bool = false;
 
 // A position between two samples: the two indices, clamped to the border, and the weight of the second.
 struct Tap {
@@ -126,16 +131,15 @@ fn four_sample(width: i32, x: Tap, y: Tap) -> vec3f {
 
 // Red, green and blue at a position given as whole number and fraction.
 fn sample(whole: vec2i, fraction: vec2f) -> vec3f {
-  let format = params.output.w;
   let size = params.source;
   let x = tap(whole.x, fraction.x, size.x);
   let y = tap(whole.y, fraction.y, size.y);
-  if (format <= 1u) {
+  if (FORMAT <= 1u) {
     let luma = plane_sample(0u, size.x, x, y);
     let chroma_x = chroma_tap(whole.x, fraction.x, params.chroma_shift.x, size.z);
     let chroma_y = chroma_tap(whole.y, fraction.y, params.chroma_shift.y, size.w);
     var uv: vec2f;
-    if (format == 0u) {
+    if (FORMAT == 0u) {
       uv.x = plane_sample(params.planes.x, size.z, chroma_x, chroma_y);
       uv.y = plane_sample(params.planes.y, size.z, chroma_x, chroma_y);
     } else {
@@ -145,13 +149,13 @@ fn sample(whole: vec2i, fraction: vec2f) -> vec3f {
     let rgb = vec3f(dot(params.colour[0], yuv), dot(params.colour[1], yuv), dot(params.colour[2], yuv));
     return clamp(rgb, vec3f(0.0), vec3f(255.0));
   }
-  if (format == 2u) {
+  if (FORMAT == 2u) {
     return three_sample(size.x, x, y);
   }
-  if (format == 3u) {
+  if (FORMAT == 3u) {
     return three_sample(size.x, x, y).zyx;
   }
-  if (format == 4u) {
+  if (FORMAT == 4u) {
     return four_sample(size.x, x, y);
   }
   return vec3f(plane_sample(0u, size.x, x, y));
@@ -171,10 +175,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let whole_high = floor(high);
     let whole = vec2i(whole_high) + params.start;
     let fraction = (high - whole_high) + column * params.step.zw + params.start_fraction;
-    let taps = params.taps;
-    if (taps.x * taps.y == 1u) {
+    if (!AREA) {
       rgb = sample(whole, fraction);
     } else {
+      let taps = params.taps;
       let step = params.step.xy + params.step.zw;
       var sum = vec3f(0.0);
       for (var j = 0u; j < taps.y; j++) {

