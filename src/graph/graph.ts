@@ -7,8 +7,8 @@
 
 import type { DType } from "../tensor/dtype.ts";
 import type { HostTensor } from "../tensor/host_tensor.ts";
-import type { Attribute } from "./attribute.ts";
-import { describeNode, GraphError } from "./error.ts";
+import { describeNode, GraphError } from "../ops/error.ts";
+import type { Node } from "../ops/node.ts";
 
 /** A value that the network takes. */
 export interface ValueInfo {
@@ -28,22 +28,6 @@ export interface OutputInfo {
   dtype?: DType;
   /** Extents, or names of extents, if the file says. */
   dims?: (number | string)[];
-}
-
-/** One operator of the network. */
-export interface Node {
-  /** Unique within the graph. */
-  name: string;
-  /** The operator, as ONNX names it, such as "Conv". */
-  op: string;
-  /** The operator's domain; "" is ONNX's own. */
-  domain: string;
-  /** Names of the values that it reads; "" for an optional input that is left out. */
-  inputs: string[];
-  /** Names of the values that it makes; "" for an optional output that is left out. */
-  outputs: string[];
-  /** Its attributes; read them through `attr`. */
-  attributes: Map<string, Attribute>;
 }
 
 /** A network that passes may change. */

@@ -7,9 +7,10 @@
 import { OnnxError } from "../onnx/error.ts";
 import type { OnnxAttribute, OnnxModel, OnnxNode, OnnxTensor, OnnxValueInfo } from "../onnx/model.ts";
 import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
-import type { Attribute } from "./attribute.ts";
-import { describeNode, GraphError } from "./error.ts";
-import { Graph, type Node, type OutputInfo, type ValueInfo } from "./graph.ts";
+import type { Attribute } from "../ops/attribute.ts";
+import { describeNode, GraphError } from "../ops/error.ts";
+import type { Node } from "../ops/node.ts";
+import { Graph, type OutputInfo, type ValueInfo } from "./graph.ts";
 
 /**
  * Makes a network of an ONNX model: initializers and Constant nodes become constants, what the caller must give

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { attr } from "./attribute.ts";
-import type { Graph, Node } from "./graph.ts";
+import { attr } from "../ops/attribute.ts";
+import type { Node } from "../ops/node.ts";
+import type { Graph } from "./graph.ts";
 import type { TensorType } from "../ops/operator.ts";
 import { findOperator } from "../ops/registry.ts";
 import { canBeImage, type Layout } from "../tensor/view.ts";

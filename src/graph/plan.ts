@@ -30,8 +30,8 @@ import {
   type View,
 } from "../tensor/view.ts";
 import { type Lifetime, planArena } from "./arena.ts";
-import { GraphError } from "./error.ts";
-import type { Node } from "./graph.ts";
+import { GraphError } from "../ops/error.ts";
+import type { Node } from "../ops/node.ts";
 import { placeConcatenations, type Placement } from "./placement.ts";
 import type { SpecialisedGraph } from "./specialise.ts";
 

@@ -10,7 +10,7 @@ import { parseModel } from "../onnx/parse.ts";
 import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { storageElements, viewOffsets } from "../tensor/view.ts";
 import { bindPlan, type BoundPlan, WeightStore } from "./bind.ts";
-import { GraphError } from "./error.ts";
+import { GraphError } from "../ops/error.ts";
 import type { Graph, OutputInfo, ValueInfo } from "./graph.ts";
 import { importGraph } from "./import.ts";
 import { runPasses } from "./passes/mod.ts";
@@ -23,25 +23,18 @@ export type ModelSource = string | URL | Uint8Array<ArrayBuffer>;
 
 /** Reads a network without a device: to look at it, or to plan it. @throws {OnnxError} */
 export async function loadGraph(source: ModelSource): Promise<Graph> {
-  const bytes = source instanceof Uint8Array ? source : await readBytes(source);
-  try {
-    const model = parseModel(bytes);
-    const beside = source instanceof Uint8Array ? undefined : source;
+  if (source instanceof Uint8Array) {
+    const model = parseModel(source);
     if (externalLocations(model).length > 0) {
-      if (beside === undefined) {
-        throw new OnnxError(
-          "Cannot load the ONNX model: its weights are in other files; load it by path or address, so that they can be found",
-        );
-      }
-      await loadExternalData(model, (location) => readBytes(new URL(location, addressOf(beside))));
+      throw new OnnxError(
+        "Cannot load the ONNX model: its weights are in other files; load it by path or address, so that they can be found",
+      );
     }
     return importGraph(model);
-  } catch (error) {
-    if (error instanceof OnnxError && !(source instanceof Uint8Array)) {
-      throw new OnnxError(`${source}: ${error.message}`, { problems: error.problems, cause: error });
-    }
-    throw error;
   }
+  const model = parseModel(await readBytes(source), { name: String(source) });
+  await loadExternalData(model, (location) => readBytes(new URL(location, addressOf(source))));
+  return importGraph(model);
 }
 
 /** Plans a network for input shapes: specialise, run the passes, lower. @throws {GraphError} */

@@ -7,7 +7,7 @@
 import { NodeContext, type TensorType } from "../ops/operator.ts";
 import { findOperator } from "../ops/registry.ts";
 import type { HostTensor } from "../tensor/host_tensor.ts";
-import { GraphError } from "./error.ts";
+import { GraphError } from "../ops/error.ts";
 import { Graph } from "./graph.ts";
 
 /** A network whose values all have known types. */

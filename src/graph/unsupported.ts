@@ -1,5 +1,5 @@
 import { findOperator } from "../ops/registry.ts";
-import { GraphError } from "./error.ts";
+import { GraphError } from "../ops/error.ts";
 import type { Graph } from "./graph.ts";
 
 /** An operator that the engine lacks, or has in other operator sets only. */

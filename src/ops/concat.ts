@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { attr } from "../graph/attribute.ts";
+import { attr } from "./attribute.ts";
 import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { paddedChannels, sliceView, type View } from "../tensor/view.ts";
 import { copyDispatch, padDispatch } from "./copy.ts";

@@ -8,7 +8,7 @@ import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
 import GROUPED from "../../shaders/conv/grouped.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelOptions, type KernelSource } from "../gpu/mod.ts";
-import { attr } from "../graph/attribute.ts";
+import { attr } from "./attribute.ts";
 import { toFloat32 } from "../tensor/host_tensor.ts";
 import { planEpilogue } from "./epilogue.ts";
 import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";

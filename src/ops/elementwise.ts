@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { attr } from "../graph/attribute.ts";
+import { attr } from "./attribute.ts";
 import { type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import {
   canBeImage,

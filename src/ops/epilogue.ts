@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Node } from "../graph/graph.ts";
+import type { Node } from "./node.ts";
 import type { Layout, View } from "../tensor/view.ts";
 import { expandView, imageAddress, isLinear } from "../tensor/view.ts";
 import type { Lowering, WeightRef } from "./operator.ts";

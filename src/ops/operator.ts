@@ -5,9 +5,9 @@
  * @module
  */
 import type { KernelOptions, KernelSource, UniformValues, Workgroups } from "../gpu/mod.ts";
-import { attr } from "../graph/attribute.ts";
-import { nodeError } from "../graph/error.ts";
-import type { Node } from "../graph/graph.ts";
+import { attr } from "./attribute.ts";
+import { nodeError } from "./error.ts";
+import type { Node } from "./node.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { type HostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import { type ImageAddress, imageAddress, type Layout, type View } from "../tensor/view.ts";

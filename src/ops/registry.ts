@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Node } from "../graph/graph.ts";
+import type { Node } from "./node.ts";
 import { concat } from "./concat.ts";
 import { conv } from "./conv.ts";
 import { elementwiseOperators } from "./elementwise.ts";

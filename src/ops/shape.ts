@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { attr } from "../graph/attribute.ts";
+import { attr } from "./attribute.ts";
 import { type DType, isFloat } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import { denseView } from "../tensor/view.ts";

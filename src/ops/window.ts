@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { attr } from "../graph/attribute.ts";
+import { attr } from "./attribute.ts";
 import type { NodeContext } from "./operator.ts";
 
 /** A window over height and width; 1-D windows have height 1. */

@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { GraphError, nodeError } from "../../src/graph/error.ts";
-import { attr, type Attribute } from "../../src/graph/attribute.ts";
-import { Graph, type Node } from "../../src/graph/graph.ts";
+import { GraphError, nodeError } from "../../src/ops/error.ts";
+import { attr, type Attribute } from "../../src/ops/attribute.ts";
+import { Graph } from "../../src/graph/graph.ts";
+import type { Node } from "../../src/ops/node.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Random } from "../support/random.ts";
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { importGraph } from "../../src/graph/import.ts";
 import type { Graph } from "../../src/graph/graph.ts";
-import { attr } from "../../src/graph/attribute.ts";
+import { attr } from "../../src/ops/attribute.ts";
 import { OnnxError } from "../../src/onnx/error.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";

@@ -1,5 +1,5 @@
-import { attr } from "../attribute.ts";
-import type { Node } from "../graph.ts";
+import { attr } from "../../ops/attribute.ts";
+import type { Node } from "../../ops/node.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
 import { type HostTensor, hostTensor, toFloat32 } from "../../tensor/host_tensor.ts";
 

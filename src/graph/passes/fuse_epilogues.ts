@@ -2,7 +2,7 @@ import { stepOf } from "../../ops/elementwise.ts";
 import { type EpilogueStep, type FusedNode, MAX_OPERANDS } from "../../ops/epilogue.ts";
 import { NodeContext } from "../../ops/operator.ts";
 import { findOperator } from "../../ops/registry.ts";
-import type { Node } from "../graph.ts";
+import type { Node } from "../../ops/node.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
 
 /**

@@ -1,4 +1,4 @@
-import type { Node } from "../graph.ts";
+import type { Node } from "../../ops/node.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
 
 /** Makes one `Silu` of `x * Sigmoid(x)`, and one `HardSwish` of `x * HardSigmoid(x)` with its constants 1/6 and 1/2. */
