@@ -2,6 +2,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import { CATALOGUE, type CatalogueEntry, CatalogueError, requireEntry, sha256Of } from "./catalogue.ts";
 import { download } from "./download.ts";
 import { downloadFolder, locate, modelFolders } from "./model_store.ts";
+import { formatTable } from "./table.ts";
 
 /** The text of `framewise models --help`. */
 export const MODELS_USAGE = `Usage:
@@ -73,10 +74,7 @@ async function list(print: (line: string) => void, options: ModelsOptions): Prom
       await locate(entry, folders) ?? missing,
     ]);
   }
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  for (const row of rows) {
-    print(row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
-  }
+  for (const line of formatTable(rows).split("\n")) print(line);
   return 0;
 }
 

@@ -1,0 +1,14 @@
+/**
+ * Networks: from an ONNX file to a plan on a device.
+ *
+ * @module
+ */
+export { OnnxError, type OnnxErrorOptions } from "../onnx/error.ts";
+export { GraphError } from "../ops/error.ts";
+export type { TensorType } from "../ops/operator.ts";
+export { type BoundPlan, WeightStore } from "./bind.ts";
+export { Graph, type OutputInfo, type ValueInfo } from "./graph.ts";
+export type { Plan, PlanStep, PlanValue } from "./plan.ts";
+export { loadGraph, type ModelSource, planGraph, Session } from "./session.ts";
+export type { InputShapes } from "./specialise.ts";
+export { findUnsupported, type UnsupportedOperator } from "./unsupported.ts";
