@@ -1,0 +1,155 @@
+// Depthwise convolution (groups = channels in = channels out): each invocation computes R x P outputs of one channel group (vec4).
+//
+// The input window of the tile is read once, ROWS x COLS vec4, and every value is used by all outputs that need it. Everything
+// is unrolled, so kernel size, stride, dilation and tile are constants. Neighbouring invocations take neighbouring channel groups.
+//
+//   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
+//   weights  vec4 over channels: c4 * KH * KW + ky * KW + kx (the packing of implicit_gemm.wgsl with one input channel a group)
+//   bias     vec4 per channel group, zeros where there is no channel
+//   y        as x, by its own offset and strides; lanes >= out_c are written as zero
+//
+// Grid: ceil(batch * ceil(out_h / R) * ceil(out_w / P) * group_out_c4 / WG) workgroups, folded into (x, y).
+// Here group_out_c4 counts all channel groups of the tensor; group_in_c4 and groups are not read.
+// ROWS = (R - 1) * STRIDE_H + (KH - 1) * DILATION_H + 1, COLS = (P - 1) * STRIDE_W + (KW - 1) * DILATION_W + 1.
+
+struct Params {
+  x_offset: u32,
+  x_stride_n: u32,
+  x_stride_h: u32,
+  x_stride_w: u32,
+  y_offset: u32,
+  y_stride_n: u32,
+  y_stride_h: u32,
+  y_stride_w: u32,
+  batch: u32,
+  in_h: u32,
+  in_w: u32,
+  group_in_c4: u32,
+  out_h: u32,
+  out_w: u32,
+  out_c: u32,
+  group_out_c4: u32,
+  stride_h: u32,
+  stride_w: u32,
+  dilation_h: u32,
+  dilation_w: u32,
+  pad_top: u32,
+  pad_left: u32,
+  groups: u32,
+  in_c: u32,
+  operands: array<vec4u, 4>,
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+override WG: u32 = 64u;
+
+//#inject tile
+const KH = 3u;
+const KW = 3u;
+const STRIDE_H = 1u;
+const STRIDE_W = 1u;
+const DILATION_H = 1u;
+const DILATION_W = 1u;
+const R = 4u;
+const P = 4u;
+const ROWS = 6u;
+const COLS = 6u;
+const TAPS = 9u;
+const OUTPUTS = 16u;
+//#end
+
+//#inject epilogue
+fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
+  return v;
+}
+//#end
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = (group.y * grid.x + group.x) * WG + local;
+  let channels4 = params.group_out_c4;
+  let tiles_w = (params.out_w + P - 1u) / P;
+  let tiles_h = (params.out_h + R - 1u) / R;
+  let tile = index / channels4;
+  let c4 = index - tile * channels4;
+  let tile_row = tile / tiles_w;
+  let n = tile_row / tiles_h;
+  if (n >= params.batch) {
+    return;
+  }
+  let oh = (tile_row - n * tiles_h) * R;
+  let ow = (tile - tile_row * tiles_w) * P;
+  let top = i32(oh * STRIDE_H) - i32(params.pad_top);
+  let left = i32(ow * STRIDE_W) - i32(params.pad_left);
+  let image = params.x_offset + n * params.x_stride_n + c4;
+
+  var w: array<vec4f, KH * KW>;
+  //#unroll k TAPS
+  for (var k = 0u; k < TAPS; k++) {
+    w[k] = weights[c4 * (KH * KW) + k];
+  }
+  //#end
+  let b = bias[c4];
+  var acc: array<vec4f, R * P>;
+  //#unroll i OUTPUTS
+  for (var i = 0u; i < OUTPUTS; i++) {
+    acc[i] = b;
+  }
+  //#end
+
+  // The whole window first: every value is loaded once, with a constant index from here on.
+  var window: array<vec4f, ROWS * COLS>;
+  //#unroll row ROWS
+  for (var row = 0u; row < ROWS; row++) {
+    let h = top + i32(row);
+    let row_inside = h >= 0 && h < i32(params.in_h);
+    let row_at = image + u32(h) * params.x_stride_h;
+    //#unroll col COLS
+    for (var col = 0u; col < COLS; col++) {
+      let at_w = left + i32(col);
+      let inside = row_inside && at_w >= 0 && at_w < i32(params.in_w);
+      let at = select(0u, row_at + u32(at_w) * params.x_stride_w, inside);
+      window[row * COLS + col] = select(vec4f(), x[at], inside);
+    }
+    //#end
+  }
+  //#end
+  //#unroll r R
+  for (var r = 0u; r < R; r++) {
+    //#unroll p P
+    for (var p = 0u; p < P; p++) {
+      //#unroll ky KH
+      for (var ky = 0u; ky < KH; ky++) {
+        //#unroll kx KW
+        for (var kx = 0u; kx < KW; kx++) {
+          let v = window[(r * STRIDE_H + ky * DILATION_H) * COLS + p * STRIDE_W + kx * DILATION_W];
+          acc[r * P + p] = fma(v, w[ky * KW + kx], acc[r * P + p]);
+        }
+        //#end
+      }
+      //#end
+    }
+    //#end
+  }
+  //#end
+
+  let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
+  for (var i = 0u; i < R * P; i++) {
+    let y_h = oh + i / P;
+    let y_w = ow + i % P;
+    if (y_h < params.out_h && y_w < params.out_w) {
+      let pixel = (n * params.out_h + y_h) * params.out_w + y_w;
+      let to = params.y_offset + n * params.y_stride_n + y_h * params.y_stride_h + y_w * params.y_stride_w + c4;
+      y[to] = select(vec4f(), epilogue(acc[i], pixel, c4), lanes);
+    }
+  }
+}

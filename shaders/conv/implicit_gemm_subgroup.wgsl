@@ -1,0 +1,182 @@
+// Convolution as implicit GEMM: each invocation computes P output pixels x Q output channel groups (vec4) in registers.
+//
+//   y[pixel, co] = epilogue(bias[co] + sum over ky, kx, ci of x[pixel at tap (ky, kx), ci] * w[co, ky, kx, ci])
+//
+// Any kernel size (1x1 included), stride, dilation and asymmetric padding. Groups are allowed when the channels of a group
+// are a multiple of 4 both in and out. No workgroup memory.
+//
+// Needs the feature "subgroups" with at least 8 invocations a subgroup, and WG a multiple of the subgroup size. Eight invocations
+// load one weight vec4 each, and the others take them by broadcast: an eighth of the weight loads of implicit_gemm.wgsl. The weights come from a
+// texture, because Mesa's llvmpipe reads texels ten times as fast as storage (20 ns against 225 ns for eight vec4).
+//
+//   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
+//   weights  vec4 over output channels: (co4 * KH * KW + ky * KW + kx) * 4 * group_in_c4 + ci, ci within the group
+//            as an rgba32float texture 2^WEIGHT_ROW_BITS wide: element i is the texel (i mod width, i div width)
+//   bias     vec4 per output channel group, zeros where there is no channel
+//   y        as x, by its own offset and strides; lanes >= out_c are written as zero
+//
+// Grid: blocks = ceil(batch * out_h * out_w / (WG * P)) * groups * ceil(group_out_c4 / Q) workgroups, folded into (x, y).
+// Limit: KH * KW * group_in_c4 + KH * KW + KH + P * Q iterations an invocation must stay under 65,535 (llvmpipe).
+
+struct Params {
+  x_offset: u32,
+  x_stride_n: u32,
+  x_stride_h: u32,
+  x_stride_w: u32,
+  y_offset: u32,
+  y_stride_n: u32,
+  y_stride_h: u32,
+  y_stride_w: u32,
+  batch: u32,
+  in_h: u32,
+  in_w: u32,
+  group_in_c4: u32,
+  out_h: u32,
+  out_w: u32,
+  out_c: u32,
+  group_out_c4: u32,
+  stride_h: u32,
+  stride_w: u32,
+  dilation_h: u32,
+  dilation_w: u32,
+  pad_top: u32,
+  pad_left: u32,
+  groups: u32,
+  in_c: u32,
+  operands: array<vec4u, 4>,
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var weights: texture_2d<f32>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+override WG: u32 = 16u;
+override KH: u32 = 3u;
+override KW: u32 = 3u;
+override WEIGHT_ROW_BITS: u32 = 10u;
+
+//#inject tile
+const P = 2u;
+const Q = 4u;
+const PAIRS = 2u;
+//#end
+
+//#inject epilogue
+fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
+  return v;
+}
+//#end
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+  @builtin(subgroup_invocation_id) lane: u32,
+) {
+  let pixels = params.batch * params.out_h * params.out_w;
+  let pixel_blocks = (pixels + WG * P - 1u) / (WG * P);
+  let channel_blocks = (params.group_out_c4 + Q - 1u) / Q;
+  let block = group.y * grid.x + group.x;
+  let channel_block = block / pixel_blocks;
+  if (channel_block >= channel_blocks * params.groups) {
+    return;
+  }
+  let conv_group = channel_block / channel_blocks;
+  let first_in_group = (channel_block % channel_blocks) * Q;
+  let first_c4 = conv_group * params.group_out_c4 + first_in_group;
+  let first_pixel = ((block % pixel_blocks) * WG + local) * P;
+  let taps = KH * KW;
+  let last_in_group = params.group_out_c4 - 1u;
+
+  // Invocations past the end compute the last pixel again and store nothing.
+  var image: array<u32, P>;
+  var top: array<i32, P>;
+  var left: array<i32, P>;
+  //#unroll t P
+  for (var t = 0u; t < P; t++) {
+    let pixel = min(first_pixel + t, pixels - 1u);
+    let row = pixel / params.out_w;
+    let n = row / params.out_h;
+    image[t] = params.x_offset + n * params.x_stride_n + conv_group * params.group_in_c4;
+    top[t] = i32((row - n * params.out_h) * params.stride_h) - i32(params.pad_top);
+    left[t] = i32((pixel - row * params.out_w) * params.stride_w) - i32(params.pad_left);
+  }
+  //#end
+
+  var acc: array<vec4f, P * Q>;
+  //#unroll q Q
+  for (var q = 0u; q < Q; q++) {
+    let b = bias[min(first_c4 + q, conv_group * params.group_out_c4 + last_in_group)];
+    //#unroll t P
+    for (var t = 0u; t < P; t++) {
+      acc[t * Q + q] = b;
+    }
+    //#end
+  }
+  //#end
+
+  for (var ky = 0u; ky < KH; ky++) {
+    for (var kx = 0u; kx < KW; kx++) {
+      let tap = ky * KW + kx;
+      var source: array<u32, P>;
+      var inside: array<bool, P>;
+      //#unroll t P
+      for (var t = 0u; t < P; t++) {
+        let h = top[t] + i32(ky * params.dilation_h);
+        let w = left[t] + i32(kx * params.dilation_w);
+        inside[t] = h >= 0 && h < i32(params.in_h) && w >= 0 && w < i32(params.in_w);
+        source[t] = select(0u, image[t] + u32(h) * params.x_stride_h + u32(w) * params.x_stride_w, inside[t]);
+      }
+      //#end
+      for (var ci4 = 0u; ci4 < params.group_in_c4; ci4++) {
+        var v: array<vec4f, P>;
+        //#unroll t P
+        for (var t = 0u; t < P; t++) {
+          v[t] = select(vec4f(), x[source[t] + ci4], inside[t]);
+        }
+        //#end
+        //#unroll h PAIRS
+        for (var h = 0u; h < PAIRS; h++) {
+          let pair_c4 = min(first_in_group + 2u * h + ((lane >> 2u) & 1u), last_in_group) + conv_group * params.group_out_c4;
+          let at = (pair_c4 * taps + tap) * 4u * params.group_in_c4 + 4u * ci4 + (lane & 3u);
+          let mine = textureLoad(weights, vec2u(at & ((1u << WEIGHT_ROW_BITS) - 1u), at >> WEIGHT_ROW_BITS), 0);
+          //#unroll r 2
+          for (var r = 0u; r < 2u; r++) {
+          let w0 = subgroupBroadcast(mine, 4u * r);
+          let w1 = subgroupBroadcast(mine, 4u * r + 1u);
+          let w2 = subgroupBroadcast(mine, 4u * r + 2u);
+          let w3 = subgroupBroadcast(mine, 4u * r + 3u);
+          //#unroll t P
+          for (var t = 0u; t < P; t++) {
+            var sum = acc[t * Q + 2u * h + r];
+            sum = fma(vec4f(v[t].x), w0, sum);
+            sum = fma(vec4f(v[t].y), w1, sum);
+            sum = fma(vec4f(v[t].z), w2, sum);
+            acc[t * Q + 2u * h + r] = fma(vec4f(v[t].w), w3, sum);
+          }
+          //#end
+          }
+          //#end
+        }
+        //#end
+      }
+    }
+  }
+
+  // One store site, reached P * Q times: the epilogue is compiled once.
+  for (var i = 0u; i < P * Q; i++) {
+    let pixel = first_pixel + i / Q;
+    let c4 = first_c4 + i % Q;
+    if (pixel < pixels && first_in_group + i % Q <= last_in_group) {
+      let row = pixel / params.out_w;
+      let n = row / params.out_h;
+      let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
+      let to = params.y_offset + n * params.y_stride_n + (row - n * params.out_h) * params.y_stride_h
+        + (pixel - row * params.out_w) * params.y_stride_w + c4;
+      y[to] = select(vec4f(), epilogue(acc[i], pixel, c4), lanes);
+    }
+  }
+}
