@@ -6,7 +6,7 @@
 
 import { type PixelFormat, SinkError } from "../frame/frame.ts";
 import { Annotator } from "../vision/draw.ts";
-import { ffmpegPath, kill, type LogLine, parseLogLine, readLines, shortReason, spawn } from "./ffmpeg.ts";
+import { ffmpegPath, type LogLine, parseLogLine, readLines, shortReason, spawn } from "./ffmpeg.ts";
 import { matroskaFrameHead, matroskaHead } from "./matroska.ts";
 import { passthroughOption } from "./probe.ts";
 import type { DrawStyle, EncodeMessage, VideoOutput } from "./protocol.ts";
@@ -30,7 +30,11 @@ export function encodeArguments(output: VideoOutput, shape: VideoShape): string[
   // 4:2:0 video has even sizes: an odd last column or row is repeated.
   const right = width % 2, bottom = height % 2;
   if (right + bottom > 0) {
-    filters.push(
+    // Both filters round to whole chroma samples, so they work on 4:4:4.
+    filters.splice(
+      filters.indexOf("format=yuv420p"),
+      0,
+      "format=yuv444p",
       `pad=${width + right}:${height + bottom}`,
       `fillborders=right=${right}:bottom=${bottom}:mode=smear`,
     );
@@ -93,7 +97,7 @@ export class VideoEncoder {
     const data = new Uint8Array(frame.buffer, 0, frame.bytes);
     if (this.#shape === undefined) {
       this.#start(frame);
-      await this.#send(matroskaHead(frame.format, frame.width, frame.height, this.#output.frameRate));
+      await this.#send(matroskaHead(frame.format, frame.width, frame.height, this.#output.frameRate ?? 25));
     }
     const { width, height, format } = this.#shape ?? frame;
     if (frame.width !== width || frame.height !== height || frame.format !== format) {
@@ -138,12 +142,5 @@ export class VideoEncoder {
     const status = await child.status;
     await this.#logged.catch(() => {});
     if (!status.success) throw await this.#failure(`ffmpeg ended with code ${status.code}`);
-  }
-
-  /** Ends ffmpeg after a failure. */
-  async abort(): Promise<void> {
-    await this.#writer?.abort().catch(() => {});
-    if (this.#child !== undefined) await kill(this.#child);
-    await this.#logged.catch(() => {});
   }
 }

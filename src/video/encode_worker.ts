@@ -23,7 +23,6 @@ const IMAGES_AT_A_TIME = 2;
 
 let write: (frame: EncodeMessage) => Promise<void> = () => Promise.resolve();
 let finish: () => Promise<void> = () => Promise.resolve();
-let abort: () => Promise<void> = () => Promise.resolve();
 let atATime = 1;
 let failed = false;
 
@@ -62,7 +61,8 @@ function next(): void {
 async function close(): Promise<void> {
   while (active.size > 0) await Promise.all(active);
   try {
-    await (failed ? abort() : finish());
+    // After a failure too: what came before it is kept.
+    await finish();
   } catch (error) {
     fail(error);
   }
@@ -76,7 +76,6 @@ scope.addEventListener("message", ({ data }) => {
         const encoder = new VideoEncoder(data.job, data.style);
         write = (frame) => encoder.write(frame);
         finish = () => encoder.close();
-        abort = () => encoder.abort();
       } else {
         const encoder = new ImageEncoder(data.job);
         write = (frame) => encoder.write(frame);

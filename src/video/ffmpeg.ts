@@ -101,7 +101,7 @@ const MEANINGS: [RegExp, string][] = [
   ],
   [/overread \d+/i, "the JPEG ends in the middle of its data"],
   [/No JPEG data found/i, "there is no JPEG data in it"],
-  [/chunk too big/i, "the PNG ends in the middle of its data or is damaged"],
+  [/chunk too big|PNG signature|inflate returned/i, "the PNG ends in the middle of its data or is damaged"],
   [/partial file/i, "the file ends in the middle of its data (partial file)"],
   [/File ended prematurely/i, "the file ends in the middle of its data"],
   [

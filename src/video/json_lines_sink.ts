@@ -19,7 +19,7 @@ const BUFFER_MS = 200;
  */
 export class JsonLinesSink implements FrameSink<readonly Detection[]> {
   readonly #path: string;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #file: { write(bytes: Uint8Array): Promise<number>; close(): void };
   readonly #encoder = new TextEncoder();
   readonly #isStdout: boolean;
   #text = "";
@@ -27,10 +27,11 @@ export class JsonLinesSink implements FrameSink<readonly Detection[]> {
   #ended = false;
   #closed = false;
 
-  private constructor(path: string, stream: WritableStream<Uint8Array>) {
+  // Written by write() and not through the file's stream, which in Deno 2.9.6 hides a full disk.
+  private constructor(path: string, file: typeof Deno.stdout | Deno.FsFile) {
     this.#path = path;
     this.#isStdout = path === "-";
-    this.#writer = stream.getWriter();
+    this.#file = file;
   }
 
   /**
@@ -40,10 +41,9 @@ export class JsonLinesSink implements FrameSink<readonly Detection[]> {
    * @throws {SinkError} If it is a folder or cannot be written.
    */
   static async open(path: string): Promise<JsonLinesSink> {
-    if (path === "-") return new JsonLinesSink(path, Deno.stdout.writable);
+    if (path === "-") return new JsonLinesSink(path, Deno.stdout);
     await checkWritable(path);
-    const file = await Deno.open(path, { write: true, create: true, truncate: true });
-    return new JsonLinesSink(path, file.writable);
+    return new JsonLinesSink(path, await Deno.open(path, { write: true, create: true, truncate: true }));
   }
 
   /** True when nobody reads standard output any more; that is no error, and further writes do nothing. */
@@ -68,7 +68,7 @@ export class JsonLinesSink implements FrameSink<readonly Detection[]> {
     this.#text = "";
     if (bytes.length === 0 || this.#ended) return;
     try {
-      await this.#writer.write(bytes);
+      for (let at = 0; at < bytes.length;) at += await this.#file.write(bytes.subarray(at));
     } catch (error) {
       this.#ended = true;
       if (this.#isStdout && error instanceof Deno.errors.BrokenPipe) return;
@@ -84,8 +84,7 @@ export class JsonLinesSink implements FrameSink<readonly Detection[]> {
     try {
       await this.flush();
     } finally {
-      if (this.#isStdout) this.#writer.releaseLock();
-      else await this.#writer.close().catch(() => {});
+      if (!this.#isStdout) this.#file.close();
     }
   }
 }

@@ -44,13 +44,13 @@ function text(value: string): number[] {
 /**
  * What stands before the first frame.
  *
- * @param frameRate Mean frames per second; gives the last frame its duration.
+ * @param frameRate Mean frames per second; gives the last frame its duration, without which players drop it.
  */
 export function matroskaHead(
   format: PixelFormat,
   width: number,
   height: number,
-  frameRate?: number,
+  frameRate: number,
 ): Uint8Array<ArrayBuffer> {
   const head = element(0x1a45dfa3, [ // EBML
     ...element(0x4286, [1]), // EBMLVersion
@@ -73,7 +73,7 @@ export function matroskaHead(
       ...element(0x83, [1]), // TrackType: video
       ...element(0x9c, [0]), // FlagLacing
       ...element(0x86, text("V_UNCOMPRESSED")), // CodecID
-      ...(frameRate === undefined ? [] : element(0x23e383, bytesOf(Math.round(1e9 / frameRate)))), // DefaultDuration
+      ...element(0x23e383, bytesOf(Math.round(1e9 / frameRate))), // DefaultDuration: nanoseconds
       ...element(0xe0, [ // Video
         ...element(0xb0, bytesOf(width)), // PixelWidth
         ...element(0xba, bytesOf(height)), // PixelHeight
