@@ -18,7 +18,10 @@ export interface Transform {
 export type Paint =
   | number
   | { readonly vertical: readonly [from: number, to: number]; readonly colours: readonly number[] }
-  | { readonly radial: readonly [cx: number, cy: number, r: number]; readonly colours: readonly [number, number] };
+  | {
+    readonly radial: readonly [cx: number, cy: number, r: number];
+    readonly colours: readonly [number, number];
+  };
 
 /** Corners of a box in pixels: left, top, right, bottom. */
 export type Corners = [x1: number, y1: number, x2: number, y2: number];

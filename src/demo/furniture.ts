@@ -39,7 +39,7 @@ export function drawSignPost(canvas: Canvas, at: Transform, height: number): voi
   drawPost(canvas, height, 5);
 }
 
-const LAMPS = [["red", -22, 0xff3b30, 0x54120f], ["amber", 0, 0xffc02e, 0x4f3a0c], [
+const LAMPS = [["red", -22, 0xff3b30, 0x54120f], ["amber", 0, 0xffd83a, 0x4f3a0c], [
   "green",
   22,
   0x36f078,
@@ -55,14 +55,24 @@ export function drawTrafficLight(canvas: Canvas, at: Transform, lit: Signal): vo
   canvas.fill(HOUSING, { vertical: [-36, 36], colours: [0x2e3236, 0x1e2124] });
   for (const [name, y, bright, dim] of LAMPS) {
     canvas.fill(ellipse(0, y, 9.6), 0x0a0b0c);
-    canvas.fill(ellipse(0, y, 8.4), { radial: [0, y, 9], colours: name === lit ? [mixWhite(bright), bright] : [dim, dim] });
-    canvas.fill(shape(`M-10.4 ${y - 2} C-9 ${y - 13} 9 ${y - 13} 10.4 ${y - 2} C8 ${y - 9} -8 ${y - 9} -10.4 ${y - 2} Z`), 0x101214);
+    canvas.fill(ellipse(0, y, 8.4), {
+      radial: [0, y, 9],
+      colours: name === lit ? [mixWhite(bright), bright] : [dim, dim],
+    });
+    canvas.fill(
+      shape(
+        `M-10.4 ${y - 2} C-9 ${y - 13} 9 ${y - 13} 10.4 ${y - 2} C8 ${y - 9} -8 ${y - 9} -10.4 ${y - 2} Z`,
+      ),
+      0x101214,
+    );
     if (name === lit) canvas.fill(ellipse(0, y, 15), bright, 0.16);
   }
 }
 
 function mixWhite(colour: number): number {
-  const half = (shift: number): number => ((colour >> shift & 255) + 80 > 255 ? 255 : (colour >> shift & 255) + 80);
+  const half = (
+    shift: number,
+  ): number => ((colour >> shift & 255) + 80 > 255 ? 255 : (colour >> shift & 255) + 80);
   return half(16) << 16 | half(8) << 8 | half(0);
 }
 
@@ -110,40 +120,16 @@ export function drawClockPost(canvas: Canvas, at: Transform, height: number): vo
   canvas.fill(rectangle(-15, -6, 30, 6, 1), 0x1d2724);
 }
 
-const SEAMS: readonly Shape[] = [
-  annulus(-1.3, 0, 0.95, 0.07),
-  annulus(1.3, 0, 0.95, 0.07),
-  bar(-1, 0, 1, 0, 0.07),
-  bar(0, -1, 0, 1, 0.07),
-];
-const UNIT_DISC = ellipse(0, 0, 1);
+const DISC = ellipse(0, 0, 1);
+const SEAM: Shape = shape(
+  "M-0.56 -0.82 C-0.02 -0.5 -0.02 0.5 -0.56 0.82 L-0.47 0.87 C0.12 0.52 0.12 -0.52 -0.47 -0.87 Z " +
+    "M0.93 -0.34 C0.6 -0.2 0.6 0.2 0.93 0.34 L0.9 0.42 C0.46 0.26 0.46 -0.26 0.9 -0.42 Z",
+);
 
-/** A basketball of radius 1 about the origin, turned by `angle`. */
+/** A ball like a tennis ball, of radius 1 about the origin, turned by `angle`. */
 export function drawBall(canvas: Canvas, at: Transform, angle: number): void {
   canvas.transform = at;
-  canvas.fill(UNIT_DISC, { radial: [-0.35, -0.4, 1.5], colours: [0xf7903c, 0xc0500f] });
+  canvas.fill(DISC, { radial: [-0.35, -0.4, 1.5], colours: [0xe8f85a, 0x98b020] });
   canvas.transform = turn(at, angle);
-  for (const seam of SEAMS) canvas.fill(insideDisc(seam), 0x3a1c0c, 0.85);
+  canvas.fill(SEAM, 0xf4f6e4, 0.8);
 }
-
-/** Drops what lies outside the unit disc, vertex by vertex: enough for seams that end at its rim. */
-function insideDisc(seam: Shape): Shape {
-  const cached = CLIPPED.get(seam);
-  if (cached) return cached;
-  const rings = seam.rings.map((ring) => {
-    const clipped = Float64Array.from(ring);
-    for (let i = 0; i < clipped.length; i += 2) {
-      const r = Math.hypot(clipped[i]!, clipped[i + 1]!);
-      if (r > 1) {
-        clipped[i] = clipped[i]! / r;
-        clipped[i + 1] = clipped[i + 1]! / r;
-      }
-    }
-    return clipped;
-  });
-  const shapeInside = { rings };
-  CLIPPED.set(seam, shapeInside);
-  return shapeInside;
-}
-
-const CLIPPED = new Map<Shape, Shape>();

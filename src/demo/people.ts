@@ -12,7 +12,9 @@ export interface PersonLook {
 }
 
 const HEAD = ellipse(1, -91, 5.6, 7.2);
-const HAIR: Shape = shape("M-5.2 -89 C-6.5 -97 -2 -100 2 -99.6 C6.5 -99.4 7 -95.6 6.4 -94 C3 -95.4 -0.6 -94.6 -1.4 -89.6 C-2 -87 -4.6 -86 -5.2 -89 Z");
+const HAIR: Shape = shape(
+  "M-5.2 -89 C-6.5 -97 -2 -100 2 -99.6 C6.5 -99.4 7 -95.6 6.4 -94 C3 -95.4 -0.6 -94.6 -1.4 -89.6 C-2 -87 -4.6 -86 -5.2 -89 Z",
+);
 const NECK = rectangle(-2, -86, 5, 6);
 const TORSO = shape("M-6 -82 C-8 -78 -8.4 -60 -7 -46 H7.4 C8.6 -60 8.4 -78 6 -82 C3 -84 -3 -84 -6 -82 Z");
 const BAG = union(rectangle(-13, -60, 11, 13, 2), bar(-8, -60, 3, -82, 1.6));

@@ -2,8 +2,7 @@
  * The demo's clip: a street drawn by the program, the same for the same seed, with the truth about what is where. It
  * needs no file and no GPU.
  */
-import type { Frame, FrameSource, SourceInfo } from "../frame/frame.ts";
-import { Canvas, type Corners, place, type Transform } from "./canvas.ts";
+import { type Canvas, type Corners, place, type Transform } from "./canvas.ts";
 import {
   drawBall,
   drawClock,
@@ -33,7 +32,7 @@ export interface TrueObject {
   readonly id: number;
   /** Its class by COCO's names. */
   readonly label: string;
-  /** A narrower name where there is one (`taxi`), else the label. */
+  /** A narrower name where there is one (`taxi`, `red light`), else the label. */
   readonly kind: string;
   /** Its outline's bounds, clipped to the image: left, top, right, bottom in pixels. */
   readonly box: Corners;
@@ -88,7 +87,7 @@ const PAINTS: readonly [VehicleLook["paint"], ...VehicleLook["paint"][]] = [
   [0x6c8c78, 0x4a6a58, 0x2e463a],
   [0xa08c74, 0x7c6a56, 0x524638],
 ];
-const TAXI_PAINT: VehicleLook["paint"] = [0xffd23a, 0xf4b81c, 0xb88408];
+const TAXI_PAINT: VehicleLook["paint"] = [0xffc832, 0xf2b01c, 0xb07c0a];
 const BUS_PAINT: VehicleLook["paint"] = [0x2a6ad8, 0x1c50b8, 0x123680];
 const SKINS: readonly [number, ...number[]] = [0xe4b898, 0xc68e68, 0x8c5c40, 0xf0cab0];
 const HAIRS: readonly [number, ...number[]] = [0x2a201a, 0x4a3422, 0x18161a, 0x806040];
@@ -96,7 +95,7 @@ const TOPS: readonly [number, ...number[]] = [0x40587c, 0x7c3c44, 0x3c6454, 0xdc
 const TROUSERS: readonly [number, ...number[]] = [0x2c3444, 0x3c3a38, 0x54504c, 0x283038];
 
 const WORLD_WIDTH = SCENE_WIDTH + 256;
-const BALL_RADIUS = 17;
+const BALL_RADIUS = 19;
 
 /** Seconds of one cycle of the traffic lights, and within it: when amber begins, red begins, and traffic moves again. */
 const CYCLE = { length: 15, amber: 6.6, red: 7.8, stopped: 9.4, go: 11.6, moving: 13.6 } as const;
@@ -117,7 +116,7 @@ export class StreetScene {
     let id = 1;
     const lane = (y: number, scale: number, leftwards: boolean, speed: number, busAt: number): Lane => {
       const vehicles: Vehicle[] = [];
-      const taxiAt = Math.floor(random.between(0, 2));
+      const taxiAt = leftwards ? -1 : Math.floor(random.between(0, 2));
       let x = random.between(-60, 40);
       for (let i = 0; i < 5; i++) {
         const taxi = i % 3 === taxiAt;
@@ -167,7 +166,13 @@ export class StreetScene {
     this.#walkers = [
       ...Array.from(
         { length: 4 },
-        (_, i) => walker(far, 0.56, i * 260 + random.between(0, 180), random.pick([-1, 1] as const) * random.between(18, 28)),
+        (_, i) =>
+          walker(
+            far,
+            0.56,
+            i * 260 + random.between(0, 180),
+            random.pick([-1, 1] as const) * random.between(18, 28),
+          ),
       ),
       walker(near + 4, 1.28, random.between(560, 760), -random.between(30, 42)),
       { ...walker(near + 8, 1.34, random.between(120, 330), random.between(30, 44)), ball: id++ },
@@ -227,12 +232,17 @@ export class StreetScene {
     const { look, scale, speed, y } = walker;
     const x = walker.start + speed * time - camera;
     const phase = time * Math.abs(speed) / scale * 0.115 + walker.id;
-    sight(walker.id, "person", "person", () => drawPerson(canvas, place(x, y, scale, speed < 0), look, phase));
+    sight(
+      walker.id,
+      "person",
+      "person",
+      () => drawPerson(canvas, place(x, y, scale, speed < 0), look, phase),
+    );
     if (walker.ball === undefined) return;
     // One bounce takes 0.84 s; between two the ball flies a parabola from the ground to the hand and back.
     const bounce = time / 0.84 % 1, lift = 4 * bounce * (1 - bounce);
-    const at = place(x + 42, y - BALL_RADIUS - 62 * lift, BALL_RADIUS);
-    canvas.transform = place(x + 42, y);
+    const at = place(x + 52, y - BALL_RADIUS - 62 * lift, BALL_RADIUS);
+    canvas.transform = place(x + 52, y);
     canvas.fill(ellipse(0, 0, 17 - 6 * lift, 3.6 - lift), 0x14161c, 0.36 - 0.2 * lift);
     sight(walker.ball, "sports ball", "sports ball", () => drawBall(canvas, at, time * 2.4));
   }
@@ -250,7 +260,8 @@ export class StreetScene {
     if (post.kind === "stop sign") drawSignPost(canvas, foot, height);
     else if (post.kind === "clock") drawClockPost(canvas, foot, height);
     else drawLightPost(canvas, foot, height);
-    sight(post.id, post.kind, post.kind, () => {
+    const kind = post.kind === "traffic light" ? `${signal} light` : post.kind;
+    sight(post.id, post.kind, kind, () => {
       if (post.kind === "stop sign") drawStopSign(canvas, head);
       else if (post.kind === "clock") drawClock(canvas, head, this.#clockMinutes + time / 3);
       else drawTrafficLight(canvas, head, signal);

@@ -38,7 +38,9 @@ export function shape(path: string): Shape {
   for (const [, command = "", text = ""] of path.matchAll(/([A-Za-z])([^A-Za-z]*)/g)) {
     const count = ARGUMENTS[command];
     const numbers = (text.match(/-?\d*\.?\d+/g) ?? []).map(Number);
-    if (count === undefined) throw new SyntaxError(`Cannot parse path: unknown command "${command}" in "${path}"`);
+    if (count === undefined) {
+      throw new SyntaxError(`Cannot parse path: unknown command "${command}" in "${path}"`);
+    }
     if (count === 0 ? numbers.length > 0 : numbers.length === 0 || numbers.length % count !== 0) {
       throw new SyntaxError(`Cannot parse path: "${command}" has ${numbers.length} numbers in "${path}"`);
     }

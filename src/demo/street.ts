@@ -33,7 +33,10 @@ const AWNINGS: readonly [number, ...number[]] = [0x35605a, 0x4a5470, 0x6b4a5c, 0
 /** Draws the street of the given size. */
 export function drawStreet(width: number, height: number, random: SeededRandom): Canvas {
   const canvas = new Canvas(width, height);
-  canvas.fill(rectangle(0, 0, width, height), { vertical: [0, 240], colours: [0x6fa3d8, 0xa8c9e6, 0xe4e6e2] });
+  canvas.fill(rectangle(0, 0, width, height), {
+    vertical: [0, 240],
+    colours: [0x6fa3d8, 0xa8c9e6, 0xe4e6e2],
+  });
   drawClouds(canvas, random);
   drawSkyline(canvas, random);
   for (let x = -random.between(10, 60); x < width;) {
@@ -52,7 +55,11 @@ function drawClouds(canvas: Canvas, random: SeededRandom): void {
     const x = random.between(0, canvas.width), y = random.between(12, 70);
     for (let puff = 0; puff < 9; puff++) {
       const rx = random.between(20, 48);
-      canvas.fill(ellipse(x + random.between(-60, 60), y + random.between(-7, 7), rx, rx * 0.3), 0xffffff, 0.16);
+      canvas.fill(
+        ellipse(x + random.between(-60, 60), y + random.between(-7, 7), rx, rx * 0.3),
+        0xffffff,
+        0.16,
+      );
     }
   }
 }
@@ -66,7 +73,10 @@ function drawSkyline(canvas: Canvas, random: SeededRandom): void {
 
 function drawHouse(canvas: Canvas, random: SeededRandom, x: number, wide: number): void {
   const foot = STREET.houses, top = random.between(26, 104), wall = random.pick(WALLS);
-  canvas.fill(rectangle(x, top, wide, foot - top), { vertical: [top, foot], colours: [tint(wall, 1.06), wall, tint(wall, 0.9)] });
+  canvas.fill(rectangle(x, top, wide, foot - top), {
+    vertical: [top, foot],
+    colours: [tint(wall, 1.06), wall, tint(wall, 0.9)],
+  });
   canvas.fill(rectangle(x + wide - 4, top, 4, foot - top), tint(wall, 0.7), 0.6);
   canvas.fill(rectangle(x - 2, top - 5, wide + 4, 7, 1), tint(wall, 0.78));
   canvas.fill(rectangle(x, top + 2, wide, 3), tint(wall, 0.62), 0.7);
@@ -112,17 +122,26 @@ function drawShop(
     const goods = random.pick([0x8d7d6a, 0x6a7880, 0xa09078, 0x7c6a70, 0xb8a888] as const);
     canvas.fill(rectangle(random.between(x + 10, x + wide - 26), foot - 7 - h, w, h, 1), goods, 0.7);
   }
-  canvas.fill(shape(`M${x + 14} ${top + 16} L${x + 34} ${top + 16} L${x + 18} ${foot - 6} L${x + 7} ${foot - 6} Z`), 0xffffff, 0.1);
+  canvas.fill(
+    shape(`M${x + 14} ${top + 16} L${x + 34} ${top + 16} L${x + 18} ${foot - 6} L${x + 7} ${foot - 6} Z`),
+    0xffffff,
+    0.1,
+  );
   canvas.fill(rectangle(door, top + 14, 22, foot - top - 14), tint(wall, 0.42));
   canvas.fill(rectangle(door + 3, top + 19, 16, 22), 0x74838e);
   canvas.fill(ellipse(door + 18.5, foot - 16, 1.3), 0xd8c890);
-  const awning = random.pick(AWNINGS), left = x + 5, right = x + wide - 5, stripes = Math.floor((right - left) / 9);
+  const awning = random.pick(AWNINGS),
+    left = x + 5,
+    right = x + wide - 5,
+    stripes = Math.floor((right - left) / 9);
   canvas.fill(rectangle(left, top + 15, right - left, 9), 0x101216, 0.25);
   for (let i = 0; i < stripes; i++) {
     const a = left + (right - left) * i / stripes, b = left + (right - left) * (i + 1) / stripes;
     const colour = i % 2 === 0 ? awning : 0xdcd6ca;
     canvas.fill(
-      shape(`M${a + 1} ${top} L${b + 1} ${top} L${b} ${top + 14} Q${(a + b) / 2} ${top + 19} ${a} ${top + 14} Z`),
+      shape(
+        `M${a + 1} ${top} L${b + 1} ${top} L${b} ${top + 14} Q${(a + b) / 2} ${top + 19} ${a} ${top + 14} Z`,
+      ),
       { vertical: [top, top + 17], colours: [tint(colour, 1.08), tint(colour, 0.8)] },
     );
   }
@@ -130,7 +149,10 @@ function drawShop(
 
 function drawGround(canvas: Canvas, random: SeededRandom): void {
   const { width, height } = canvas, { houses, farKerb, nearKerb } = STREET;
-  canvas.fill(rectangle(0, houses, width, farKerb - houses), { vertical: [houses, farKerb], colours: [0x9a968e, 0xb4b0a8] });
+  canvas.fill(rectangle(0, houses, width, farKerb - houses), {
+    vertical: [houses, farKerb],
+    colours: [0x9a968e, 0xb4b0a8],
+  });
   for (let x = 0; x < width; x += 26) canvas.fill(bar(x, houses, x - 5, farKerb, 0.8), 0x77736c, 0.6);
   canvas.fill(rectangle(0, farKerb - 3, width, 5), 0xcac6be);
   canvas.fill(rectangle(0, farKerb + 2, width, 3), 0x55534f);
@@ -140,11 +162,19 @@ function drawGround(canvas: Canvas, random: SeededRandom): void {
   });
   for (let i = 0; i < 60; i++) {
     const x = random.between(0, width), y = random.between(farKerb + 8, nearKerb - 6);
-    canvas.fill(ellipse(x, y, random.between(10, 60), random.between(0.6, 2)), random.next() < 0.5 ? 0x3c3e42 : 0x74767a, 0.2);
+    canvas.fill(
+      ellipse(x, y, random.between(10, 60), random.between(0.6, 2)),
+      random.next() < 0.5 ? 0x3c3e42 : 0x74767a,
+      0.2,
+    );
   }
   const middle = STREET.farLane + 9;
   for (let x = -10; x < width; x += 74) {
-    canvas.fill(shape(`M${x} ${middle} L${x + 40} ${middle} L${x + 38} ${middle + 4} L${x - 2} ${middle + 4} Z`), 0xe2e0d6, 0.85);
+    canvas.fill(
+      shape(`M${x} ${middle} L${x + 40} ${middle} L${x + 38} ${middle + 4} L${x - 2} ${middle + 4} Z`),
+      0xe2e0d6,
+      0.85,
+    );
   }
   canvas.fill(rectangle(0, nearKerb - 2, width, 3), 0x3e3f42);
   canvas.fill(rectangle(0, nearKerb, width, 7), 0xd0ccc4);
@@ -152,7 +182,9 @@ function drawGround(canvas: Canvas, random: SeededRandom): void {
     vertical: [nearKerb, height],
     colours: [0xaaa59c, 0xc0bbb2],
   });
-  for (let x = -60; x < width + 60; x += 46) canvas.fill(bar(x, nearKerb + 7, x - 22, height, 1), 0x88837b, 0.7);
+  for (let x = -60; x < width + 60; x += 46) {
+    canvas.fill(bar(x, nearKerb + 7, x - 22, height, 1), 0x88837b, 0.7);
+  }
   canvas.fill(bar(0, nearKerb + 28, width, nearKerb + 28, 1), 0x88837b, 0.7);
 }
 

@@ -137,7 +137,10 @@ const SPOKES: Shape = union(
     return bar(0, 0, 0.62 * Math.cos(angle), 0.62 * Math.sin(angle), 0.2, 0.13);
   }),
 );
-const TYRE = ellipse(0, 0, 1), RIM = ellipse(0, 0, 0.66), HUB_WELL = ellipse(0, 0, 0.58), HUB = ellipse(0, 0, 0.15);
+const TYRE = ellipse(0, 0, 1),
+  RIM = ellipse(0, 0, 0.66),
+  HUB_WELL = ellipse(0, 0, 0.58),
+  HUB = ellipse(0, 0, 0.15);
 const TAXI_SIGN = rectangle(38, -36.4, 13, 4.8, 1.2);
 const TAXI_LETTERS = rectangle(40, -35, 9, 1.8, 0.4);
 const CHEQUERS: Shape = union(
@@ -172,7 +175,10 @@ export function drawVehicle(canvas: Canvas, at: Transform, look: VehicleLook, st
   });
   canvas.fill(body.sill, 0x22252b, 0.85);
   for (const pane of body.glass) {
-    canvas.fill(pane, { vertical: [-body.height + 1, -body.height * 0.62], colours: [0x1d2833, 0x35485a, 0x5b7184] });
+    canvas.fill(pane, {
+      vertical: [-body.height + 1, -body.height * 0.62],
+      colours: [0x1d2833, 0x35485a, 0x5b7184],
+    });
   }
   // A reflection of the sky, slanting over the panes.
   const slant = body.height * 0.16;
@@ -186,7 +192,11 @@ export function drawVehicle(canvas: Canvas, at: Transform, look: VehicleLook, st
       bottom = Math.max(bottom, ring[i + 1]!);
     }
     const centre = (left + right) / 2;
-    canvas.fill(bar(centre + slant / 2, top + 1, centre - slant / 2, bottom - 1, (right - left) * 0.14), 0xc4dcf0, 0.28);
+    canvas.fill(
+      bar(centre + slant / 2, top + 1, centre - slant / 2, bottom - 1, (right - left) * 0.14),
+      0xc4dcf0,
+      0.28,
+    );
   }
   canvas.fill(body.seams, dark, 0.9);
   canvas.fill(body.handles, 0xd8dce0, 0.8);
@@ -196,10 +206,7 @@ export function drawVehicle(canvas: Canvas, at: Transform, look: VehicleLook, st
     canvas.fill(BUS_DISPLAY_TEXT, 0xffc890);
   }
   canvas.fill(body.headlight, { vertical: [-20, -13], colours: [0xffffff, 0xd0d8e0] });
-  canvas.fill(body.tailLight, state.braking ? 0xff5a4c : 0x8c2830);
-  if (state.braking) {
-    canvas.fill(ellipse(body.wheels[0]! * 0.16, -body.height * 0.45, 5, 6), 0xff6a5a, 0.25);
-  }
+  canvas.fill(body.tailLight, state.braking ? 0xdc1a30 : 0x7c222a);
   for (const x of body.wheels) {
     const r = body.wheelRadius;
     canvas.transform = at;
