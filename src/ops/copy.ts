@@ -9,7 +9,7 @@ import MAP from "../../shaders/elementwise/map.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { elementCount } from "../tensor/host_tensor.ts";
 import { imageAddress, isLinear, paddedChannels, type View } from "../tensor/view.ts";
-import { MAX_OPERANDS, type PlannedEpilogue } from "./epilogue.ts";
+import { NO_EPILOGUE, type PlannedEpilogue } from "./epilogue.ts";
 import { addressUniforms, type PlannedDispatch } from "./operator.ts";
 
 const strided: KernelSource = { name: "copy/strided", wgsl: STRIDED };
@@ -17,12 +17,6 @@ const map: KernelSource = { name: "elementwise/map", wgsl: MAP };
 
 /** The most dimensions (of extent over 1) that a strided copy can walk. */
 export const MAX_COPY_RANK = 8;
-
-const NO_EPILOGUE: PlannedEpilogue = {
-  inject: {},
-  bindings: {},
-  operands: new Array(MAX_OPERANDS * 4).fill(0),
-};
 
 /** Copies between two views of one shape; the channel padding of a dense image is written as zero. */
 export function copyDispatch(from: View, to: View): PlannedDispatch {

@@ -41,6 +41,13 @@ export interface PlannedEpilogue {
   operands: number[];
 }
 
+/** No steps at all. */
+export const NO_EPILOGUE: PlannedEpilogue = {
+  inject: {},
+  bindings: {},
+  operands: new Array(MAX_OPERANDS * 4).fill(0),
+};
+
 /** The steps that were fused behind a node. */
 export function epilogueSteps(node: Node): readonly EpilogueStep[] {
   return (node as FusedNode).epilogue ?? [];

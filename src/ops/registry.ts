@@ -7,8 +7,15 @@ import type { Node } from "./node.ts";
 import { concat } from "./concat.ts";
 import { conv } from "./conv.ts";
 import { elementwiseOperators } from "./elementwise.ts";
+import { gemmOperators } from "./gemm.ts";
+import { normalizationOperators } from "./normalization.ts";
 import type { Operator } from "./operator.ts";
+import { pad } from "./pad.ts";
+import { poolOperators } from "./pool.ts";
+import { reduceOperators } from "./reduce.ts";
+import { resizeOperators } from "./resize.ts";
 import { shapeOperators } from "./shape.ts";
+import { softmaxOperators } from "./softmax.ts";
 import { viewOperators } from "./views.ts";
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
@@ -16,6 +23,13 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     concat,
     conv,
     ...elementwiseOperators,
+    ...gemmOperators,
+    ...normalizationOperators,
+    pad,
+    ...poolOperators,
+    ...reduceOperators,
+    ...resizeOperators,
+    ...softmaxOperators,
     ...shapeOperators,
     ...viewOperators,
   ].map((operator) => [`${operator.domain ?? ""}/${operator.op}`, operator]),

@@ -4,6 +4,7 @@
  * @module
  */
 import type { SpecialisedGraph } from "../specialise.ts";
+import { expandBatchNorm } from "./expand_batch_norm.ts";
 import { foldBatchNorm } from "./fold_batch_norm.ts";
 import { fuseEpilogues } from "./fuse_epilogues.ts";
 import { fuseSilu } from "./fuse_silu.ts";
@@ -13,6 +14,7 @@ import { removeIdentities } from "./remove_identities.ts";
 export function runPasses(specialised: SpecialisedGraph): void {
   removeIdentities(specialised);
   foldBatchNorm(specialised);
+  expandBatchNorm(specialised);
   fuseSilu(specialised);
   fuseEpilogues(specialised);
   specialised.graph.removeDeadNodes();

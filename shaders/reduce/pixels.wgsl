@@ -1,0 +1,89 @@
+// Reduces the pixels of each channel of an image, one workgroup for each batch item, segment of pixels and group of 4
+// channels. Run with several segments first, and then over the segments, it reduces a large image in parallel.
+//
+//   y[n * segments + s, c] = epilogue(scale * combine over the pixels p of segment s of term(x[n, p, c]))
+//
+// x: NHWC, channels padded to a multiple of 4; y: one pixel for each batch item and segment. Offsets and strides count
+// vec4s. Padding lanes are written as zero.
+//
+// Grid: `count` = batch * segments * c4 workgroups. Limit: segment_pixels / WG + log2(WG) < 65,535 (llvmpipe).
+
+struct Params {
+  count: u32,
+  c: u32,
+  c4: u32,
+  w: u32,
+  pixels: u32,
+  segments: u32,
+  segment_pixels: u32,
+  scale: f32,
+  x_offset: u32,
+  x_stride_n: u32,
+  x_stride_h: u32,
+  x_stride_w: u32,
+  y_offset: u32,
+  y_stride_n: u32,
+  operands: array<vec4u, 4>,
+};
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+override WG: u32 = 64u;
+// 0: sum, 1: largest, 2: smallest, 3: product.
+override MODE: u32 = 0u;
+
+var<workgroup> partial: array<vec4f, WG>;
+
+//#inject term
+fn term(value: vec4f, at: u32) -> vec4f { return value; }
+//#end
+
+//#inject epilogue
+fn epilogue(value: vec4f, pixel: u32, c4: u32) -> vec4f { return value; }
+//#end
+
+fn combine(a: vec4f, b: vec4f) -> vec4f {
+  if (MODE == 1u) { return max(a, b); }
+  if (MODE == 2u) { return min(a, b); }
+  if (MODE == 3u) { return a * b; }
+  return a + b;
+}
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let index = group.y * groups.x + group.x;
+  if (index >= params.count) { return; }
+  let c4 = index % params.c4;
+  let item = index / params.c4;
+  let n = item / params.segments;
+  let first = (item % params.segments) * params.segment_pixels;
+  let end = min(first + params.segment_pixels, params.pixels);
+  let source = params.x_offset + n * params.x_stride_n + c4;
+  var total = vec4f(0.0);
+  if (MODE == 1u) { total = vec4f(-3.4028234663852886e38); }
+  if (MODE == 2u) { total = vec4f(3.4028234663852886e38); }
+  if (MODE == 3u) { total = vec4f(1.0); }
+  for (var pixel = first + local; pixel < end; pixel += WG) {
+    let row = pixel / params.w;
+    let column = pixel - row * params.w;
+    let value = x[source + row * params.x_stride_h + column * params.x_stride_w];
+    total = combine(total, term(value, n * params.c4 + c4));
+  }
+  partial[local] = total;
+  workgroupBarrier();
+  for (var half = WG / 2u; half > 0u; half = half / 2u) {
+    if (local < half) { partial[local] = combine(partial[local], partial[local + half]); }
+    workgroupBarrier();
+  }
+  if (local == 0u) {
+    let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
+    let value = epilogue(partial[0] * params.scale, item, c4);
+    y[params.y_offset + item * params.y_stride_n + c4] = select(vec4f(0.0), value, lanes < vec4u(params.c));
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Softmax and LogSoftmax. Before operator set 13 they flatten to two dimensions at `axis`; from then on they act along it.
+ * {@link https://onnx.ai/onnx/operators/onnx__Softmax.html}
+ *
+ * @module
+ */
+import STRIDED from "../../shaders/softmax/strided.wgsl" with { type: "text" };
+import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
+import { attr } from "./attribute.ts";
+import { isDenseImage, paddedChannels, type View } from "../tensor/view.ts";
+import type { Lowering, NodeContext, Operator } from "./operator.ts";
+import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
+
+const stridedKernel: KernelSource = { name: "softmax/strided", wgsl: STRIDED };
+
+/** The dimensions that a row extends over. */
+function rowAxes(node: NodeContext): number[] {
+  const rank = node.shape(0).length;
+  const flattens = node.opset < 13;
+  const axis = node.axis(attr.int(node.node, "axis", flattens ? 1 : -1), rank);
+  return flattens ? Array.from({ length: rank - axis }, (_, i) => axis + i) : [axis];
+}
+
+/** Only rows along channels are worth keeping as an image: everything else is read as a list. */
+function isAlongChannels(x: View, axes: readonly number[]): boolean {
+  const others = axes.filter((axis) => x.shape[axis] !== 1);
+  return x.shape.length === 4 && isDenseImage(x) && others.every((axis) => axis === 1);
+}
+
+function lowerSoftmax(node: Lowering, logarithm: boolean): void {
+  const x = node.view(0);
+  const axes = rowAxes(node);
+  const asImage = isAlongChannels(x, axes);
+  const y = node.output(0, asImage ? "image" : "linear");
+  const all = x.shape.map((extent, axis) => ({
+    extent,
+    strides: [x.strides[axis]!, y.strides[axis]!],
+    axis,
+  }));
+  const outer = mergeAxes(all.filter(({ axis }) => !axes.includes(axis)));
+  const inner = mergeAxes(all.filter(({ axis }) => axes.includes(axis)));
+  const [count, length] = [axesCount(outer), axesCount(inner)];
+  const lanes = chooseLanes(count, length, 3 * (inner.length + 1)) ??
+    node.fail(`normalises rows of ${length} elements`, "use a smaller input");
+  node.emit({
+    kernel: stridedKernel,
+    options: { overrides: { ...lanes, LOGARITHM: logarithm } },
+    bindings: { x, y },
+    uniforms: {
+      count,
+      inner_count: length,
+      written_count: asImage ? paddedChannels(x.shape[1]!) : length,
+      outer_rank: outer.length,
+      inner_rank: inner.length,
+      x_offset: x.offset,
+      y_offset: y.offset,
+      outer_extents: extentRow(outer),
+      outer_x_strides: strideRow(outer, 0),
+      outer_y_strides: strideRow(outer, 1),
+      inner_extents: extentRow(inner),
+      inner_x_strides: strideRow(inner, 0),
+      inner_y_strides: strideRow(inner, 1),
+    },
+    workgroups: foldWorkgroups(Math.ceil(count / (lanes.WG / lanes.LANES))),
+  });
+}
+
+function softmax(op: "Softmax" | "LogSoftmax"): Operator {
+  return {
+    op,
+    opsets: [1, 99],
+    layout: "same",
+    infer(node) {
+      rowAxes(node);
+      return [node.type(0)];
+    },
+    lower: (node) => lowerSoftmax(node, op === "LogSoftmax"),
+  };
+}
+
+/** Softmax and LogSoftmax. */
+export const softmaxOperators: readonly Operator[] = [softmax("Softmax"), softmax("LogSoftmax")];
