@@ -143,13 +143,20 @@ fn main(
   //#end
 
   let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
+  // One store site: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
+  var result: array<vec4f, R * P>;
+  //#unroll i OUTPUTS
+  for (var i = 0u; i < OUTPUTS; i++) {
+    result[i] = acc[i];
+  }
+  //#end
   for (var i = 0u; i < R * P; i++) {
     let y_h = oh + i / P;
     let y_w = ow + i % P;
     if (y_h < params.out_h && y_w < params.out_w) {
       let pixel = (n * params.out_h + y_h) * params.out_w + y_w;
       let to = params.y_offset + n * params.y_stride_n + y_h * params.y_stride_h + y_w * params.y_stride_w + c4;
-      y[to] = select(vec4f(), epilogue(acc[i], pixel, c4), lanes);
+      y[to] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
     }
   }
 }

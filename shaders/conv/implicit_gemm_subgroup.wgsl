@@ -166,7 +166,17 @@ fn main(
     }
   }
 
-  // One store site, reached P * Q times: the epilogue is compiled once.
+  // One store site, reached P * Q times: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
+  var result: array<vec4f, P * Q>;
+  //#unroll t P
+  for (var t = 0u; t < P; t++) {
+    //#unroll q Q
+    for (var q = 0u; q < Q; q++) {
+      result[t * Q + q] = acc[t * Q + q];
+    }
+    //#end
+  }
+  //#end
   for (var i = 0u; i < P * Q; i++) {
     let pixel = first_pixel + i / Q;
     let c4 = first_c4 + i % Q;
@@ -176,7 +186,7 @@ fn main(
       let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
       let to = params.y_offset + n * params.y_stride_n + (row - n * params.out_h) * params.y_stride_h
         + (pixel - row * params.out_w) * params.y_stride_w + c4;
-      y[to] = select(vec4f(), epilogue(acc[i], pixel, c4), lanes);
+      y[to] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
     }
   }
 }
