@@ -144,10 +144,10 @@ Deno.test("draw() keeps the tag inside the frame and readable", () => {
     for (let i = 0; i < data.length; i += 3) {
       const [r = 0, g = 0, b = 0] = data.subarray(i, i + 3);
       if (r === colour[0] && g === colour[1] && b === colour[2]) tag++;
-      else if (r === g && g === b && r > 240 || r === 16 && g === 16 && b === 20) text++;
+      else if (Math.min(r, g, b) > 150) text++; // the text on this class's green is white, its edges smooth
     }
     assertGreater(tag, 600, `pixels of the tag's ground for box ${box}`);
-    assertGreater(text, 60, `pixels of the text for box ${box}`);
+    assertGreater(text, 80, `pixels of the text for box ${box}`);
   }
 });
 
