@@ -1,0 +1,335 @@
+/**
+ * A detector for frames: a network, what goes before it and what comes after, prepared for a number of frames in
+ * flight.
+ *
+ * @module
+ */
+import {
+  alignUp,
+  type Allocation,
+  type BufferRange,
+  type Device,
+  type Dispatch,
+  GpuError,
+  GpuTimer,
+  Readback,
+  type Stream,
+} from "../gpu/mod.ts";
+import type { BoundPlan } from "../graph/bind.ts";
+import type { Plan } from "../graph/plan.ts";
+import type { Session } from "../graph/session.ts";
+import { InputBlob } from "../vision/blob.ts";
+import type { Detection } from "../vision/detection.ts";
+import { boxToSource, type Fit, keypointToSource, type Size } from "../vision/fit.ts";
+import { pixelBytes, type PixelFormat, type PixelFrame } from "../vision/pixels.ts";
+import type { InputTreatment } from "../vision/treatment.ts";
+import { type DetectionSettings, PostProcess, type RawDetection } from "./detector.ts";
+import type { Head, HeadOutputs } from "./heads/mod.ts";
+
+/** What a detector is made of. */
+export interface DetectorOptions extends DetectionSettings {
+  /** The network. */
+  session: Session;
+  /** How its outputs are read. */
+  head: Head;
+  /** What its input wants, and in which size. */
+  treatment: InputTreatment;
+  input: Size;
+  /** Names of the classes, in the network's order. */
+  labels: readonly string[];
+  /** Frames in flight; default 4. Each takes memory for all activations. */
+  slots?: number;
+  /** Largest frame to come, where it is known; larger ones make buffers grow. */
+  frame?: Size;
+  /** Pixel formats to come; default `i420` and `rgb24`. */
+  formats?: readonly PixelFormat[];
+  /** Told once when a frame has more objects than the result holds. */
+  onWarning?: (message: string) => void;
+}
+
+/** Detects objects in frames. After {@linkcode Detector.create}, a frame creates nothing on the GPU. */
+export class Detector implements Disposable {
+  /** One for each frame in flight; a frame loop takes them as they are. */
+  readonly slots: readonly DetectionSlot[];
+  /** Bytes of GPU memory for each frame in flight. */
+  readonly bytesPerSlot: number;
+
+  /**
+   * Plans the network, sizes the device's stacks where they are free, and makes everything that frames will need.
+   *
+   * @throws {GraphError}, {HeadError}, {GpuError} if the network, its head or the adapter do not fit.
+   */
+  static async create(device: Device, options: DetectorOptions): Promise<Detector> {
+    const { session, input, slots: count = 4 } = options;
+    const name = session.inputs[0]!.name;
+    const channels = Number(session.inputs[0]!.dims[1]) === 1 ? 1 : 3;
+    const plan = session.plan({ [name]: [1, channels, input.height, input.width] });
+    const bytes = measure(device, plan, options);
+    if (device.pool.idle && (device.pool.stackBytes < bytes || device.pool.stackCount < count)) {
+      device.pool.configure({ stackBytes: bytes, stackCount: Math.max(count, device.pool.stackCount) });
+    }
+    const slots: DetectionSlot[] = [];
+    try {
+      for (let i = 0; i < count; i++) slots.push(await DetectionSlot.create(device, plan, options, i));
+    } catch (error) {
+      for (const slot of slots) slot[Symbol.dispose]();
+      throw error;
+    }
+    return new Detector(slots, bytes);
+  }
+
+  private constructor(slots: readonly DetectionSlot[], bytesPerSlot: number) {
+    this.slots = slots;
+    this.bytesPerSlot = bytesPerSlot;
+  }
+
+  /** Detects in a single frame. */
+  async detect(frame: PixelFrame): Promise<readonly Detection[]> {
+    const slot = this.slots[0]!;
+    slot.submit(frame);
+    return (await slot.collect()).result;
+  }
+
+  /** Changes thresholds and classes for frames to come; no frame may be in flight. */
+  set(settings: DetectionSettings): void {
+    for (const slot of this.slots) slot.set(settings);
+  }
+
+  /** Frees everything but the session. */
+  [Symbol.dispose](): void {
+    for (const slot of this.slots) slot[Symbol.dispose]();
+  }
+}
+
+/** Stack bytes that a frame takes: activations, and what post-processing needs. */
+function measure(device: Device, plan: Plan, options: DetectorOptions): number {
+  const made: Allocation[] = [];
+  const scratch = (bytes: number, label: string): BufferRange => {
+    const allocation = device.defaultAllocator.allocate(bytes, label);
+    made.push(allocation);
+    return allocation;
+  };
+  try {
+    const outputs = outputRanges(plan, () => scratch(largestOutput(plan), "measure"));
+    const before = made.length;
+    PostProcess.prepare(device, scratch, outputs, { ...options, head: options.head })[Symbol.dispose]();
+    return alignUp(plan.arenaBytes) + made.slice(before).reduce((sum, { bytes }) => sum + bytes, 0);
+  } finally {
+    for (const allocation of made) allocation.free();
+  }
+}
+
+function largestOutput(plan: Plan): number {
+  return Math.max(...plan.outputs.map(({ view }) => plan.storages[view.storage]!.bytes));
+}
+
+function outputRanges(plan: Plan, rangeOf: (name: string) => BufferRange): HeadOutputs {
+  return Object.fromEntries(
+    plan.outputs.map(({ name, type }) => [name, { range: rangeOf(name), shape: type.shape }]),
+  );
+}
+
+/** One frame in flight: a stream, its share of the stack, and every dispatch from pixels to boxes. */
+export class DetectionSlot implements Disposable {
+  readonly #device: Device;
+  readonly #stream: Stream;
+  readonly #region: Region;
+  readonly #bound: BoundPlan;
+  readonly #blob: InputBlob;
+  readonly #post: PostProcess;
+  readonly #readback: Readback;
+  readonly #timer: GpuTimer | undefined;
+  readonly #labels: readonly string[];
+  readonly #warn: ((message: string) => void) | undefined;
+  /** Everything after the blob, whose dispatch depends on the frame's format. */
+  readonly #network: readonly Dispatch[];
+  #fit: Fit | undefined;
+  #warned = false;
+
+  /** Made by {@linkcode Detector.create}. */
+  static async create(
+    device: Device,
+    plan: Plan,
+    options: DetectorOptions,
+    index: number,
+  ): Promise<DetectionSlot> {
+    const stream = device.stream({ label: `detect ${index}` });
+    const region = new Region(stream, `detect ${index}`);
+    try {
+      const arena = region.take(plan.arenaBytes, "activations");
+      const bound = await options.session.bind(plan, arena);
+      const slot = new DetectionSlot(device, stream, region, bound, options, index);
+      region.seal();
+      await device.settle();
+      return slot;
+    } catch (error) {
+      region.abandon();
+      stream[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  private constructor(
+    device: Device,
+    stream: Stream,
+    region: Region,
+    bound: BoundPlan,
+    options: DetectorOptions,
+    index: number,
+  ) {
+    const { input, treatment, frame, formats } = options;
+    const largest = frame ? pixelBytes({ ...frame, format: "rgb24" }) : 0;
+    this.#device = device;
+    this.#stream = stream;
+    this.#region = region;
+    this.#bound = bound;
+    this.#labels = options.labels;
+    this.#warn = options.onWarning;
+    const [value] = bound.plan.inputs;
+    this.#blob = new InputBlob(device, {
+      treatment,
+      ...input,
+      channels: value!.type.shape[1] === 1 ? 1 : 3,
+      output: bound.inputs[value!.name]!,
+      sourceBytes: largest,
+      ...(formats && { formats }),
+      label: `blob ${index}`,
+    });
+    const outputs = outputRanges(bound.plan, (name) => bound.outputs[name]!);
+    this.#post = PostProcess.prepare(device, (bytes, label) => region.take(bytes, label), outputs, options);
+    this.#timer = GpuTimer.create(device, 1);
+    this.#readback = new Readback(device, this.#resultBytes + 16, `detections ${index}`);
+    this.#network = [...bound.dispatches, ...this.#post.dispatches];
+  }
+
+  /** Result bytes before the time stamps, which lie on 8. */
+  get #resultBytes(): number {
+    return alignUp(this.#post.resultBytes, 16);
+  }
+
+  /** Writes the frame, records and submits its work. @throws {GpuError} if the last result was not collected. */
+  submit(frame: PixelFrame): void {
+    this.#region.push();
+    try {
+      this.#fit = this.#blob.write(frame);
+      const dispatches = [this.#blob.dispatch, ...this.#network];
+      if (this.#timer) this.#stream.runTimed(dispatches, this.#timer.writes(0));
+      else this.#stream.run(dispatches);
+      const { buffer, offset } = this.#post.result;
+      const result = { buffer, offset, bytes: this.#resultBytes };
+      if (this.#timer) this.#readback.record(this.#stream, result, this.#timer.resolve(this.#stream, 1));
+      else this.#readback.record(this.#stream, result);
+      this.#stream.submit();
+    } catch (error) {
+      this.#region.pop();
+      throw error;
+    }
+  }
+
+  /** Waits for the detections of the frame submitted last, best first, in its own pixels. */
+  async collect(): Promise<{ result: readonly Detection[]; gpuMs?: number }> {
+    const fit = this.#fit;
+    if (!fit) throw new GpuError("Cannot collect detections: no frame was submitted");
+    try {
+      return await this.#readback.take((bytes) => {
+        const result = this.#post.parse(bytes).map((raw) => this.#inSource(raw, fit));
+        this.#warnIfTruncated(bytes);
+        if (!this.#timer) return { result };
+        const stamps = new BigUint64Array(bytes, this.#resultBytes, 2);
+        return { result, gpuMs: GpuTimer.milliseconds(stamps)[0]! };
+      });
+    } finally {
+      this.#region.pop();
+    }
+  }
+
+  /** Changes thresholds and classes for frames to come. */
+  set(settings: DetectionSettings): void {
+    this.#post.set(settings);
+  }
+
+  [Symbol.dispose](): void {
+    for (const part of [this.#post, this.#blob, this.#readback, this.#bound]) part[Symbol.dispose]();
+    this.#timer?.[Symbol.dispose]();
+    this.#region.abandon();
+    this.#stream[Symbol.dispose]();
+  }
+
+  #inSource(raw: RawDetection, fit: Fit): Detection {
+    return {
+      class_id: raw.classId,
+      label: this.#labels[raw.classId] ?? `class ${raw.classId}`,
+      score: raw.score,
+      box: boxToSource(fit, raw.box),
+      ...(raw.keypoints && { keypoints: raw.keypoints.map(([x, y]) => keypointToSource(fit, x, y)) }),
+    };
+  }
+
+  #warnIfTruncated(bytes: ArrayBuffer): void {
+    if (this.#warned || !this.#warn) return;
+    const { truncated } = this.#post.counts(bytes);
+    if (truncated === undefined) return;
+    this.#warned = true;
+    this.#warn(`Detections: ${truncated}`);
+  }
+}
+
+/**
+ * A slot's share of its stream's stack. While the slot is prepared, pieces are taken one after the other; then they
+ * are given back, and every frame pushes them again as one allocation, which lies where they lay because the stack is
+ * empty at the start of a frame. Pieces that the stack had no room for stay allocated.
+ */
+class Region {
+  readonly #stream: Stream;
+  readonly #label: string;
+  readonly #pieces: Allocation[] = [];
+  #bytes = 0;
+  #pushed: Allocation | undefined;
+
+  constructor(stream: Stream, label: string) {
+    this.#stream = stream;
+    this.#label = label;
+  }
+
+  /** A piece of the region, while it is being prepared. */
+  take(bytes: number, label: string): BufferRange {
+    const piece = this.#stream.allocate(bytes, label);
+    this.#pieces.push(piece);
+    return piece;
+  }
+
+  /** Ends the preparation. */
+  seal(): void {
+    if (this.#pieces.some((piece) => piece.owner !== this.#stream.stack)) return;
+    this.#bytes = this.#pieces.reduce((sum, piece) => sum + piece.bytes, 0);
+    for (const piece of this.#pieces.splice(0).reverse()) piece.free();
+  }
+
+  /** Takes the memory for a frame. */
+  push(): void {
+    if (this.#bytes === 0) return;
+    if (this.#pushed) {
+      throw new GpuError(`Cannot submit a frame to ${this.#label}: its last result was not collected`);
+    }
+    const pushed = this.#stream.allocate(this.#bytes, this.#label);
+    if (pushed.owner !== this.#stream.stack || pushed.offset !== 0) {
+      pushed.free();
+      throw new GpuError(
+        `Cannot submit a frame to ${this.#label}: something else lies on the stack of its stream`,
+      );
+    }
+    this.#pushed = pushed;
+  }
+
+  /** Gives the memory of a frame back. */
+  pop(): void {
+    this.#pushed?.free();
+    this.#pushed = undefined;
+  }
+
+  /** Gives everything back. */
+  abandon(): void {
+    this.pop();
+    for (const piece of this.#pieces.splice(0).reverse()) piece.free();
+  }
+}
