@@ -131,7 +131,6 @@ function outputRanges(plan: Plan, rangeOf: (name: string) => BufferRange): HeadO
 
 /** One frame in flight: a stream, its share of the stack, and every dispatch from pixels to boxes. */
 export class DetectionSlot implements Disposable {
-  readonly #device: Device;
   readonly #stream: Stream;
   readonly #region: Region;
   readonly #bound: BoundPlan;
@@ -179,7 +178,6 @@ export class DetectionSlot implements Disposable {
   ) {
     const { input, treatment, frame, formats } = options;
     const largest = frame ? pixelBytes({ ...frame, format: "rgb24" }) : 0;
-    this.#device = device;
     this.#stream = stream;
     this.#region = region;
     this.#bound = bound;
