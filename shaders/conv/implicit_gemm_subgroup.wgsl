@@ -79,15 +79,15 @@ fn main(
   let pixels = params.batch * params.out_h * params.out_w;
   let pixel_blocks = (pixels + WG * P - 1u) / (WG * P);
   let channel_blocks = (params.group_out_c4 + Q - 1u) / Q;
-  let block = group.y * grid.x + group.x;
-  let channel_block = block / pixel_blocks;
+  let place = group.y * grid.x + group.x;
+  let channel_block = place / pixel_blocks;
   if (channel_block >= channel_blocks * params.groups) {
     return;
   }
   let conv_group = channel_block / channel_blocks;
   let first_in_group = (channel_block % channel_blocks) * Q;
   let first_c4 = conv_group * params.group_out_c4 + first_in_group;
-  let first_pixel = ((block % pixel_blocks) * WG + local) * P;
+  let first_pixel = ((place % pixel_blocks) * WG + local) * P;
   let taps = KH * KW;
   let last_in_group = params.group_out_c4 - 1u;
 

@@ -1,0 +1,183 @@
+// Dense convolution by rows: each invocation computes P outputs next to each other in a row x Q output channel groups (vec4). The
+// COLS input columns under them are loaded once for all KW taps, so a 3x3 kernel reads 4.5 vec4 an output instead of 9 (P = 4).
+//
+//   y[pixel, co] = epilogue(bias[co] + sum over ky, kx, ci of x[pixel at tap (ky, kx), ci] * w[co, ky, kx, ci])
+//
+// Any kernel size, stride, dilation and asymmetric padding; groups when the channels of a group are a multiple of 4 both in and out.
+// Best for KW > 1; few input channels (RGB) included. No workgroup memory.
+//
+//   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
+//   weights  vec4 over output channels: (co4 * KH * KW + ky * KW + kx) * 4 * group_in_c4 + ci, ci within the group
+//   bias     vec4 per output channel group, zeros where there is no channel
+//   y        as x, by its own offset and strides; lanes >= out_c are written as zero
+//
+// Grid: ceil(batch * out_h * ceil(out_w / P) / WG) * groups * ceil(group_out_c4 / Q) workgroups, folded into (x, y).
+// COLS = (P - 1) * STRIDE_W + (KW - 1) * DILATION_W + 1.
+// Limit: KH * (1 + group_in_c4) + P * Q iterations an invocation must stay under 65,535 (llvmpipe).
+
+struct Params {
+  x_offset: u32,
+  x_stride_n: u32,
+  x_stride_h: u32,
+  x_stride_w: u32,
+  y_offset: u32,
+  y_stride_n: u32,
+  y_stride_h: u32,
+  y_stride_w: u32,
+  batch: u32,
+  in_h: u32,
+  in_w: u32,
+  group_in_c4: u32,
+  out_h: u32,
+  out_w: u32,
+  out_c: u32,
+  group_out_c4: u32,
+  stride_h: u32,
+  stride_w: u32,
+  dilation_h: u32,
+  dilation_w: u32,
+  pad_top: u32,
+  pad_left: u32,
+  groups: u32,
+  in_c: u32,
+  operands: array<vec4u, 4>,
+}
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> weights: array<vec4f>;
+@group(0) @binding(2) var<storage, read> bias: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(4) var<uniform> params: Params;
+
+override WG: u32 = 16u;
+
+//#inject tile
+const KH = 3u;
+const KW = 3u;
+const STRIDE_W = 1u;
+const DILATION_W = 1u;
+const P = 2u;
+const Q = 4u;
+const COLS = 4u;
+//#end
+
+//#inject epilogue
+fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
+  return v;
+}
+//#end
+
+@compute @workgroup_size(WG)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) grid: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let runs_w = (params.out_w + P - 1u) / P;
+  let runs = params.batch * params.out_h * runs_w;
+  let run_blocks = (runs + WG - 1u) / WG;
+  let channel_blocks = (params.group_out_c4 + Q - 1u) / Q;
+  let block = group.y * grid.x + group.x;
+  let channel_block = block / run_blocks;
+  if (channel_block >= channel_blocks * params.groups) {
+    return;
+  }
+  let conv_group = channel_block / channel_blocks;
+  let first_in_group = (channel_block % channel_blocks) * Q;
+  let last_in_group = params.group_out_c4 - 1u;
+  let group_c4 = conv_group * params.group_out_c4;
+
+  // Invocations past the end compute the last run again and store nothing.
+  let wanted = (block % run_blocks) * WG + local;
+  let run = min(wanted, runs - 1u);
+  let row = run / runs_w;
+  let n = row / params.out_h;
+  let oh = row - n * params.out_h;
+  let ow = (run - row * runs_w) * P;
+  let image = params.x_offset + n * params.x_stride_n + conv_group * params.group_in_c4;
+  let top = i32(oh * params.stride_h) - i32(params.pad_top);
+  let left = i32(ow * STRIDE_W) - i32(params.pad_left);
+
+  var column: array<u32, COLS>;
+  var column_inside: array<bool, COLS>;
+  //#unroll col COLS
+  for (var col = 0u; col < COLS; col++) {
+    let w = left + i32(col);
+    column_inside[col] = w >= 0 && w < i32(params.in_w);
+    column[col] = select(0u, u32(w) * params.x_stride_w, column_inside[col]);
+  }
+  //#end
+
+  var acc: array<vec4f, P * Q>;
+  //#unroll q Q
+  for (var q = 0u; q < Q; q++) {
+    let b = bias[group_c4 + min(first_in_group + q, last_in_group)];
+    //#unroll t P
+    for (var t = 0u; t < P; t++) {
+      acc[t * Q + q] = b;
+    }
+    //#end
+  }
+  //#end
+
+  for (var ky = 0u; ky < KH; ky++) {
+    let h = top + i32(ky * params.dilation_h);
+    let row_inside = h >= 0 && h < i32(params.in_h);
+    let row_at = select(0u, image + u32(h) * params.x_stride_h, row_inside);
+    for (var ci4 = 0u; ci4 < params.group_in_c4; ci4++) {
+      var v: array<vec4f, COLS>;
+      //#unroll col COLS
+      for (var col = 0u; col < COLS; col++) {
+        v[col] = select(vec4f(), x[row_at + column[col] + ci4], row_inside && column_inside[col]);
+      }
+      //#end
+      //#unroll kx KW
+      for (var kx = 0u; kx < KW; kx++) {
+        let tap_at = (ky * KW + kx) * 4u * params.group_in_c4 + 4u * ci4;
+        let co_stride = KH * KW * 4u * params.group_in_c4;
+        //#unroll q Q
+        for (var q = 0u; q < Q; q++) {
+          let at = (group_c4 + min(first_in_group + q, last_in_group)) * co_stride + tap_at;
+          let w0 = weights[at];
+          let w1 = weights[at + 1u];
+          let w2 = weights[at + 2u];
+          let w3 = weights[at + 3u];
+          //#unroll t P
+          for (var t = 0u; t < P; t++) {
+            let u = v[t * STRIDE_W + kx * DILATION_W];
+            var sum = acc[t * Q + q];
+            sum = fma(vec4f(u.x), w0, sum);
+            sum = fma(vec4f(u.y), w1, sum);
+            sum = fma(vec4f(u.z), w2, sum);
+            acc[t * Q + q] = fma(vec4f(u.w), w3, sum);
+          }
+          //#end
+        }
+        //#end
+      }
+      //#end
+    }
+  }
+
+  // One store site: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
+  var result: array<vec4f, P * Q>;
+  //#unroll t P
+  for (var t = 0u; t < P; t++) {
+    //#unroll q Q
+    for (var q = 0u; q < Q; q++) {
+      result[t * Q + q] = acc[t * Q + q];
+    }
+    //#end
+  }
+  //#end
+  for (var i = 0u; i < P * Q; i++) {
+    let y_w = ow + i / Q;
+    let in_group = first_in_group + i % Q;
+    if (wanted < runs && y_w < params.out_w && in_group <= last_in_group) {
+      let c4 = group_c4 + in_group;
+      let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
+      let to = params.y_offset + n * params.y_stride_n + oh * params.y_stride_h + y_w * params.y_stride_w + c4;
+      y[to] = select(vec4f(), epilogue(result[i], row * params.out_w + y_w, c4), lanes);
+    }
+  }
+}
