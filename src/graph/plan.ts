@@ -116,7 +116,10 @@ class PlanBuilder {
       return { name, type: this.types.get(name)!, view };
     });
     for (const { view } of outputs) this.#touch(view.storage, this.steps.length);
-    const live = this.#storages.filter((storage) => storage.weight === undefined);
+    // Storage that no step uses (a concatenation that became a view) takes no room.
+    const live = this.#storages.filter((storage) =>
+      storage.weight === undefined && storage.first <= storage.last
+    );
     const arena = planArena(live, STORAGE_ALIGNMENT);
     const offsets = new Map(live.map((storage, i) => [storage, arena.offsets[i]!]));
     return {
@@ -150,8 +153,10 @@ class PlanBuilder {
         `Cannot plan: value "${name}" is read before it is made; this is a fault of the planner`,
       );
     }
-    const key = `constant ${name}`;
-    this.weights.set(key, () => constantData(name, constant));
+    const data = constantData(name, constant);
+    // Folded constants may depend on the input's shape: plans of other shapes must not take this one for theirs.
+    const key = `constant ${name} ${fingerprint(data)}`;
+    this.weights.set(key, () => data);
     this.#storages.push({ bytes: Math.max(constant.data.length, 1) * 4, first: 0, last: 0, weight: key });
     const constantView = denseView(this.#storages.length - 1, constant.dtype, constant.shape, "linear");
     this.#constantViews.set(name, constantView);
@@ -280,6 +285,14 @@ function constantData(name: string, constant: HostTensor): Float32Array<ArrayBuf
     );
   }
   return toFloat32(constant);
+}
+
+/** A number that differs between lists of numbers, all but surely (FNV-1a over the elements' bits). */
+function fingerprint(data: Float32Array<ArrayBuffer>): string {
+  const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
+  let hash = 0x811c9dc5;
+  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193) ^ (hash >>> 15);
+  return `${data.length}:${(hash >>> 0).toString(16)}`;
 }
 
 /**

@@ -1,12 +1,13 @@
 /**
- * Concat. Parts that were placed beforehand lie where they belong; the others are copied there.
+ * Concat. Parts that were placed beforehand lie where they belong, and slices of one tensor at even steps are a view of
+ * it; the others are copied there.
  * {@link https://onnx.ai/onnx/operators/onnx__Concat.html}
  *
  * @module
  */
 import { attr } from "./attribute.ts";
 import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
-import { paddedChannels, sliceView, type View } from "../tensor/view.ts";
+import { joinViews, paddedChannels, sliceView, type View } from "../tensor/view.ts";
 import { copyDispatch, padDispatch } from "./copy.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 
@@ -53,11 +54,16 @@ export const concat: Operator = {
     const axis = concatAxis(node);
     const layout = node.plannedLayout(0);
     const whole = node.output(0, layout);
-    const last = node.node.inputs.length - 1;
+    const parts = node.node.inputs.map((_, i) => node.view(i));
+    const joined = joinViews(parts, axis);
+    if (joined && joined.storage !== whole.storage) {
+      node.alias(0, joined);
+      return;
+    }
+    const last = parts.length - 1;
     let start = 0;
-    node.node.inputs.forEach((_, i) => {
-      const extent = node.shape(i)[axis]!;
-      const part = node.view(i);
+    parts.forEach((part, i) => {
+      const extent = part.shape[axis]!;
       const place = sliceView(whole, axis, start, extent, 1);
       if (extent > 0 && !sameMemory(part, place)) {
         const ragged = i === last && layout === "image" && axis === 1 && start % 4 !== 0;

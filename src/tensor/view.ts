@@ -167,6 +167,29 @@ export function expandView(view: View, shape: readonly number[]): View {
 }
 
 /**
+ * One view of several that follow one another along `axis` at even steps, as the slices of one tensor do; `undefined` if
+ * they do not. The shapes must be equal.
+ */
+export function joinViews(views: readonly View[], axis: number): View | undefined {
+  const [first, second] = views;
+  if (!first || !second) return first;
+  const extent = first.shape[axis]!;
+  const step = second.offset - first.offset;
+  const even = views.every((view, i) =>
+    view.storage === first.storage && view.shape[axis] === extent &&
+    view.offset === first.offset + i * step &&
+    sameStrides(view, first.strides)
+  );
+  if (!even || extent === 0 || (extent > 1 && first.strides[axis]! * extent !== step)) return undefined;
+  return {
+    ...first,
+    shape: first.shape.with(axis, extent * views.length),
+    strides: first.strides.with(axis, step / extent),
+    padded: axis !== 1 && views.every((view) => view.padded),
+  };
+}
+
+/**
  * The same elements in the same order under another shape, if strides can say it; `undefined` if the elements must be
  * moved. Extents must have the same product.
  */
