@@ -20,10 +20,11 @@ import type { Plan } from "../graph/plan.ts";
 import type { Session } from "../graph/session.ts";
 import { InputBlob } from "../vision/blob.ts";
 import type { Detection } from "../vision/detection.ts";
-import { boxToSource, type Fit, keypointToSource, type Size } from "../vision/fit.ts";
+import type { Fit, Size } from "../vision/fit.ts";
 import { pixelBytes, type PixelFormat, type PixelFrame } from "../vision/pixels.ts";
 import type { InputTreatment } from "../vision/treatment.ts";
-import { type DetectionSettings, PostProcess, type RawDetection } from "./detector.ts";
+import { toDetections } from "./detections.ts";
+import { type DetectionSettings, PostProcess } from "./detector.ts";
 import type { Head, HeadOutputs } from "./heads/mod.ts";
 
 /** What a detector is made of. */
@@ -230,7 +231,7 @@ export class DetectionSlot implements Disposable {
     if (!fit) throw new GpuError("Cannot collect detections: no frame was submitted");
     try {
       return await this.#readback.take((bytes) => {
-        const result = this.#post.parse(bytes).map((raw) => this.#inSource(raw, fit));
+        const result = toDetections(this.#post.parse(bytes), fit, this.#labels);
         this.#warnIfTruncated(bytes);
         if (!this.#timer) return { result };
         const stamps = new BigUint64Array(bytes, this.#resultBytes, 2);
@@ -251,16 +252,6 @@ export class DetectionSlot implements Disposable {
     this.#timer?.[Symbol.dispose]();
     this.#region.abandon();
     this.#stream[Symbol.dispose]();
-  }
-
-  #inSource(raw: RawDetection, fit: Fit): Detection {
-    return {
-      class_id: raw.classId,
-      label: this.#labels[raw.classId] ?? `class ${raw.classId}`,
-      score: raw.score,
-      box: boxToSource(fit, raw.box),
-      ...(raw.keypoints && { keypoints: raw.keypoints.map(([x, y]) => keypointToSource(fit, x, y)) }),
-    };
   }
 
   #warnIfTruncated(bytes: ArrayBuffer): void {
