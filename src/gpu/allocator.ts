@@ -1,3 +1,5 @@
+import { GpuError } from "./errors.ts";
+
 /**
  * The rule that stack and default allocator share: `allocate` gives memory or `null`, which means "ask the next one";
  * `free` takes back exactly what this allocator gave.
@@ -5,17 +7,25 @@
  * After `cv::cuda::GpuMat::Allocator`.
  */
 export interface Allocator {
+  /** What it is called in messages and reports. */
   readonly label: string;
+  /** Memory of at least `bytes`, named `label` in messages; `null` when there is no room. */
   allocate(bytes: number, label: string): Allocation | null;
+  /** Takes an allocation back; called by {@linkcode Allocation.free}. @throws {GpuError} if that is not allowed now. */
   free(allocation: Allocation): void;
+  /** What it did so far. */
   stats(): AllocatorStats;
 }
 
 /** What an allocator did so far. All figures are bytes unless they say otherwise. */
 export interface AllocatorStats {
+  /** The allocator's label. */
   label: string;
+  /** What it can hold; `Infinity` where only the GPU sets a bound. */
   capacityBytes: number;
+  /** What is alive now, with what alignment adds. */
   currentBytes: number;
+  /** The most that was alive at once. */
   highWaterBytes: number;
   /** Allocations served, a count. */
   allocations: number;
@@ -33,12 +43,29 @@ export function alignUp(value: number, alignment: number = ALIGNMENT): number {
   return Math.ceil(value / alignment) * alignment;
 }
 
+/**
+ * The bytes that an allocation of `bytes` takes: a multiple of {@linkcode ALIGNMENT}, and at least that.
+ *
+ * @throws {GpuError} if `bytes` is no count of bytes.
+ */
+export function allocationSize(bytes: number, label: string): number {
+  if (!Number.isSafeInteger(bytes) || bytes < 0) {
+    throw new GpuError(
+      `Cannot allocate "${label}": ${bytes} is no count of bytes; give a whole number, 0 or more`,
+    );
+  }
+  return alignUp(Math.max(bytes, 1));
+}
+
 /** A part of a GPU buffer. */
 export interface BufferRange {
+  /** The buffer that it is a part of. */
   readonly buffer: GPUBuffer;
   /** Bytes from the buffer's start; a multiple of {@linkcode ALIGNMENT} where it is bound. */
   readonly offset: number;
+  /** Its length. */
   readonly bytes: number;
+  /** What it is called in messages; else the buffer's label serves. */
   readonly label?: string;
 }
 
@@ -51,11 +78,14 @@ export function rangesOverlap(a: BufferRange, b: BufferRange): boolean {
 export class Allocation implements BufferRange, Disposable {
   readonly buffer: GPUBuffer;
   readonly offset: number;
+  /** Its length, rounded up from what was asked for to a multiple of {@linkcode ALIGNMENT}. */
   readonly bytes: number;
   readonly label: string;
+  /** Where it came from and goes back to. */
   readonly owner: Allocator;
   #freed = false;
 
+  /** Made by an {@linkcode Allocator}. */
   constructor(owner: Allocator, buffer: GPUBuffer, offset: number, bytes: number, label: string) {
     this.owner = owner;
     this.buffer = buffer;
@@ -80,6 +110,7 @@ export class Allocation implements BufferRange, Disposable {
     this.#freed = true;
   }
 
+  /** {@linkcode free}, for `using`. */
   [Symbol.dispose](): void {
     this.free();
   }

@@ -1,8 +1,12 @@
 /** How many GPU objects a device has created since it was made. A steady frame leaves all four unchanged. */
 export interface CreationCounts {
+  /** GPU buffers. */
   buffers: number;
+  /** Bind groups, one a dispatch. */
   bindGroups: number;
+  /** Compute pipelines, one a kernel variant. */
   pipelines: number;
+  /** Shader modules, one a kernel variant. */
   modules: number;
 }
 
@@ -14,10 +18,10 @@ export class CreationCounters {
   readonly #counts: CreationCounts = { buffers: 0, bindGroups: 0, pipelines: 0, modules: 0 };
   #watcher: ((kind: CountedObject, label: string) => void) | undefined;
 
-  /** Counts one creation; called by the device only. */
+  /** Counts one creation, just before it; called by the device only. A watcher that throws prevents it. */
   add(kind: CountedObject, label: string): void {
-    this.#counts[kind]++;
     this.#watcher?.(kind, label);
+    this.#counts[kind]++;
   }
 
   /** The counts now. */

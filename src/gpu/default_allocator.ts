@@ -1,22 +1,38 @@
-import { alignUp, Allocation, type Allocator, type AllocatorStats } from "./allocator.ts";
+import { Allocation, allocationSize, type Allocator, type AllocatorStats } from "./allocator.ts";
 import { GpuError } from "./errors.ts";
 
 /** Makes and destroys one GPU buffer for each allocation, in any order: what serves when no stack does. */
 export class DefaultAllocator implements Allocator {
   readonly label: string;
   readonly #create: (bytes: number, label: string) => GPUBuffer;
+  readonly #destroy: (buffer: GPUBuffer) => void;
   readonly #live: Set<Allocation> = new Set();
   #current = 0;
   #highWater = 0;
   #allocations = 0;
 
-  constructor(create: (bytes: number, label: string) => GPUBuffer, label: string = "default allocator") {
+  /**
+   * @param create makes a buffer of so many bytes with that label.
+   * @param label what the allocator is called in messages and reports.
+   * @param destroy ends a buffer, at once or as soon as recorded work that may use it was submitted.
+   */
+  constructor(
+    create: (bytes: number, label: string) => GPUBuffer,
+    label: string = "default allocator",
+    destroy: (buffer: GPUBuffer) => void = (buffer) => buffer.destroy(),
+  ) {
     this.#create = create;
+    this.#destroy = destroy;
     this.label = label;
   }
 
+  /**
+   * Makes a buffer of at least `bytes`.
+   *
+   * @throws {GpuError} if `bytes` is no count of bytes, or more than a buffer of this adapter holds.
+   */
   allocate(bytes: number, label: string): Allocation {
-    const size = alignUp(Math.max(bytes, 1));
+    const size = allocationSize(bytes, label);
     const allocation = new Allocation(this, this.#create(size, label), 0, size, label);
     this.#live.add(allocation);
     this.#current += size;
@@ -25,13 +41,16 @@ export class DefaultAllocator implements Allocator {
     return allocation;
   }
 
+  /** Ends the buffer of an allocation. @throws {GpuError} if it is not alive here. */
   free(allocation: Allocation): void {
     if (!this.#live.delete(allocation)) {
-      throw new GpuError(`Cannot free "${allocation.label}": it is not alive on the ${this.label}`);
+      throw new GpuError(
+        `Cannot free "${allocation.label}" (${allocation.bytes} bytes) on the ${this.label}: it is not alive there`,
+      );
     }
     this.#current -= allocation.bytes;
     // Not destroyed, it would wait for the garbage collector, which does not see GPU memory.
-    allocation.buffer.destroy();
+    this.#destroy(allocation.buffer);
   }
 
   /** The labels of what is alive. */
@@ -39,6 +58,7 @@ export class DefaultAllocator implements Allocator {
     return [...this.#live].map((allocation) => allocation.label);
   }
 
+  /** What it did so far. It never refuses by itself: the GPU does. */
   stats(): AllocatorStats {
     return {
       label: this.label,

@@ -1,7 +1,8 @@
-import { alignUp, type Allocation, type BufferRange } from "./allocator.ts";
+import type { Allocation, BufferRange } from "./allocator.ts";
+import { openGpu } from "./adapter.ts";
 import { CreationCounters } from "./counters.ts";
 import { DefaultAllocator } from "./default_allocator.ts";
-import { type Dispatch, refuseOverlap, type Workgroups } from "./dispatch.ts";
+import { type Dispatch, refuseGrid, refuseOverlap, type Workgroups } from "./dispatch.ts";
 import { describeGpuError, GpuError } from "./errors.ts";
 import {
   bindGroupLayoutEntries,
@@ -10,105 +11,117 @@ import {
   type KernelOptions,
   type KernelSource,
   kernelText,
+  overrideConstants,
   reflectKernel,
 } from "./kernel.ts";
 import { describeMemory, type MemoryReport } from "./memory_report.ts";
+import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
 import { packUniforms, type UniformValues } from "./uniforms.ts";
 
 /** How a device is made. */
 export interface DeviceOptions {
+  /** What the device is called in messages of the GPU's driver. */
   label?: string;
   /** Sizes of the streams' stacks; `false`: no stacks, every stream uses the default allocator. */
   pool?: StackPoolOptions | false;
   /** Which adapter, where there are several. */
   powerPreference?: GPUPowerPreference;
-  /** Called once when memory falls back from a stack to the default allocator, with the numbers and what to set. */
+  /**
+   * Told once when memory falls back because a stack is full, and once when it does because there is no stack, with
+   * the numbers and what to set; `console.warn` if not given.
+   */
   onWarning?: (message: string) => void;
 }
 
 /** A dispatch before its bind group exists. */
 export interface DispatchDescriptor {
+  /** What it is called in messages; else the kernel's name. */
   label?: string;
+  /** Memory for each binding of the kernel but its uniforms, by name. */
   bindings: Readonly<Record<string, BufferRange>>;
+  /** The parameters' values by field name, or a uniform buffer that holds them packed. */
   uniforms?: UniformValues | BufferRange;
+  /** The grid; see {@linkcode foldWorkgroups}. */
   workgroups: Workgroups;
   /** Pairs of bindings that share a range but not an element; see {@linkcode refuseOverlap}. */
   disjoint?: readonly (readonly [string, string])[];
 }
 
-/** Optional features that are asked for where the adapter offers them. */
-const WANTED_FEATURES = ["shader-f16", "timestamp-query", "subgroups"] as const;
-
-const STORAGE_USAGE = 0x80 | 0x8 | 0x4; // STORAGE | COPY_DST | COPY_SRC
+/** How long a failed wait looks for the loss of the device behind it, which is reported after the failure. */
+const LOSS_GRACE_MS = 100;
 
 /**
- * A GPU with its memory, kernels and streams. Nothing that goes wrong on it is silent: errors of creation are thrown
- * by {@linkcode Device.settle}, later ones by the next submit or readback, and the loss of the device by every call.
+ * A GPU with its memory, kernels and streams. Nothing that goes wrong on it is silent. The GPU reports errors late: one
+ * is thrown, once, by the first call that looks after its arrival, be that {@linkcode Device.settle} (which waits for
+ * the outcome of all creations), a creation, a submit or a readback. The loss of the device is thrown by every call.
+ *
+ * @example Doubling four numbers
+ * ```ts
+ * import { Device } from "@framewise/framewise";
+ *
+ * const wgsl = `
+ *   @group(0) @binding(0) var<storage, read_write> x: array<f32>;
+ *   @compute @workgroup_size(4) fn main(@builtin(local_invocation_index) i: u32) {
+ *     x[i] *= 2.0;
+ *   }`;
+ * using device = await Device.request();
+ * using stream = device.stream();
+ * const x = device.upload(new Float32Array([1, 2, 3, 4]), "x");
+ * const double = device.kernel({ name: "double", wgsl });
+ * stream.run(device.dispatch(double, { bindings: { x }, workgroups: [1, 1, 1] }));
+ * stream.submit();
+ * const doubled = new Float32Array(await device.read(x));
+ * console.assert(doubled[3] === 8);
+ * ```
  */
 export class Device implements Disposable {
+  /** WebGPU's own device, for what has no method here. What is made on it directly is not counted. */
   readonly gpu: GPUDevice;
+  /** Which GPU it is. */
   readonly adapterInfo: GPUAdapterInfo;
+  /** The optional features that were granted. */
   readonly features: ReadonlySet<string>;
+  /** What the adapter offers at most. */
   readonly limits: GPUSupportedLimits;
+  /** How many GPU objects were made. */
   readonly counters: CreationCounters = new CreationCounters();
+  /** What serves where no stack does. */
   readonly defaultAllocator: DefaultAllocator;
+  /** The stacks of the streams. */
   readonly pool: StackPool;
+  /** What the streams recorded and did not submit; kept by the streams themselves. */
+  readonly recordings: Recordings = new Recordings();
   readonly #kernels = new Map<string, Kernel>();
-  readonly #pending: Promise<GpuError | undefined>[] = [];
+  readonly #pending = new Set<Promise<void>>();
+  readonly #buffers = new Set<WeakRef<GPUBuffer>>();
+  readonly #collected = new FinalizationRegistry<WeakRef<GPUBuffer>>((entry) => this.#buffers.delete(entry));
   readonly #warn: (message: string) => void;
+  readonly #warned = new Set<"full" | "none">();
   #fallbacks = 0;
   #fallbackBytes = 0;
   #streams = 0;
   #error: GpuError | undefined;
+  #lost: GpuError | undefined;
   #destroyed = false;
 
   /**
    * Asks for a GPU with all limits that its adapter offers.
    *
-   * @throws {GpuError} if there is no WebGPU, no adapter, or the adapter refuses.
+   * @throws {GpuError} if there is no WebGPU, no adapter, the adapter refuses, or the pool's sizes are no whole numbers.
    */
   static async request(options: DeviceOptions = {}): Promise<Device> {
-    const gpu = globalThis.navigator?.gpu;
-    if (!gpu) {
-      throw new GpuError("Cannot find WebGPU: this runtime has no navigator.gpu; use Deno 2.9 or newer");
+    const { gpu, info } = await openGpu(
+      options.label ?? "framewise",
+      options.powerPreference ?? "high-performance",
+    );
+    try {
+      return new Device(gpu, info, options);
+    } catch (error) {
+      gpu.destroy();
+      throw error;
     }
-    const adapter = await gpu.requestAdapter({
-      powerPreference: options.powerPreference ?? "high-performance",
-    });
-    if (!adapter) {
-      throw new GpuError(
-        "Cannot find a GPU adapter: no Vulkan, Metal or DirectX 12 driver answers; install the GPU's driver, or on " +
-          "Debian and Ubuntu the software one: apt-get install mesa-vulkan-drivers libvulkan1",
-      );
-    }
-    const requiredLimits: Record<string, number> = {};
-    for (const name of REQUESTED_LIMITS) {
-      const offered = adapter.limits[name];
-      if (typeof offered === "number") requiredLimits[name] = offered;
-    }
-    const label = options.label ?? "framewise";
-    const offered = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
-    const hidden = WANTED_FEATURES.filter((feature) => !adapter.features.has(feature));
-    // A feature that the adapter does not list may be granted all the same (Deno does so with subgroups).
-    for (const extra of hidden.length > 0 ? [hidden, []] : [[]]) {
-      try {
-        const requiredFeatures = [...offered, ...extra] as GPUFeatureName[];
-        return new Device(
-          await adapter.requestDevice({ label, requiredLimits, requiredFeatures }),
-          adapter.info,
-          options,
-        );
-      } catch (cause) {
-        if (extra.length === 0) {
-          throw new GpuError(`Cannot open the GPU: ${cause instanceof Error ? cause.message : cause}`, {
-            cause,
-          });
-        }
-      }
-    }
-    throw new GpuError("Cannot open the GPU");
   }
 
   private constructor(gpu: GPUDevice, adapterInfo: GPUAdapterInfo, options: DeviceOptions) {
@@ -118,48 +131,65 @@ export class Device implements Disposable {
     this.limits = gpu.limits;
     this.#warn = options.onWarning ?? ((message) => console.warn(message));
     const create = (size: number, label: string): GPUBuffer =>
-      this.createBuffer({ label, size, usage: STORAGE_USAGE });
-    this.defaultAllocator = new DefaultAllocator(create);
-    this.pool = new StackPool(
+      this.createBuffer({ label, size, usage: storageUsage() });
+    this.defaultAllocator = new DefaultAllocator(
       create,
-      options.pool === false ? { stackBytes: 0, stackCount: 0 } : options.pool,
+      undefined,
+      (buffer) => this.recordings.destroyAfter(buffer),
     );
+    this.pool = new StackPool(create, options.pool === false ? { stackCount: 0 } : options.pool);
     gpu.addEventListener("uncapturederror", (event) => {
       event.preventDefault();
-      this.#error ??= new GpuError(
-        `The GPU reported: ${(event as GPUUncapturedErrorEvent).error.message.trim()}`,
-      );
+      const { message } = (event as GPUUncapturedErrorEvent).error;
+      this.#error ??= new GpuError(`The GPU reported: ${message.trim()}`);
     });
     gpu.lost.then((info) => {
-      if (!this.#destroyed) {
-        this.#error = new GpuError(`The GPU was lost: ${info.message || info.reason}; open it anew`);
-      }
+      this.#lost = new GpuError(
+        `The GPU was lost (${info.reason || "unknown"}): ${
+          info.message || "no message"
+        }; request the device anew`,
+        { cause: this.#error },
+      );
     });
   }
 
-  /** A recorder with a stack of its own, if one is free. */
+  /**
+   * A recorder with a stack of its own, if one is free, or with the allocator that is given.
+   *
+   * @throws {GpuError} if a GPU error arrived, or a buffer of this adapter cannot hold a stack.
+   */
   stream(options: StreamOptions = {}): Stream {
     this.check();
-    return new Stream(this, this.pool.take(), options.label ?? `stream ${this.#streams++}`);
+    const label = options.label ?? `stream ${this.#streams++}`;
+    return new Stream(this, options.allocator ? undefined : this.pool.take(), label, options.allocator);
   }
 
-  /** Makes a buffer. Errors are thrown by {@linkcode settle}, {@linkcode check}, or the next submit. */
+  /**
+   * Makes a buffer, which ends with the device if not before. What the GPU has against it is known later: see
+   * {@linkcode settle}.
+   *
+   * @throws {GpuError} if it is larger than a buffer of this adapter can be, or an earlier GPU error arrived.
+   */
   createBuffer(descriptor: GPUBufferDescriptor & { label: string }): GPUBuffer {
     this.check();
     if (descriptor.size > this.limits.maxBufferSize) {
       throw new GpuError(
         `Cannot make "${descriptor.label}": ${descriptor.size} bytes, and a buffer of this adapter holds at most ` +
-          `${this.limits.maxBufferSize}; use a smaller input or a smaller network`,
+          `${this.limits.maxBufferSize}; use a smaller input, network or pool.stackBytes`,
       );
     }
     this.counters.add("buffers", descriptor.label);
-    return this.#guard(descriptor.label, () => this.gpu.createBuffer(descriptor));
+    const buffer = this.#guard(descriptor.label, () => this.gpu.createBuffer(descriptor));
+    const entry = new WeakRef(buffer);
+    this.#buffers.add(entry);
+    this.#collected.register(buffer, entry);
+    return buffer;
   }
 
-  /** A storage buffer that holds `data`, padded to 16 bytes. */
+  /** A storage buffer that holds `data`, padded to 16 bytes. @throws {GpuError} as {@linkcode createBuffer} does. */
   upload(data: ArrayBufferView<ArrayBuffer>, label: string): BufferRange {
     const bytes = Math.max(Math.ceil(data.byteLength / 16) * 16, 16);
-    const buffer = this.createBuffer({ label, size: bytes, usage: STORAGE_USAGE });
+    const buffer = this.createBuffer({ label, size: bytes, usage: storageUsage() });
     const whole = data.byteLength - data.byteLength % 4;
     const source = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     if (whole > 0) this.gpu.queue.writeBuffer(buffer, 0, source, 0, whole);
@@ -171,7 +201,7 @@ export class Device implements Disposable {
     return { buffer, offset: 0, bytes, label };
   }
 
-  /** A uniform buffer that holds `data`. */
+  /** A uniform buffer that holds `data`. @throws {GpuError} as {@linkcode createBuffer} does. */
   uploadUniforms(data: ArrayBufferView<ArrayBuffer>, label: string): BufferRange {
     const size = Math.max(Math.ceil(data.byteLength / 16) * 16, 16);
     const buffer = this.createBuffer({
@@ -183,7 +213,13 @@ export class Device implements Disposable {
     return { buffer, offset: 0, bytes: size, label };
   }
 
-  /** A compiled kernel; the same source and options give the same object. */
+  /**
+   * A compiled kernel; the same source and options give the same object. What the GPU has against it is known later:
+   * see {@linkcode settle}; a kernel that it refused is not kept.
+   *
+   * @throws {GpuError} if the text cannot be preprocessed or reflected, an override is unknown, or an earlier GPU error
+   * arrived.
+   */
   kernel(source: KernelSource, options: KernelOptions = {}): Kernel {
     this.check();
     const key = kernelKey(source, options);
@@ -192,11 +228,7 @@ export class Device implements Disposable {
     const label = source.name;
     const code = kernelText(source, options);
     const shape = reflectKernel(code, label);
-    // Flags of the adapter's own making; overrides that this variant's text does not declare are unroll counts only.
-    const constants: Record<string, number> = {};
-    for (const [name, value] of Object.entries(options.overrides ?? {})) {
-      if (new RegExp(`\\boverride\\s+${name}\\b`).test(code)) constants[name] = Number(value);
-    }
+    const constants = overrideConstants(code, source, options);
     this.counters.add("modules", label);
     this.counters.add("pipelines", label);
     const kernel = this.#guard(label, () => {
@@ -212,7 +244,7 @@ export class Device implements Disposable {
         compute: { module, entryPoint: "main", constants },
       });
       return { ...shape, label, pipeline, layout };
-    });
+    }, () => this.#kernels.delete(key));
     this.#kernels.set(key, kernel);
     return kernel;
   }
@@ -220,31 +252,35 @@ export class Device implements Disposable {
   /**
    * Binds a kernel to memory. The bind group (and a uniform buffer, if values are given) is made here, once.
    *
-   * @throws {GpuError} if a binding is missing or unknown, or a written range overlaps another.
+   * @throws {GpuError} if a binding or uniform is missing or unknown, a written range overlaps another, the grid is too
+   * large, or an earlier GPU error arrived. Nothing was made then.
    */
   dispatch(kernel: Kernel, descriptor: DispatchDescriptor): Dispatch {
     this.check();
     const label = descriptor.label ?? kernel.label;
     const ranges: Record<string, BufferRange> = { ...descriptor.bindings };
-    if (kernel.uniformName && kernel.uniforms) {
-      const uniforms = descriptor.uniforms ?? {};
-      ranges[kernel.uniformName] = "buffer" in uniforms ? uniforms as BufferRange : this.uploadUniforms(
-        new Uint8Array(packUniforms(kernel.uniforms, uniforms as UniformValues, label)),
-        label,
-      );
-    }
-    const unknown = Object.keys(ranges).filter((name) =>
-      !kernel.bindings.some((binding) => binding.name === name)
+    const names = kernel.bindings.map((binding) => binding.name).filter((name) =>
+      name !== kernel.uniformName
     );
-    const missing = kernel.bindings.filter((binding) => !ranges[binding.name]).map((binding) => binding.name);
+    const unknown = Object.keys(ranges).filter((name) => !names.includes(name));
+    const missing = names.filter((name) => !ranges[name]);
+    if (!kernel.uniformName && descriptor.uniforms) unknown.push("uniforms");
     if (unknown.length > 0 || missing.length > 0) {
       throw new GpuError(
         `Cannot dispatch "${label}" (${kernel.label}): missing [${missing.join(", ")}], unknown [${
           unknown.join(", ")
-        }]`,
+        }]; it binds [${names.join(", ")}]`,
       );
     }
+    refuseGrid(descriptor.workgroups, this.limits.maxComputeWorkgroupsPerDimension, label);
     refuseOverlap(kernel, ranges, label, descriptor.disjoint);
+    if (kernel.uniformName && kernel.uniforms) {
+      const uniforms = descriptor.uniforms ?? {};
+      ranges[kernel.uniformName] = isRange(uniforms) ? uniforms : this.uploadUniforms(
+        new Uint8Array(packUniforms(kernel.uniforms, uniforms, label)),
+        label,
+      );
+    }
     this.counters.add("bindGroups", label);
     const bindGroup = this.#guard(label, () =>
       this.gpu.createBindGroup({
@@ -261,22 +297,29 @@ export class Device implements Disposable {
     return { label, kernel, bindGroup, workgroups: descriptor.workgroups };
   }
 
-  /** Memory for a stream whose stack has no room; counted, and told once. */
+  /**
+   * Memory for a stream whose own allocator has no room; counted, and told once. Called by the stream.
+   *
+   * @throws {GpuError} as {@linkcode createBuffer} does.
+   */
   allocateFallback(bytes: number, label: string, stream: Stream): Allocation {
-    const first = this.#fallbacks++ === 0;
-    this.#fallbackBytes += alignUp(bytes);
-    if (first && this.pool.stackCount > 0) {
-      const stack = stream.stack?.stats();
-      this.#warn(
-        stack
-          ? `Memory: "${label}" (${bytes} bytes) does not fit on ${stack.label} of ${stream.label} ` +
-            `(${stack.currentBytes} of ${stack.capacityBytes} bytes in use); the default allocator serves. ` +
-            `Set pool.stackBytes to at least ${stack.currentBytes + alignUp(bytes)}`
-          : `Memory: ${stream.label} has no stack, all ${this.pool.stackCount} are taken; the default allocator ` +
-            `serves. Set pool.stackCount higher`,
-      );
-    }
-    return this.defaultAllocator.allocate(bytes, label);
+    const allocation = this.defaultAllocator.allocate(bytes, label);
+    this.#fallbacks++;
+    this.#fallbackBytes += allocation.bytes;
+    const reason = stream.allocator === this.defaultAllocator ? "none" : "full";
+    // Without a pool, the default allocator is what was asked for.
+    if (this.#warned.has(reason) || (reason === "none" && this.pool.stackCount === 0)) return allocation;
+    this.#warned.add(reason);
+    const { label: name, currentBytes, capacityBytes } = stream.allocator.stats();
+    this.#warn(
+      reason === "full"
+        ? `Memory: "${label}" (${allocation.bytes} bytes) does not fit on ${name} of ${stream.label} (${currentBytes} ` +
+          `of ${capacityBytes} bytes in use); the default allocator serves. ` +
+          (stream.stack ? `Set pool.stackBytes to at least ${currentBytes + allocation.bytes}` : "Enlarge it")
+        : `Memory: "${label}" (${allocation.bytes} bytes): ${stream.label} has no stack, all ${this.pool.stackCount} ` +
+          `are taken; the default allocator serves. Set pool.stackCount higher`,
+    );
+    return allocation;
   }
 
   /** What memory is in use and was, stack by stack. */
@@ -297,23 +340,28 @@ export class Device implements Disposable {
   /**
    * Reads a range back: for tests and single results. A loop uses a `Readback` that it made once.
    *
-   * @throws {GpuError} if a GPU error arrived.
+   * @throws {GpuError} if a GPU error arrived, or the device was lost or disposed meanwhile.
    */
   async read(range: BufferRange): Promise<ArrayBuffer> {
     this.check();
+    const label = `read of ${range.label ?? range.buffer.label}`;
     const size = Math.ceil(range.bytes / 4) * 4;
     const staging = this.createBuffer({
-      label: "read",
+      label,
       size,
       usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
     });
     try {
-      const encoder = this.gpu.createCommandEncoder({ label: "read" });
+      const encoder = this.gpu.createCommandEncoder({ label });
       encoder.copyBufferToBuffer(range.buffer, range.offset, staging, 0, size);
       this.gpu.queue.submit([encoder.finish()]);
-      await staging.mapAsync(GPUMapMode.READ);
+      try {
+        await staging.mapAsync(GPUMapMode.READ);
+      } catch (cause) {
+        throw await this.failure(`Cannot read back "${range.label ?? range.buffer.label}"`, cause);
+      }
       await this.settle();
-      return staging.getMappedRange().slice(0);
+      return staging.getMappedRange().slice(0, range.bytes);
     } finally {
       staging.destroy();
     }
@@ -321,56 +369,85 @@ export class Device implements Disposable {
 
   /** Waits until all submitted work is done. @throws {GpuError} if a GPU error arrived. */
   async idle(): Promise<void> {
+    this.check();
     await this.gpu.queue.onSubmittedWorkDone();
     await this.settle();
   }
 
   /** Waits for the outcome of everything created so far. @throws {GpuError} the first refusal, with its label. */
   async settle(): Promise<void> {
-    const outcomes = await Promise.all(this.#pending.splice(0));
-    this.#error ??= outcomes.find((outcome) => outcome !== undefined);
+    await Promise.all(this.#pending);
     this.check();
   }
 
-  /** @throws {GpuError} if a GPU error or the loss of the device was reported. */
+  /** @throws {GpuError} if a GPU error arrived that was not thrown yet, or the device was lost or disposed. */
   check(): void {
     if (this.#destroyed) throw new GpuError("Cannot use the device: it is disposed");
-    if (this.#error) throw this.#error;
+    if (this.#lost) throw this.#lost;
+    const error = this.#error;
+    this.#error = undefined;
+    if (error) throw error;
   }
 
-  /** Frees all memory of the device. */
+  /** Whether it was disposed. */
+  get disposed(): boolean {
+    return this.#destroyed;
+  }
+
+  /**
+   * What to throw when a wait for the GPU failed: the loss of the device or another GPU error that is behind it, else
+   * `cause` itself. Called by readbacks.
+   */
+  async failure(what: string, cause: unknown): Promise<GpuError> {
+    const late = Promise.withResolvers<void>();
+    const timer = setTimeout(late.resolve, LOSS_GRACE_MS);
+    await Promise.race([this.gpu.lost, late.promise]);
+    clearTimeout(timer);
+    try {
+      this.check();
+    } catch (error) {
+      if (error instanceof GpuError) return new GpuError(`${what}: ${error.message}`, { cause: error });
+    }
+    return new GpuError(`${what}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+
+  /** Ends the device and all its buffers. Whoever still waits for it gets an error; a second call does nothing. */
   [Symbol.dispose](): void {
     if (this.#destroyed) return;
     this.#destroyed = true;
+    // Deno keeps the memory of buffers that are not destroyed themselves until the garbage collector comes by.
+    for (const entry of this.#buffers) entry.deref()?.destroy();
+    this.#buffers.clear();
     this.pool.destroy();
     this.gpu.destroy();
   }
 
-  /** Runs a creation inside error scopes; its outcome is seen by {@linkcode settle}. */
-  #guard<T>(label: string, create: () => T): T {
+  /** Runs a creation inside error scopes. A refusal is thrown by {@linkcode check}; `refused` is called before. */
+  #guard<T>(label: string, create: () => T, refused?: () => void): T {
     this.gpu.pushErrorScope("out-of-memory");
     this.gpu.pushErrorScope("validation");
     try {
       return create();
     } finally {
-      for (let scope = 0; scope < 2; scope++) {
-        const outcome = this.gpu.popErrorScope().then((error) =>
-          error ? describeGpuError(label, error) : undefined
-        );
-        this.#pending.push(outcome);
-      }
+      const outcome = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()])
+        .catch((failure) => [{ message: String(failure) }])
+        .then((errors) => {
+          this.#pending.delete(outcome);
+          const error = errors.find((candidate) => candidate);
+          if (!error) return;
+          refused?.();
+          this.#error ??= describeGpuError(label, error);
+        });
+      this.#pending.add(outcome);
     }
   }
 }
 
-/** The limits that kernels and plans make use of; all others keep WebGPU's defaults. */
-const REQUESTED_LIMITS = [
-  "maxBufferSize",
-  "maxStorageBufferBindingSize",
-  "maxStorageBuffersPerShaderStage",
-  "maxComputeWorkgroupStorageSize",
-  "maxComputeInvocationsPerWorkgroup",
-  "maxComputeWorkgroupSizeX",
-  "maxComputeWorkgroupSizeY",
-  "maxComputeWorkgroupsPerDimension",
-] as const;
+function isRange(uniforms: UniformValues | BufferRange): uniforms is BufferRange {
+  return "buffer" in uniforms && typeof uniforms.buffer === "object" && !Array.isArray(uniforms.buffer);
+}
+
+/** What activations and weights are used for. A function, because these constants exist only where WebGPU does. */
+function storageUsage(): GPUBufferUsageFlags {
+  return GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
+}

@@ -7,9 +7,13 @@ export type Workgroups = readonly [x: number, y: number, z: number];
 
 /** A kernel with its bindings and grid: everything that a pass records. */
 export interface Dispatch {
+  /** What it is called in messages. */
   readonly label: string;
+  /** What it runs. */
   readonly kernel: Kernel;
+  /** What it runs on. */
   readonly bindGroup: GPUBindGroup;
+  /** How often it runs. */
   readonly workgroups: Workgroups;
 }
 
@@ -19,19 +23,43 @@ export const MAX_WORKGROUPS = 65535;
 /**
  * A grid of at least `count` workgroups, folded into y where x would pass the limit. The kernel takes
  * `workgroup_id.y * num_workgroups.x + workgroup_id.x` as its index and leaves where that is too large.
+ *
+ * @throws {GpuError} if `count` is no whole number, or more than `limit` x `limit`.
  */
 export function foldWorkgroups(count: number, limit: number = MAX_WORKGROUPS): Workgroups {
+  if (!Number.isSafeInteger(count) || count < 0) {
+    throw new GpuError(`Cannot dispatch ${count} workgroups: give a whole number, 0 or more`);
+  }
   if (count <= limit) return [Math.max(count, 1), 1, 1];
   const rows = Math.ceil(count / limit);
   if (rows > limit) {
-    throw new GpuError(`Cannot dispatch ${count} workgroups: the limit is ${limit} x ${limit}`);
+    throw new GpuError(
+      `Cannot dispatch ${count} workgroups: the limit is ${limit} x ${limit}; give each more to do`,
+    );
   }
   return [Math.ceil(count / rows), rows, 1];
 }
 
 /**
- * Refuses a dispatch in which a range that the kernel writes shares bytes with another binding: WebGPU does not
- * report it, and the result would depend on timing.
+ * Refuses a grid that the GPU would refuse.
+ *
+ * @throws {GpuError} with the grid and the limit.
+ */
+export function refuseGrid(workgroups: Workgroups, limit: number, label: string): void {
+  if (workgroups.some((count) => !Number.isSafeInteger(count) || count < 0 || count > limit)) {
+    throw new GpuError(
+      `Cannot dispatch "${label}": a grid of ${
+        workgroups.join(" x ")
+      } workgroups, where each count is a whole ` +
+        `number up to ${limit}; fold larger grids with foldWorkgroups()`,
+    );
+  }
+}
+
+/**
+ * Refuses a dispatch in which a range that the kernel writes shares bytes with another binding: Deno does not
+ * report it, and the result would depend on timing. Also refuses one buffer bound both as `read` and as `read_write`,
+ * which WebGPU forbids whatever the ranges, and would tell only at the submit.
  *
  * @param disjoint pairs of binding names that share a range but touch different elements of it, as the caller has checked.
  * @throws {GpuError} naming both bindings and their ranges.
@@ -45,8 +73,19 @@ export function refuseOverlap(
   const bindings = kernel.bindings.filter((binding) => ranges[binding.name]);
   for (const [i, a] of bindings.entries()) {
     for (const b of bindings.slice(i + 1)) {
-      if (!a.written && !b.written) continue;
       const [first, second] = [ranges[a.name]!, ranges[b.name]!];
+      if (first.buffer === second.buffer && (a.kind === "storage") !== (b.kind === "storage")) {
+        throw new GpuError(
+          `Cannot dispatch "${label}" (${kernel.label}): "${a.name}" (${
+            describeRange(first)
+          }) and "${b.name}" ` +
+            `(${
+              describeRange(second)
+            }) lie in one buffer, and only one of them is read_write; declare both ` +
+            `read_write, or keep what is only read in a buffer of its own`,
+        );
+      }
+      if (!a.written && !b.written) continue;
       if (!rangesOverlap(first, second)) continue;
       if (disjoint.some(([x, y]) => (x === a.name && y === b.name) || (x === b.name && y === a.name))) {
         continue;

@@ -1,5 +1,6 @@
 /** A failure of the GPU or of a rule that keeps it safe. The message says what, where, the numbers and what to do. */
 export class GpuError extends Error {
+  /** Always "GpuError". */
   override readonly name = "GpuError";
 }
 

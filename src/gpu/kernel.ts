@@ -5,7 +5,9 @@ import type { UniformField, UniformLayout } from "./uniforms.ts";
 
 /** A kernel's WGSL file and the name it goes by: its path below `shaders/`, without the extension. */
 export interface KernelSource {
+  /** Its path below `shaders/`, without the extension: `conv/depthwise`. */
   readonly name: string;
+  /** The file's text. */
   readonly wgsl: string;
 }
 
@@ -19,30 +21,36 @@ export interface KernelOptions {
 
 /** A binding of group 0. */
 export interface KernelBinding {
+  /** The variable's name. */
   name: string;
+  /** Its `@binding`. */
   index: number;
+  /** How the shader declares it. */
   kind: "uniform" | "storage" | "read-only-storage";
-  /** Whether the shader's text assigns to it. */
+  /** Whether the shader's text may write to it: assigns to it, or hands out a pointer to it. */
   written: boolean;
 }
 
 /** What a shader's text says about its interface. */
 export interface KernelInterface {
+  /** All bindings of group 0. */
   bindings: readonly KernelBinding[];
+  /** The layout of the uniform struct, if there is one. */
   uniforms: UniformLayout | undefined;
+  /** The uniform variable's name, if there is one. */
   uniformName: string | undefined;
 }
 
 /** The parts of wgsl_reflect's result that are used here (the package's module entry carries no types). */
 interface Reflection {
   entry: { compute: { name: string }[] };
-  uniforms: ReflectedVariable[];
   getBindGroups(): (ReflectedVariable | undefined)[][];
 }
 interface ReflectedVariable {
   name: string;
   binding: number;
   access: string;
+  resourceType: number;
   size: number;
   members?: ReflectedMember[];
 }
@@ -57,10 +65,17 @@ interface ReflectedType {
   format?: ReflectedType | null;
 }
 
+/** wgsl_reflect's resource types that kernels use. */
+const UNIFORM = 0;
+const STORAGE = 1;
+
 /** A compiled variant of a kernel. Made and cached by the device. */
 export interface Kernel extends KernelInterface {
+  /** The source's name. */
   readonly label: string;
+  /** What a pass runs. */
   readonly pipeline: GPUComputePipeline;
+  /** What bind groups are made for. */
   readonly layout: GPUBindGroupLayout;
 }
 
@@ -68,10 +83,10 @@ export interface Kernel extends KernelInterface {
 export function kernelKey(source: KernelSource, options: KernelOptions): string {
   const sorted = (record: Readonly<Record<string, unknown>> = {}): unknown =>
     Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1);
-  return JSON.stringify([source.name, sorted(options.overrides), sorted(options.inject)]);
+  return JSON.stringify([source.name, source.wgsl, sorted(options.overrides), sorted(options.inject)]);
 }
 
-/** The text of one variant. */
+/** The text of one variant. @throws {GpuError} as {@linkcode preprocess} does. */
 export function kernelText(source: KernelSource, options: KernelOptions): string {
   return preprocess(source.wgsl, source.name, {
     ...(options.inject && { inject: options.inject }),
@@ -80,9 +95,40 @@ export function kernelText(source: KernelSource, options: KernelOptions): string
 }
 
 /**
+ * The values for a variant's `override` constants.
+ *
+ * @param code the variant's text, as {@linkcode kernelText} gives it.
+ * @throws {GpuError} for a name that is neither an `override`, nor a `const` of the text, nor an unroll count.
+ */
+export function overrideConstants(
+  code: string,
+  source: KernelSource,
+  options: KernelOptions,
+): Record<string, number> {
+  const constants: Record<string, number> = {};
+  const unknown: string[] = [];
+  for (const [name, value] of Object.entries(options.overrides ?? {})) {
+    if (new RegExp(`\\boverride\\s+${name}\\b`).test(code)) constants[name] = Number(value);
+    else if (
+      !new RegExp(`\\bconst\\s+${name}\\b`).test(code) &&
+      !new RegExp(`//#unroll\\s+\\w+\\s+${name}\\b`).test(source.wgsl)
+    ) unknown.push(name);
+  }
+  if (unknown.length > 0) {
+    throw new GpuError(
+      `Cannot compile ${source.name}: it has no constant "${unknown.join('", "')}"; it declares [${
+        [...code.matchAll(/\boverride\s+(\w+)/g)].map((match) => match[1]).join(", ")
+      }]`,
+    );
+  }
+  return constants;
+}
+
+/**
  * Reads bindings and uniform layout from WGSL.
  *
- * @throws {GpuError} if the text does not parse or has no entry point `main`.
+ * @throws {GpuError} if the text does not parse, has no entry point `main`, or binds what kernels do not use: textures,
+ * samplers, groups other than 0, more than one uniform, or a uniform that is no struct of numbers.
  */
 export function reflectKernel(wgsl: string, name: string): KernelInterface {
   let reflection: Reflection;
@@ -99,19 +145,37 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   const bindings: KernelBinding[] = [];
   let uniforms: UniformLayout | undefined;
   let uniformName: string | undefined;
-  for (const variable of reflection.getBindGroups()[0] ?? []) {
+  const [variables = [], ...others] = reflection.getBindGroups();
+  const elsewhere = others.flat().filter((variable) => variable !== undefined);
+  if (elsewhere.length > 0) {
+    throw new GpuError(`Cannot reflect shader ${name}: "${elsewhere[0]!.name}" is not in @group(0)`);
+  }
+  const code = withoutComments(wgsl);
+  for (const variable of variables) {
     if (!variable) continue;
-    const isUniform = reflection.uniforms.includes(variable);
+    if (variable.resourceType !== UNIFORM && variable.resourceType !== STORAGE) {
+      throw new GpuError(`Cannot reflect shader ${name}: "${variable.name}" is no buffer`);
+    }
+    const isUniform = variable.resourceType === UNIFORM;
+    const writable = !isUniform && variable.access === "read_write";
     bindings.push({
       name: variable.name,
       index: variable.binding,
-      kind: isUniform ? "uniform" : variable.access === "read_write" ? "storage" : "read-only-storage",
-      written: !isUniform && assigns(wgsl, variable.name),
+      kind: isUniform ? "uniform" : writable ? "storage" : "read-only-storage",
+      written: writable && assigns(code, variable.name),
     });
     if (isUniform) {
+      if (uniformName !== undefined || !variable.members) {
+        throw new GpuError(
+          `Cannot reflect shader ${name}: parameters are one uniform struct, not ` +
+            (uniformName === undefined
+              ? `the bare "${variable.name}"`
+              : `"${uniformName}" and "${variable.name}"`),
+        );
+      }
       uniforms = {
         bytes: Math.ceil(variable.size / 16) * 16,
-        fields: (variable.members ?? []).map(uniformField),
+        fields: variable.members.map((member) => uniformField(member, name)),
       };
       uniformName = variable.name;
     }
@@ -128,22 +192,47 @@ export function bindGroupLayoutEntries(bindings: readonly KernelBinding[]): GPUB
   }));
 }
 
-/** Whether a statement of the text assigns to `name` or an element of it, or hands out a pointer to it. */
-function assigns(wgsl: string, name: string): boolean {
-  const text = wgsl.replace(/\/\/.*$/gm, "");
-  const assignment = new RegExp(
-    `(^|[;{}])\\s*${name}\\s*(\\[[^;{}]*\\])?(\\.\\w+)?\\s*([-+*/|&^]|<<|>>)?=[^=]`,
-    "m",
-  );
-  const pointer = new RegExp(`&\\s*${name}\\b`);
-  return assignment.test(text) || pointer.test(text);
+/** WGSL with its comments gone; block comments nest, and hold no line comments. */
+function withoutComments(wgsl: string): string {
+  let [code, depth] = ["", 0];
+  for (let i = 0; i < wgsl.length;) {
+    const two = wgsl.slice(i, i + 2);
+    if (two === "/*" || (two === "*/" && depth > 0)) {
+      depth += two === "/*" ? 1 : -1;
+      i += 2;
+    } else if (two === "//" && depth === 0) {
+      const end = wgsl.indexOf("\n", i);
+      i = end < 0 ? wgsl.length : end;
+    } else {
+      code += depth === 0 ? wgsl[i] : " ";
+      i++;
+    }
+  }
+  return code;
 }
 
-function uniformField(member: ReflectedMember): UniformField {
+/**
+ * Whether a statement of the text assigns to `name` or a part of it, or hands out a pointer to it. A pointer counts as
+ * a write, since what happens to it is not followed; only `arrayLength` is known to read.
+ */
+function assigns(code: string, name: string): boolean {
+  const place = `${name}\\s*(\\[[^;{}]*\\]\\s*|\\.\\s*\\w+\\s*)*`;
+  const assignment = new RegExp(
+    `(^|[;{}(])\\s*\\(*\\s*${place}\\)*\\s*(([-+*/%|&^]|<<|>>)?=(?!=)|\\+\\+|--)`,
+    "m",
+  );
+  // A unary "&" follows no operand; a binary one does.
+  const pointer = new RegExp(`(^|[(,=;{:]|\\breturn)\\s*&\\s*\\(*\\s*${name}\\b`, "m");
+  const unmeasured = code.replace(/\barrayLength\s*\(\s*&[^)]*\)/g, "0u");
+  return assignment.test(code) || pointer.test(unmeasured);
+}
+
+function uniformField(member: ReflectedMember, kernel: string): UniformField {
   const element = scalarOf(member.type);
   if (element === undefined) {
     throw new GpuError(
-      `Uniform field "${member.name}" has type ${member.type.name}; use u32, i32, f32, vec4 or arrays of vec4`,
+      `Cannot reflect shader ${kernel}: uniform field "${member.name}" has type ${member.type.name}; use u32, i32, ` +
+        `f32, their vectors, or arrays of vec4`,
     );
   }
   return {

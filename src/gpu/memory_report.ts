@@ -2,10 +2,13 @@ import type { AllocatorStats } from "./allocator.ts";
 
 /** The memory of a device at one moment. */
 export interface MemoryReport {
+  /** The streams' stacks that were made so far. */
   stacks: AllocatorStats[];
+  /** The default allocator. */
   default: AllocatorStats;
-  /** Allocations that a stack had no room for, a count. */
+  /** Allocations of streams that no stack had room for, and the default allocator served, a count. */
   fallbacks: number;
+  /** Their bytes, all together. */
   fallbackBytes: number;
 }
 

@@ -13,6 +13,8 @@ export type { Kernel, KernelBinding, KernelInterface, KernelOptions, KernelSourc
 export { kernelText, reflectKernel } from "./kernel.ts";
 export * from "./memory_report.ts";
 export { preprocess, type PreprocessOptions } from "./preprocess.ts";
+export type { Recording } from "./recordings.ts";
+export { Recordings } from "./recordings.ts";
 export { Readback } from "./readback.ts";
 export { StackAllocator } from "./stack_allocator.ts";
 export { StackPool, type StackPoolOptions } from "./stack_pool.ts";

@@ -12,17 +12,16 @@ export interface PreprocessOptions {
  * Rewrites the marked blocks of a WGSL file. The marks are comments, so the file is valid WGSL without this.
  *
  * - `//#inject NAME` … `//#end`: the lines between are replaced by the text given for NAME.
- * - `//#unroll VAR COUNT` … `//#end` around a `for (var VAR = 0u; …) {` loop: its body is repeated with VAR replaced by
- *   `0u`, `1u`, …, so that private arrays have constant indices and stay in registers. COUNT is a number or a constant's
- *   name. Blocks nest.
+ * - `//#unroll VAR COUNT` … `//#end` around a `for (var VAR = 0u; VAR < COUNT; VAR++) {` loop: its body is repeated with
+ *   VAR replaced by `0u`, `1u`, …, so that private arrays have constant indices and stay in registers. COUNT is a number
+ *   or a constant's name. Blocks nest.
  *
- * @throws {GpuError} for a block without an end, an unknown count or an injection that the file has no place for.
+ * @throws {GpuError} naming the line, for a block without an end, an unknown directive or count, and a loop that
+ * cannot be unrolled; also for an injection that the file has no place for.
  */
 export function preprocess(source: string, name: string, options: PreprocessOptions = {}): string {
   const used = new Set<string>();
-  const lines = source.split("\n");
-  const [output, next] = expand(lines, 0, false);
-  if (next !== lines.length) fail(next, "//#end without a beginning");
+  const [output] = expand(source.split(/\r?\n/), 0, false);
   for (const block of Object.keys(options.inject ?? {})) {
     if (!used.has(block)) {
       throw new GpuError(`Cannot preprocess ${name}: it has no block "//#inject ${block}"`);
@@ -42,8 +41,8 @@ export function preprocess(source: string, name: string, options: PreprocessOpti
         if (!nested) fail(i, "//#end without a beginning");
         return [output, i];
       } else if (words[0] === "//#inject") {
-        const [body, end] = expand(lines, i + 1, true);
         const block = words[1] ?? fail(i, "//#inject needs a name");
+        const [body, end] = expand(lines, i + 1, true);
         const replacement = options.inject?.[block];
         used.add(block);
         output.push(...(replacement === undefined ? body : replacement.split("\n")));
@@ -69,17 +68,33 @@ export function preprocess(source: string, name: string, options: PreprocessOpti
     line: number,
   ): string[] {
     const trips = Number(/^\d+$/.test(count ?? "") ? count : options.constants?.[count ?? ""]);
-    if (!variable || !Number.isInteger(trips)) {
-      fail(line, `//#unroll ${variable} ${count}: the count is unknown`);
+    if (!variable || !count) fail(line, "//#unroll needs a variable and a count");
+    if (!Number.isInteger(trips) || trips < 0) {
+      fail(
+        line,
+        `//#unroll ${variable} ${count}: the count is unknown; give a number or the value of "${count}"`,
+      );
     }
-    const opening = body.findIndex((text) =>
-      new RegExp(`^\\s*for \\(var ${variable} = 0u;.*\\{$`).test(text)
+    const head = new RegExp(
+      `^\\s*for \\(var ${variable} = 0u; ${variable} < (.*); ${variable}(\\+\\+| \\+= 1u)\\) \\{\\s*(//.*)?$`,
     );
+    const opening = body.findIndex((text) => head.test(text));
     const closing = body.findLastIndex((text) => text.trim() === "}");
     if (opening < 0 || closing <= opening) {
-      fail(line, `//#unroll ${variable}: no "for (var ${variable} = 0u; …) {" loop`);
+      fail(
+        line,
+        `//#unroll ${variable}: no "for (var ${variable} = 0u; ${variable} < ${count}; ${variable}++) {" loop`,
+      );
+    }
+    const bound = head.exec(body[opening]!)![1]!;
+    if (bound !== count && bound !== `${count}u`) {
+      fail(line, `//#unroll ${variable} ${count}: the loop runs to ${bound}; make the two the same`);
     }
     const inner = body.slice(opening + 1, closing);
+    const code = inner.join("\n").replace(/\/\/.*$/gm, "");
+    if (/\b(break|continue)\b/.test(code) && !/\b(for|while|loop|switch)\b/.test(code)) {
+      fail(line, `//#unroll ${variable}: break or continue would leave or repeat the loop around it`);
+    }
     const word = new RegExp(`\\b${variable}\\b`, "g");
     const output = body.slice(0, opening);
     for (let trip = 0; trip < trips; trip++) {

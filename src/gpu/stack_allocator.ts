@@ -1,4 +1,4 @@
-import { alignUp, Allocation, type Allocator, type AllocatorStats } from "./allocator.ts";
+import { Allocation, allocationSize, type Allocator, type AllocatorStats } from "./allocator.ts";
 import { GpuError } from "./errors.ts";
 
 /**
@@ -17,15 +17,20 @@ export class StackAllocator implements Allocator {
   #refusals = 0;
   #largestRefused = 0;
 
+  /** A stack on the first `capacityBytes` of `buffer`, which stays the caller's. */
   constructor(buffer: GPUBuffer, capacityBytes: number, label: string) {
     this.#buffer = buffer;
     this.#capacity = capacityBytes;
     this.label = label;
   }
 
-  /** Takes the next `bytes` (rounded up to the binding alignment), or `null` when they do not fit. */
+  /**
+   * Takes the next `bytes` (rounded up to the binding alignment), or `null` when they do not fit.
+   *
+   * @throws {GpuError} if `bytes` is no count of bytes.
+   */
   allocate(bytes: number, label: string): Allocation | null {
-    const size = alignUp(Math.max(bytes, 1));
+    const size = allocationSize(bytes, label);
     if (this.#top + size > this.#capacity) {
       this.#refusals++;
       this.#largestRefused = Math.max(this.#largestRefused, size);
@@ -65,6 +70,7 @@ export class StackAllocator implements Allocator {
     return this.#live.map((allocation) => allocation.label);
   }
 
+  /** What it did so far. */
   stats(): AllocatorStats {
     return {
       label: this.label,

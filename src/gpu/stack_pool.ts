@@ -1,3 +1,4 @@
+import { alignUp } from "./allocator.ts";
 import { GpuError } from "./errors.ts";
 import { StackAllocator } from "./stack_allocator.ts";
 
@@ -20,23 +21,31 @@ export class StackPool {
   #stackCount = 5;
   #stacks: { allocator: StackAllocator; buffer: GPUBuffer; taken: boolean }[] = [];
 
+  /** @param create makes a buffer of so many bytes with that label. @throws {GpuError} if the sizes are no whole numbers. */
   constructor(create: (bytes: number, label: string) => GPUBuffer, options: StackPoolOptions = {}) {
     this.#create = create;
     this.#setSizes(options);
   }
 
+  /** Bytes of each stack. */
   get stackBytes(): number {
     return this.#stackBytes;
   }
 
+  /** How many stacks there are at most; 0 where the sizes leave none. */
   get stackCount(): number {
     return this.#stackCount;
   }
 
+  /** Whether no stream holds a stack, so that {@linkcode configure} is allowed. */
+  get idle(): boolean {
+    return this.#stacks.every((stack) => !stack.taken);
+  }
+
   /**
-   * Changes the sizes; the old stacks are destroyed.
+   * Changes the sizes; the old stacks are destroyed. What is not given stays as it is.
    *
-   * @throws {GpuError} while a stream holds a stack.
+   * @throws {GpuError} while a stream holds a stack, or if the sizes are no whole numbers; nothing is changed then.
    */
   configure(options: StackPoolOptions): void {
     const taken = this.#stacks.filter((stack) => stack.taken);
@@ -46,14 +55,18 @@ export class StackPool {
           `(${taken.map((stack) => stack.allocator.label).join(", ")}); dispose these streams first`,
       );
     }
-    this.#destroyStacks();
     this.#setSizes(options);
+    this.destroy();
   }
 
-  /** A free stack, or `undefined` when every one is taken. */
+  /**
+   * A free stack, or `undefined` when every one is taken.
+   *
+   * @throws {GpuError} if a buffer of this adapter cannot hold `stackBytes`.
+   */
   take(): StackAllocator | undefined {
     let stack = this.#stacks.find((candidate) => !candidate.taken);
-    if (stack === undefined && this.#stacks.length < this.#stackCount && this.#stackBytes > 0) {
+    if (stack === undefined && this.#stacks.length < this.#stackCount) {
       const label = `stack ${this.#stacks.length}`;
       const buffer = this.#create(this.#stackBytes, label);
       stack = { allocator: new StackAllocator(buffer, this.#stackBytes, label), buffer, taken: false };
@@ -64,16 +77,19 @@ export class StackPool {
     return stack.allocator;
   }
 
-  /** Takes a stack back. @throws {GpuError} if something on it is still alive. */
+  /** Takes a stack back. @throws {GpuError} if something on it is still alive, or it is not taken. */
   giveBack(allocator: StackAllocator): void {
     if (!allocator.empty) {
       throw new GpuError(
-        `Cannot give back ${allocator.label}: still alive on it: ${allocator.liveLabels().join(", ")}; ` +
-          `free them before the stream is disposed`,
+        `Cannot give back ${allocator.label}: still alive on it: "${allocator.liveLabels().join('", "')}" ` +
+          `(${allocator.stats().currentBytes} bytes); free them before the stream is disposed`,
       );
     }
     const stack = this.#stacks.find((candidate) => candidate.allocator === allocator);
-    if (stack) stack.taken = false;
+    // No such stack: the pool was destroyed meanwhile, with its device.
+    if (!stack) return;
+    if (!stack.taken) throw new GpuError(`Cannot give back ${allocator.label}: no stream holds it`);
+    stack.taken = false;
   }
 
   /** The stacks made so far. */
@@ -83,22 +99,20 @@ export class StackPool {
 
   /** Destroys all stacks, held or not. */
   destroy(): void {
-    this.#destroyStacks();
-  }
-
-  #destroyStacks(): void {
     for (const stack of this.#stacks) stack.buffer.destroy();
     this.#stacks = [];
   }
 
   #setSizes(options: StackPoolOptions): void {
     const { stackBytes = this.#stackBytes, stackCount = this.#stackCount } = options;
-    if (!Number.isInteger(stackBytes) || stackBytes < 0 || !Number.isInteger(stackCount) || stackCount < 0) {
+    const whole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+    if (!whole(stackBytes) || !whole(stackCount)) {
       throw new GpuError(
-        `Cannot configure the stack pool: stackBytes ${stackBytes} and stackCount ${stackCount} must be whole numbers, 0 or more`,
+        `Cannot configure the stack pool: stackBytes ${stackBytes} and stackCount ${stackCount} must be ` +
+          `whole numbers, 0 or more`,
       );
     }
-    this.#stackBytes = Math.ceil(stackBytes / 256) * 256;
-    this.#stackCount = stackCount;
+    this.#stackBytes = alignUp(stackBytes);
+    this.#stackCount = stackBytes === 0 ? 0 : stackCount;
   }
 }

@@ -1,16 +1,27 @@
+import type { BufferRange } from "./allocator.ts";
 import type { Device } from "./device.ts";
-import { Readback } from "./readback.ts";
+import { GpuError } from "./errors.ts";
 import type { Stream } from "./stream.ts";
+
+/** WebGPU's bound of 4096 timestamps in a query set, two a pass. */
+const MAX_PASSES = 2048;
 
 /** Times passes on the GPU with `timestamp-query`, where the adapter has it. */
 export class GpuTimer implements Disposable {
   readonly #querySet: GPUQuerySet;
   readonly #resolve: GPUBuffer;
-  readonly #readback: Readback;
+  /** How many passes it times at once. */
   readonly capacity: number;
 
-  /** A timer for `capacity` passes at once, or `undefined` where the adapter cannot tell the time. */
+  /**
+   * A timer for `capacity` passes at once, or `undefined` where the adapter cannot tell the time.
+   *
+   * @throws {GpuError} if `capacity` is not from 1 to 2048.
+   */
   static create(device: Device, capacity: number): GpuTimer | undefined {
+    if (!Number.isInteger(capacity) || capacity < 1 || capacity > MAX_PASSES) {
+      throw new GpuError(`Cannot make a timer for ${capacity} passes: it takes from 1 to ${MAX_PASSES}`);
+    }
     return device.features.has("timestamp-query") ? new GpuTimer(device, capacity) : undefined;
   }
 
@@ -22,11 +33,11 @@ export class GpuTimer implements Disposable {
       size: capacity * 16,
       usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
     });
-    this.#readback = new Readback(device, capacity * 16, "timer readback");
   }
 
-  /** What a pass needs to be timed as number `index`. */
+  /** What a pass needs to be timed as number `index`, from 0. @throws {GpuError} if there is no such number. */
   writes(index: number): GPUComputePassTimestampWrites {
+    this.#refuseBeyond(index + 1);
     return {
       querySet: this.#querySet,
       beginningOfPassWriteIndex: index * 2,
@@ -34,23 +45,40 @@ export class GpuTimer implements Disposable {
     };
   }
 
-  /** Records the resolution of the first `count` passes. */
-  record(stream: Stream, count: number): void {
+  /**
+   * Records the resolution of the first `count` passes; gives where their stamps are then, to be read back.
+   *
+   * @throws {GpuError} if it does not time so many.
+   */
+  resolve(stream: Stream, count: number): BufferRange {
+    this.#refuseBeyond(count);
     stream.record((encoder) => encoder.resolveQuerySet(this.#querySet, 0, count * 2, this.#resolve, 0));
-    this.#readback.record(stream, this.#resolve, 0);
+    return { buffer: this.#resolve, offset: 0, bytes: count * 16, label: "timer" };
   }
 
-  /** Milliseconds of the first `count` passes, after the stream was submitted. */
-  take(count: number): Promise<number[]> {
-    return this.#readback.take((bytes) => {
-      const stamps = new BigUint64Array(bytes);
-      return Array.from({ length: count }, (_, i) => Number(stamps[i * 2 + 1]! - stamps[i * 2]!) / 1e6);
-    });
+  /**
+   * Milliseconds of each pass, from the stamps that were read back. 0 where the GPU's clock went backwards, which
+   * WebGPU allows it to do now and then.
+   */
+  static milliseconds(stamps: BigUint64Array): number[] {
+    return Array.from(
+      { length: stamps.length / 2 },
+      (_, i) => {
+        const [begin, end] = [stamps[i * 2]!, stamps[i * 2 + 1]!];
+        return end > begin ? Number(end - begin) / 1e6 : 0;
+      },
+    );
   }
 
+  #refuseBeyond(count: number): void {
+    if (!Number.isInteger(count) || count < 1 || count > this.capacity) {
+      throw new GpuError(`Cannot time pass ${count}: the timer is for ${this.capacity}`);
+    }
+  }
+
+  /** Ends the timer's buffers. */
   [Symbol.dispose](): void {
     this.#querySet.destroy();
     this.#resolve.destroy();
-    this.#readback[Symbol.dispose]();
   }
 }

@@ -2,8 +2,11 @@ import { GpuError } from "./errors.ts";
 
 /** One field of a uniform struct, as reflected from WGSL. Offsets and sizes in bytes. */
 export interface UniformField {
+  /** Its name in the struct. */
   name: string;
+  /** Where it lies in the struct. */
   offset: number;
+  /** Its length, padding between array elements included. */
   bytes: number;
   /** `u32`, `i32` or `f32`: what each 4-byte element is. */
   scalar: "u32" | "i32" | "f32";
@@ -13,7 +16,9 @@ export interface UniformField {
 
 /** A uniform struct's layout. */
 export interface UniformLayout {
+  /** The struct's length, a multiple of 16. */
   bytes: number;
+  /** Its fields in the shader's order. */
   fields: readonly UniformField[];
 }
 
@@ -29,7 +34,9 @@ export function packUniforms(layout: UniformLayout, values: UniformValues, label
   const packed = new ArrayBuffer(layout.bytes);
   const view = new DataView(packed);
   const unknown = Object.keys(values).filter((name) => !layout.fields.some((field) => field.name === name));
-  const missing = layout.fields.filter((field) => !(field.name in values)).map((field) => field.name);
+  const missing = layout.fields.filter((field) => values[field.name] === undefined).map((field) =>
+    field.name
+  );
   if (unknown.length > 0 || missing.length > 0) {
     throw new GpuError(
       `Cannot set the uniforms of ${label}: missing [${missing.join(", ")}], unknown [${unknown.join(", ")}]`,
@@ -40,13 +47,14 @@ export function packUniforms(layout: UniformLayout, values: UniformValues, label
     const list = typeof value === "number" ? [value] : value;
     if (list.length !== field.elements) {
       throw new GpuError(
-        `Cannot set the uniforms of ${label}: "${field.name}" takes ${field.elements} numbers, got ${list.length}`,
+        `Cannot set the uniforms of ${label}: "${field.name}" takes ${field.elements} ` +
+          `${field.elements === 1 ? "number" : "numbers"}, got ${list.length}`,
       );
     }
     list.forEach((element, i) => {
       const at = field.offset + i * 4;
       if (field.scalar === "f32") {
-        if (Number.isNaN(element)) throw invalid(field, element);
+        if (typeof element !== "number" || Number.isNaN(element)) throw invalid(field, element);
         view.setFloat32(at, element, true);
       } else if (field.scalar === "i32") {
         if (!Number.isInteger(element) || element < -0x80000000 || element > 0x7fffffff) {
@@ -63,7 +71,7 @@ export function packUniforms(layout: UniformLayout, values: UniformValues, label
 
   function invalid(field: UniformField, element: number): GpuError {
     return new GpuError(
-      `Cannot set the uniforms of ${label}: "${field.name}" is ${field.scalar}, got ${element}`,
+      `Cannot set the uniforms of ${label}: "${field.name}" is ${field.scalar}, which cannot hold ${element}`,
     );
   }
 }
