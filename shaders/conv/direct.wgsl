@@ -12,6 +12,7 @@
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
 // Grid: ceil(batch * out_h * ceil(out_w / P) / WG) * groups * ceil(group_out_c4 / Q) workgroups, folded into (x, y).
+// INPUT_LANES = min(4, in_c): with fewer than 4 input channels the padding lanes are not read.
 // COLS = (P - 1) * STRIDE_W + (KW - 1) * DILATION_W + 1.
 // Limit: KH * (1 + group_in_c4) + P * Q iterations an invocation must stay under 65,535 (llvmpipe).
 
@@ -59,6 +60,7 @@ const DILATION_W = 1u;
 const P = 2u;
 const Q = 4u;
 const COLS = 4u;
+const INPUT_LANES = 4u;
 //#end
 
 //#inject epilogue
@@ -147,9 +149,16 @@ fn main(
             let u = v[t * STRIDE_W + kx * DILATION_W];
             var sum = acc[t * Q + q];
             sum = fma(vec4f(u.x), w0, sum);
-            sum = fma(vec4f(u.y), w1, sum);
-            sum = fma(vec4f(u.z), w2, sum);
-            acc[t * Q + q] = fma(vec4f(u.w), w3, sum);
+            if (INPUT_LANES > 1u) {
+              sum = fma(vec4f(u.y), w1, sum);
+            }
+            if (INPUT_LANES > 2u) {
+              sum = fma(vec4f(u.z), w2, sum);
+            }
+            if (INPUT_LANES > 3u) {
+              sum = fma(vec4f(u.w), w3, sum);
+            }
+            acc[t * Q + q] = sum;
           }
           //#end
         }

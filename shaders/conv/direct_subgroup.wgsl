@@ -17,6 +17,7 @@
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
 // Grid: ceil(batch * out_h * ceil(out_w / P) / WG) * groups * ceil(group_out_c4 / Q) workgroups, folded into (x, y).
+// INPUT_LANES = min(4, in_c): with fewer than 4 input channels the padding lanes are not read.
 // COLS = (P - 1) * STRIDE_W + (KW - 1) * DILATION_W + 1, PAIRS = Q / 2 (Q is even).
 // Limit: KH * (1 + group_in_c4) + P * Q iterations an invocation must stay under 65,535 (llvmpipe).
 
@@ -66,6 +67,7 @@ const P = 2u;
 const Q = 4u;
 const PAIRS = 2u;
 const COLS = 4u;
+const INPUT_LANES = 4u;
 //#end
 
 //#inject epilogue
@@ -159,9 +161,16 @@ fn main(
             let u = v[t * STRIDE_W + kx * DILATION_W];
             var sum = acc[t * Q + 2u * h + r];
             sum = fma(vec4f(u.x), w0, sum);
-            sum = fma(vec4f(u.y), w1, sum);
-            sum = fma(vec4f(u.z), w2, sum);
-            acc[t * Q + 2u * h + r] = fma(vec4f(u.w), w3, sum);
+            if (INPUT_LANES > 1u) {
+              sum = fma(vec4f(u.y), w1, sum);
+            }
+            if (INPUT_LANES > 2u) {
+              sum = fma(vec4f(u.z), w2, sum);
+            }
+            if (INPUT_LANES > 3u) {
+              sum = fma(vec4f(u.w), w3, sum);
+            }
+            acc[t * Q + 2u * h + r] = sum;
           }
           //#end
           }
