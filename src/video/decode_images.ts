@@ -99,7 +99,7 @@ export async function decodeImages(job: ImagesJob, outlet: Outlet): Promise<void
   const launch = async () => {
     for (const [i, path] of job.paths.entries()) {
       await outlet.permit();
-      while (i - done >= job.ahead) await new Promise<void>((resolve) => wake = resolve);
+      while (i - done >= job.ahead && !outlet.closed) await new Promise<void>((resolve) => wake = resolve);
       if (outlet.closed) throw new Closed();
       results[i]?.resolve(decodeImage(path, job.ffmpeg, outlet));
     }

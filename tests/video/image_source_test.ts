@@ -151,13 +151,20 @@ Deno.test("openSource() decodes 8000x6000 pixels", () =>
     }
   }));
 
-Deno.test("close() among images leaves no process behind", () =>
-  inFolder(async (folder) => {
-    for (let i = 0; i < 6; i++) await writePicture(`${folder}/${i}.png`, 64, 64, i);
-    const source = await openSource(folder, { buffers: 3 });
-    for await (const frame of source) {
-      assert(!isSkipped(frame));
-      break;
-    }
-    if (Deno.build.os === "linux") assertEquals(await childFfmpegs(), []);
-  }));
+for (const buffers of [2, 3, 20]) {
+  Deno.test(`close() among images leaves no process behind (${buffers} buffers)`, () =>
+    inFolder(async (folder) => {
+      await writePicture(`${folder}/0.png`, 64, 64, 0);
+      for (let i = 1; i < 30; i++) await Deno.copyFile(`${folder}/0.png`, `${folder}/${i}.png`);
+      for (const count of [1, 4]) {
+        const source = await openSource(folder, { buffers });
+        let taken = 0;
+        for await (const frame of source) {
+          assert(!isSkipped(frame));
+          frame.release();
+          if (++taken === count) break;
+        }
+        if (Deno.build.os === "linux") assertEquals(await childFfmpegs(), []);
+      }
+    }));
+}
