@@ -80,8 +80,8 @@ fn main(
     if (row < params.rows && column < params.columns) {
       var value = params.alpha * sum[i / 4u][i % 4u];
       if (params.beta != 0.0) {
-        let from = params.c_offset + i32(row) * params.c_stride_m + i32(column) * params.c_stride_n;
-        value += params.beta * c[from];
+        let addend = params.c_offset + i32(row) * params.c_stride_m + i32(column) * params.c_stride_n;
+        value += params.beta * c[addend];
       }
       y[params.y_offset + (batch * params.rows + row) * params.columns + column] = value;
     }

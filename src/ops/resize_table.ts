@@ -50,7 +50,8 @@ const COORDINATES: Readonly<Record<string, (x: number, axis: ResizeAxis) => numb
 /** The roundings of nearest mode, by ONNX's names; `simple` is that of operator set 10 and before. */
 const NEAREST: Readonly<Record<string, (x: number, shrinks: boolean) => number>> = {
   round_prefer_floor: (x) => Math.ceil(x - 0.5),
-  round_prefer_ceil: (x) => Math.floor(x + 0.5),
+  // A tie that rounding to 32 bits put just below is a tie, as it is to ONNX Runtime.
+  round_prefer_ceil: (x) => Math.floor(x + 0.5 + 1e-6 * Math.max(1, Math.abs(x))),
   floor: (x) => Math.floor(x),
   ceil: (x) => Math.ceil(x),
   simple: (x, shrinks) => shrinks ? Math.ceil(x) : Math.floor(x),
@@ -108,7 +109,8 @@ function antialiasedTaps(at: number, axis: ResizeAxis, rule: ResizeRule): [numbe
       : cubicWeight(distance, rule.cubicCoefficient);
     taps.push([index, weight]);
   }
-  return weighed(taps, axis, true);
+  const sum = taps.reduce((total, [, weight]) => total + weight, 0);
+  return weighed(taps.map(([index, weight]) => [index, weight / sum]), axis, rule.excludeOutside);
 }
 
 /** Positions outside are clamped to the border, or left out and the others' weights raised to a sum of 1. */

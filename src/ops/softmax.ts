@@ -23,8 +23,8 @@ function rowAxes(node: NodeContext): number[] {
 
 /** Only rows along channels are worth keeping as an image: everything else is read as a list. */
 function isAlongChannels(x: View, axes: readonly number[]): boolean {
-  const others = axes.filter((axis) => x.shape[axis] !== 1);
-  return x.shape.length === 4 && isDenseImage(x) && others.every((axis) => axis === 1);
+  return x.shape.length === 4 && isDenseImage(x) && axes.includes(1) &&
+    axes.every((axis) => axis === 1 || x.shape[axis] === 1);
 }
 
 function lowerSoftmax(node: Lowering, logarithm: boolean): void {
@@ -38,7 +38,10 @@ function lowerSoftmax(node: Lowering, logarithm: boolean): void {
     axis,
   }));
   const outer = mergeAxes(all.filter(({ axis }) => !axes.includes(axis)));
-  const inner = mergeAxes(all.filter(({ axis }) => axes.includes(axis)));
+  // Channels are walked beyond their last, into the padding: one dimension, even if it is of extent 1.
+  const inner = asImage ? [{ extent: x.shape[1]!, strides: [1, 1] }] : mergeAxes(
+    all.filter(({ axis }) => axes.includes(axis)),
+  );
   const [count, length] = [axesCount(outer), axesCount(inner)];
   const lanes = chooseLanes(count, length, 3 * (inner.length + 1)) ??
     node.fail(`normalises rows of ${length} elements`, "use a smaller input");

@@ -1,0 +1,68 @@
+import { assertEquals } from "@std/assert";
+import { hostTensor } from "../../src/tensor/host_tensor.ts";
+import { node } from "../support/onnx_builder.ts";
+import { Random } from "../support/random.ts";
+import { type Case, i64, opCase, OpTester, randn } from "./harness.ts";
+
+const REDUCTIONS = [
+  "ReduceSum",
+  "ReduceMean",
+  "ReduceMax",
+  "ReduceMin",
+  "ReduceProd",
+  "ReduceL1",
+  "ReduceL2",
+  "ReduceSumSquare",
+];
+
+Deno.test("reductions take any axes, as attribute and as input, with and without keepdims", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(1);
+  const cases: Case[] = [];
+  const axesLists = [[0], [1], [2, 3], [-1], [1, 2, 3], [0, 2], [0, 1, 2, 3], [3, 1]];
+  for (const op of REDUCTIONS) {
+    for (const axes of axesLists) {
+      const keepdims = random.int(0, 1);
+      const shape = random.pick([[2, 5, 3, 7], [1, 8, 6, 4], [3, 1, 5, 2]]);
+      cases.push(opCase(op, [randn(random, shape)], { axes, keepdims }, { opset: 11 }));
+      cases.push(opCase(op, [randn(random, shape), i64(...axes)], { keepdims: 1 - keepdims }, { opset: 18 }));
+    }
+    cases.push(opCase(op, [randn(random, [2, 3, 4])], {}, { opset: 11 }));
+    cases.push(opCase(op, [randn(random, [2, 3, 4, 5])], { keepdims: 0 }, { opset: 18 }));
+    cases.push(opCase(op, [randn(random, [6])], { axes: [0] }, { opset: 11 }));
+  }
+  const positive = hostTensor("f32", [2, 5, 3], random.uniforms(30, 0.1, 2));
+  cases.push(opCase("ReduceLogSum", [positive], { axes: [1] }, { opset: 11 }));
+  cases.push(opCase("ReduceSum", [randn(random, [2, 3]), i64()], { noop_with_empty_axes: 1 }, { opset: 13 }));
+  await tester.check(cases);
+});
+
+Deno.test("reductions are exact enough over a million elements", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(2);
+  await tester.check([
+    opCase("ReduceMean", [randn(random, [1000, 1000])], { axes: [1] }, { opset: 11, relative: 1e-4 }),
+    opCase("ReduceSum", [randn(random, [1, 1_000_003])], { axes: [1] }, { opset: 11, relative: 1e-4 }),
+    opCase("ReduceMax", [randn(random, [1000, 999])], { axes: [0] }, { opset: 11 }),
+    opCase("ReduceMean", [randn(random, [1, 3, 400, 401])], { axes: [2, 3] }, { opset: 11, relative: 1e-4 }),
+  ]);
+});
+
+Deno.test("a reduction of constants is folded", async () => {
+  using tester = await OpTester.create();
+  const constant = hostTensor("f32", [2, 3], [1, 2, 3, 4, 5, 6]);
+  const one: Case = {
+    name: "folded",
+    opset: 11,
+    nodes: [
+      node("ReduceMean", ["c"], ["m"], { axes: [1], keepdims: 1 }, { name: "mean" }),
+      node("Add", ["x", "m"], ["y"], {}, { name: "add" }),
+    ],
+    inputs: { x: hostTensor("f32", [2, 1], [1, 1]) },
+    initializers: { c: constant },
+    outputs: ["y"],
+  };
+  await tester.check([one]);
+  const { plan } = await tester.runCase(one);
+  assertEquals(plan.steps.length, 1);
+});
