@@ -69,6 +69,16 @@ export interface BufferRange {
   readonly label?: string;
 }
 
+/** Constants in a texture, which some adapters read faster than a buffer. */
+export interface TextureRange {
+  /** The texture that holds them. */
+  readonly texture: GPUTexture;
+  /** Bytes that it takes on the GPU. */
+  readonly bytes: number;
+  /** What it is called in messages. */
+  readonly label: string;
+}
+
 /** Whether two ranges share at least one byte. */
 export function rangesOverlap(a: BufferRange, b: BufferRange): boolean {
   return a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;

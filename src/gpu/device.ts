@@ -1,4 +1,4 @@
-import type { Allocation, BufferRange } from "./allocator.ts";
+import type { Allocation, BufferRange, TextureRange } from "./allocator.ts";
 import { openGpu } from "./adapter.ts";
 import { CreationCounters } from "./counters.ts";
 import { DefaultAllocator } from "./default_allocator.ts";
@@ -15,6 +15,7 @@ import {
   reflectKernel,
 } from "./kernel.ts";
 import { describeMemory, type MemoryReport } from "./memory_report.ts";
+import { probeSubgroups } from "./probe.ts";
 import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
@@ -35,12 +36,20 @@ export interface DeviceOptions {
   onWarning?: (message: string) => void;
 }
 
+/** What the choice of a kernel depends on. */
+export interface KernelTarget {
+  /** The adapter is a program on the CPU, where storage loads are dear and workgroup memory is no faster. */
+  readonly software: boolean;
+  /** Subgroup broadcasts among 8 invocations were seen to work. */
+  readonly subgroups: boolean;
+}
+
 /** A dispatch before its bind group exists. */
 export interface DispatchDescriptor {
   /** What it is called in messages; else the kernel's name. */
   label?: string;
   /** Memory for each binding of the kernel but its uniforms, by name. */
-  bindings: Readonly<Record<string, BufferRange>>;
+  bindings: Readonly<Record<string, BufferRange | TextureRange>>;
   /** The parameters' values by field name, or a uniform buffer that holds them packed. */
   uniforms?: UniformValues | BufferRange;
   /** The grid; see {@linkcode foldWorkgroups}. */
@@ -48,6 +57,9 @@ export interface DispatchDescriptor {
   /** Pairs of bindings that share a range but not an element; see {@linkcode refuseOverlap}. */
   disjoint?: readonly (readonly [string, string])[];
 }
+
+/** Texels in a row of the textures that hold constants. */
+export const TEXTURE_WIDTH = 1024;
 
 /** How long a failed wait looks for the loss of the device behind it, which is reported after the failure. */
 const LOSS_GRACE_MS = 100;
@@ -99,6 +111,7 @@ export class Device implements Disposable {
   readonly #collected = new FinalizationRegistry<WeakRef<GPUBuffer>>((entry) => this.#buffers.delete(entry));
   readonly #warn: (message: string) => void;
   readonly #warned = new Set<"full" | "none">();
+  #subgroups = false;
   #fallbacks = 0;
   #fallbackBytes = 0;
   #streams = 0;
@@ -117,7 +130,9 @@ export class Device implements Disposable {
       options.powerPreference ?? "high-performance",
     );
     try {
-      return new Device(gpu, info, options);
+      const device = new Device(gpu, info, options);
+      device.#subgroups = await probeSubgroups(device);
+      return device;
     } catch (error) {
       gpu.destroy();
       throw error;
@@ -151,6 +166,15 @@ export class Device implements Disposable {
         { cause: this.#error },
       );
     });
+  }
+
+  /** What kernels are chosen for. */
+  get target(): KernelTarget {
+    const { description = "", vendor = "", architecture = "" } = this.adapterInfo;
+    const software = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i.test(
+      `${description} ${vendor} ${architecture}`,
+    );
+    return { software, subgroups: this.#subgroups };
   }
 
   /**
@@ -199,6 +223,38 @@ export class Device implements Disposable {
       this.gpu.queue.writeBuffer(buffer, whole, tail);
     }
     return { buffer, offset: 0, bytes, label };
+  }
+
+  /**
+   * A texture of four-channel floats, {@linkcode TEXTURE_WIDTH} texels a row, that holds `data` row by row. Counted as a buffer.
+   *
+   * @throws {GpuError} if it has more rows than the adapter's textures, and as {@linkcode createBuffer} does.
+   */
+  uploadTexture(data: Float32Array<ArrayBuffer>, label: string): TextureRange {
+    this.check();
+    const rows = Math.max(1, Math.ceil(data.length / 4 / TEXTURE_WIDTH));
+    if (rows > this.limits.maxTextureDimension2D) {
+      throw new GpuError(
+        `Cannot make texture "${label}": ${rows} rows, and this adapter's have at most ` +
+          `${this.limits.maxTextureDimension2D}; keep it in a buffer`,
+      );
+    }
+    const bytes = rows * TEXTURE_WIDTH * 16;
+    const whole = new Float32Array(bytes / 4);
+    whole.set(data);
+    this.counters.add("buffers", label);
+    const texture = this.#guard(label, () =>
+      this.gpu.createTexture({
+        label,
+        size: [TEXTURE_WIDTH, rows],
+        format: "rgba32float",
+        usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
+      }));
+    this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, [
+      TEXTURE_WIDTH,
+      rows,
+    ]);
+    return { texture, bytes, label };
   }
 
   /** A uniform buffer that holds `data`. @throws {GpuError} as {@linkcode createBuffer} does. */
@@ -258,7 +314,7 @@ export class Device implements Disposable {
   dispatch(kernel: Kernel, descriptor: DispatchDescriptor): Dispatch {
     this.check();
     const label = descriptor.label ?? kernel.label;
-    const ranges: Record<string, BufferRange> = { ...descriptor.bindings };
+    const ranges: Record<string, BufferRange | TextureRange> = { ...descriptor.bindings };
     const names = kernel.bindings.map((binding) => binding.name).filter((name) =>
       name !== kernel.uniformName
     );
@@ -290,7 +346,9 @@ export class Device implements Disposable {
           const range = ranges[binding.name]!;
           return {
             binding: binding.index,
-            resource: { buffer: range.buffer, offset: range.offset, size: range.bytes },
+            resource: "texture" in range
+              ? range.texture.createView()
+              : { buffer: range.buffer, offset: range.offset, size: range.bytes },
           };
         }),
       }));

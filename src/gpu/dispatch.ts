@@ -1,4 +1,4 @@
-import { type BufferRange, rangesOverlap } from "./allocator.ts";
+import { type BufferRange, rangesOverlap, type TextureRange } from "./allocator.ts";
 import { GpuError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
 
@@ -66,10 +66,12 @@ export function refuseGrid(workgroups: Workgroups, limit: number, label: string)
  */
 export function refuseOverlap(
   kernel: Kernel,
-  ranges: Readonly<Record<string, BufferRange>>,
+  resources: Readonly<Record<string, BufferRange | TextureRange>>,
   label: string,
   disjoint: readonly (readonly [string, string])[] = [],
 ): void {
+  const ranges: Record<string, BufferRange> = {};
+  for (const [name, resource] of Object.entries(resources)) if ("buffer" in resource) ranges[name] = resource;
   const bindings = kernel.bindings.filter((binding) => ranges[binding.name]);
   for (const [i, a] of bindings.entries()) {
     for (const b of bindings.slice(i + 1)) {

@@ -26,7 +26,7 @@ export interface KernelBinding {
   /** Its `@binding`. */
   index: number;
   /** How the shader declares it. */
-  kind: "uniform" | "storage" | "read-only-storage";
+  kind: "uniform" | "storage" | "read-only-storage" | "texture";
   /** Whether the shader's text may write to it: assigns to it, or hands out a pointer to it. */
   written: boolean;
 }
@@ -68,6 +68,7 @@ interface ReflectedType {
 /** wgsl_reflect's resource types that kernels use. */
 const UNIFORM = 0;
 const STORAGE = 1;
+const TEXTURE = 2;
 
 /** A compiled variant of a kernel. Made and cached by the device. */
 export interface Kernel extends KernelInterface {
@@ -127,8 +128,7 @@ export function overrideConstants(
 /**
  * Reads bindings and uniform layout from WGSL.
  *
- * @throws {GpuError} if the text does not parse, has no entry point `main`, or binds what kernels do not use: textures,
- * samplers, groups other than 0, more than one uniform, or a uniform that is no struct of numbers.
+ * @throws {GpuError} if the text does not parse, has no entry point `main`, or binds what kernels do not use: samplers, groups other than 0, more than one uniform, or a uniform that is no struct of numbers.
  */
 export function reflectKernel(wgsl: string, name: string): KernelInterface {
   let reflection: Reflection;
@@ -153,8 +153,14 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   const code = withoutComments(wgsl);
   for (const variable of variables) {
     if (!variable) continue;
+    if (variable.resourceType === TEXTURE) {
+      bindings.push({ name: variable.name, index: variable.binding, kind: "texture", written: false });
+      continue;
+    }
     if (variable.resourceType !== UNIFORM && variable.resourceType !== STORAGE) {
-      throw new GpuError(`Cannot reflect shader ${name}: "${variable.name}" is no buffer`);
+      throw new GpuError(
+        `Cannot reflect shader ${name}: "${variable.name}" is no buffer and no texture to load from`,
+      );
     }
     const isUniform = variable.resourceType === UNIFORM;
     const writable = !isUniform && variable.access === "read_write";
@@ -188,7 +194,9 @@ export function bindGroupLayoutEntries(bindings: readonly KernelBinding[]): GPUB
   return bindings.map((binding) => ({
     binding: binding.index,
     visibility: GPUShaderStage.COMPUTE,
-    buffer: { type: binding.kind },
+    ...(binding.kind === "texture"
+      ? { texture: { sampleType: "unfilterable-float" } }
+      : { buffer: { type: binding.kind } }),
   }));
 }
 

@@ -6,7 +6,13 @@
 export * from "./allocator.ts";
 export * from "./counters.ts";
 export * from "./default_allocator.ts";
-export { Device, type DeviceOptions, type DispatchDescriptor } from "./device.ts";
+export {
+  Device,
+  type DeviceOptions,
+  type DispatchDescriptor,
+  type KernelTarget,
+  TEXTURE_WIDTH,
+} from "./device.ts";
 export * from "./dispatch.ts";
 export * from "./errors.ts";
 export type { Kernel, KernelBinding, KernelInterface, KernelOptions, KernelSource } from "./kernel.ts";

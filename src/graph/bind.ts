@@ -3,14 +3,21 @@
  *
  * @module
  */
-import { type BufferRange, type Device, type Dispatch, GpuError, packUniforms } from "../gpu/mod.ts";
+import {
+  type BufferRange,
+  type Device,
+  type Dispatch,
+  GpuError,
+  packUniforms,
+  type TextureRange,
+} from "../gpu/mod.ts";
 import type { View } from "../tensor/view.ts";
 import type { Plan, PlanStep } from "./plan.ts";
 
 /** The constants of a session on the GPU, shared by all its plans and slots. */
 export class WeightStore implements Disposable {
   readonly #device: Device;
-  readonly #ranges = new Map<string, BufferRange>();
+  readonly #ranges = new Map<string, BufferRange | TextureRange>();
 
   constructor(device: Device) {
     this.#device = device;
@@ -18,13 +25,17 @@ export class WeightStore implements Disposable {
 
   /** Uploads what is not there yet. */
   add(weights: Plan["weights"]): void {
-    for (const [key, make] of weights) {
-      if (!this.#ranges.has(key)) this.#ranges.set(key, this.#device.upload(make(), key));
+    for (const [key, { make, form }] of weights) {
+      if (this.#ranges.has(key)) continue;
+      this.#ranges.set(
+        key,
+        form === "texture" ? this.#device.uploadTexture(make(), key) : this.#device.upload(make(), key),
+      );
     }
   }
 
   /** Where a constant lies. */
-  get(key: string): BufferRange {
+  get(key: string): BufferRange | TextureRange {
     const range = this.#ranges.get(key);
     if (!range) throw new GpuError(`Cannot find the constant "${key}": it was not uploaded`);
     return range;
@@ -36,7 +47,10 @@ export class WeightStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const range of this.#ranges.values()) range.buffer.destroy();
+    for (const range of this.#ranges.values()) {
+      if ("buffer" in range) range.buffer.destroy();
+      else range.texture.destroy();
+    }
     this.#ranges.clear();
   }
 }
@@ -66,7 +80,7 @@ export function bindPlan(device: Device, plan: Plan, arena: BufferRange, weights
           `use a smaller input`,
       );
     }
-    if (storage.weight !== undefined) return weights.get(storage.weight);
+    if (storage.weight !== undefined) return weights.get(storage.weight) as BufferRange;
     return { buffer: arena.buffer, offset: arena.offset + storage.offset!, bytes: storage.bytes, label };
   };
   const uniforms = bindUniforms(device, plan);

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { alignUp } from "../gpu/mod.ts";
+import { alignUp, type KernelTarget } from "../gpu/mod.ts";
 import { copyDispatch } from "../ops/copy.ts";
 import {
   type Addressed,
@@ -13,6 +13,7 @@ import {
   NodeContext,
   type PlannedDispatch,
   type TensorType,
+  type WeightForm,
   type WeightRef,
 } from "../ops/operator.ts";
 import { findOperator } from "../ops/registry.ts";
@@ -50,6 +51,12 @@ export interface PlanValue {
   view: View;
 }
 
+/** Constants before they are uploaded. */
+export interface PlannedWeights {
+  make: () => Float32Array<ArrayBuffer>;
+  form: WeightForm;
+}
+
 /** A fixed sequence of dispatches over one arena. */
 export interface Plan {
   steps: readonly PlanStep[];
@@ -60,13 +67,13 @@ export interface Plan {
   arenaBytes: number;
   storages: readonly { bytes: number; offset: number | undefined; weight: string | undefined }[];
   /** Constants by key; made once for all plans of a session. */
-  weights: ReadonlyMap<string, () => Float32Array<ArrayBuffer>>;
+  weights: ReadonlyMap<string, PlannedWeights>;
   multiplyAdds: number;
 }
 
 /** Lowers a graph. @throws {GraphError} if an operator cannot be lowered as it is used. */
-export function buildPlan(specialised: SpecialisedGraph): Plan {
-  return new PlanBuilder(specialised).build();
+export function buildPlan(specialised: SpecialisedGraph, target: KernelTarget): Plan {
+  return new PlanBuilder(specialised, target).build();
 }
 
 interface Storage extends Lifetime {
@@ -82,11 +89,14 @@ class PlanBuilder {
   readonly placement: Placement;
   readonly views: Map<string, View> = new Map();
   readonly steps: PlanStep[] = [];
-  readonly weights: Map<string, () => Float32Array<ArrayBuffer>> = new Map();
+  readonly weights: Map<string, PlannedWeights> = new Map();
   readonly #storages: Storage[] = [];
   readonly #constantViews = new Map<string, View>();
 
-  constructor({ graph, types }: SpecialisedGraph) {
+  readonly target: KernelTarget;
+
+  constructor({ graph, types }: SpecialisedGraph, target: KernelTarget) {
+    this.target = target;
     this.graph = graph;
     this.types = types;
     this.placement = placeConcatenations(graph, types);
@@ -156,7 +166,7 @@ class PlanBuilder {
     const data = constantData(name, constant);
     // Folded constants may depend on the input's shape: plans of other shapes must not take this one for theirs.
     const key = `constant ${name} ${fingerprint(data)}`;
-    this.weights.set(key, () => data);
+    this.weights.set(key, { make: () => data, form: "buffer" });
     this.#storages.push({ bytes: Math.max(constant.data.length, 1) * 4, first: 0, last: 0, weight: key });
     const constantView = denseView(this.#storages.length - 1, constant.dtype, constant.shape, "linear");
     this.#constantViews.set(name, constantView);
@@ -257,10 +267,14 @@ class NodeLowering extends NodeContext implements Lowering {
     return this.#plan.allocate(type, layout);
   }
 
-  weights(key: string, make: () => Float32Array<ArrayBuffer>): WeightRef {
+  get target(): KernelTarget {
+    return this.#plan.target;
+  }
+
+  weights(key: string, make: () => Float32Array<ArrayBuffer>, form: WeightForm = "buffer"): WeightRef {
     const weight = `${this.node.name || this.node.outputs[0]} ${key}`;
-    this.#plan.weights.set(weight, make);
-    return { weight };
+    this.#plan.weights.set(weight, { make, form });
+    return { weight, form };
   }
 
   emit(dispatch: PlannedDispatch): void {

@@ -3,7 +3,14 @@
  *
  * @module
  */
-import { type Allocation, type BufferRange, type Device, GpuError, type Stream } from "../gpu/mod.ts";
+import {
+  type Allocation,
+  type BufferRange,
+  type Device,
+  GpuError,
+  type KernelTarget,
+  type Stream,
+} from "../gpu/mod.ts";
 import { externalLocations, loadExternalData } from "../onnx/external.ts";
 import { OnnxError } from "../onnx/error.ts";
 import { parseModel } from "../onnx/parse.ts";
@@ -37,12 +44,19 @@ export async function loadGraph(source: ModelSource): Promise<Graph> {
   return importGraph(model);
 }
 
+/** A GPU of which nothing is known. */
+const GENERIC_TARGET: KernelTarget = { software: false, subgroups: false };
+
 /** Plans a network for input shapes: specialise, run the passes, lower. @throws {GraphError} */
-export function planGraph(graph: Graph, shapes: InputShapes = {}): Plan {
+export function planGraph(
+  graph: Graph,
+  shapes: InputShapes = {},
+  target: KernelTarget = GENERIC_TARGET,
+): Plan {
   refuseUnsupported(graph);
   const specialised = specialise(graph, shapes);
   runPasses(specialised);
-  return buildPlan(specialised);
+  return buildPlan(specialised, target);
 }
 
 /**
@@ -64,12 +78,12 @@ export class Session implements Disposable {
 
   /** Loads a network. @throws {OnnxError} if the file is no usable model, {GraphError} listing all that is unsupported. */
   static async load(device: Device, source: ModelSource): Promise<Session> {
-    const graph = await loadGraph(source);
-    refuseUnsupported(graph);
-    return new Session(device, graph);
+    return new Session(device, await loadGraph(source));
   }
 
-  private constructor(device: Device, graph: Graph) {
+  /** A session of a network that was read before. @throws {GraphError} listing all that is unsupported. */
+  constructor(device: Device, graph: Graph) {
+    refuseUnsupported(graph);
     this.device = device;
     this.graph = graph;
     this.weights = new WeightStore(device);
@@ -90,7 +104,7 @@ export class Session implements Disposable {
     const key = JSON.stringify(Object.entries(shapes).sort(([a], [b]) => a < b ? -1 : 1));
     const known = this.#plans.get(key);
     if (known) return known;
-    const plan = planGraph(this.graph, shapes);
+    const plan = planGraph(this.graph, shapes, this.device.target);
     this.#plans.set(key, plan);
     return plan;
   }

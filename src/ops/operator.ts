@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { KernelOptions, KernelSource, UniformValues, Workgroups } from "../gpu/mod.ts";
+import type { KernelOptions, KernelSource, KernelTarget, UniformValues, Workgroups } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
 import { nodeError } from "./error.ts";
 import type { Node } from "./node.ts";
@@ -121,7 +121,12 @@ export class NodeContext {
 /** Weights or other constants in a GPU buffer of their own, shared by all plans of a session. */
 export interface WeightRef {
   readonly weight: string;
+  /** Where they are kept: a buffer, or a texture of `vec4`s for kernels that bind one. */
+  readonly form: WeightForm;
 }
+
+/** Memory of constants. */
+export type WeightForm = "buffer" | "texture";
 
 /** A dispatch in a plan: like the GPU floor's, with views and weights in place of ranges. */
 export interface PlannedDispatch {
@@ -157,7 +162,9 @@ export interface Lowering extends NodeContext {
   /** Dense storage that lives until the last dispatch that reads it. */
   temporary(type: TensorType, layout: Layout): View;
   /** A constant made once for all plans of the session; `key` names it within the node. */
-  weights(key: string, make: () => Float32Array<ArrayBuffer>): WeightRef;
+  weights(key: string, make: () => Float32Array<ArrayBuffer>, form?: WeightForm): WeightRef;
+  /** What kernels are chosen for. */
+  readonly target: KernelTarget;
   /** Adds a dispatch to the plan. */
   emit(dispatch: PlannedDispatch): void;
 }

@@ -1,0 +1,23 @@
+import SUBGROUPS from "../../shaders/probe/subgroups.wgsl" with { type: "text" };
+import type { Device } from "./device.ts";
+
+/**
+ * Whether subgroup broadcasts work among 8 invocations. An adapter may grant the feature without listing it, so a known
+ * case is run.
+ */
+export async function probeSubgroups(device: Device): Promise<boolean> {
+  if (!device.features.has("subgroups")) return false;
+  try {
+    const kernel = device.kernel({ name: "probe/subgroups", wgsl: SUBGROUPS });
+    const y = device.upload(new Uint32Array(8), "probe");
+    using stream = device.stream({ label: "probe", allocator: device.defaultAllocator });
+    stream.run(device.dispatch(kernel, { bindings: { y }, workgroups: [1, 1, 1] }));
+    stream.submit();
+    const found = new Uint32Array(await device.read(y));
+    y.buffer.destroy();
+    return found.subarray(0, 8).every((value) => value === 8);
+  } catch {
+    // The shader was refused: the feature is there in name only.
+    return false;
+  }
+}
