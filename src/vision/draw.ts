@@ -83,8 +83,8 @@ export class Annotator {
     this.#width = width;
     this.#height = height;
     this.#planes = planesOf(shape);
-    // 12 pixels high capitals at 1280x720; tall frames are measured by their width.
-    const cap = Math.max(7, Math.round(Math.min(height, width * 0.75) / 60));
+    // Capitals 13 pixels high at 1280x720; tall frames are measured by their width.
+    const cap = Math.max(8, Math.round(Math.min(height, width * 0.75) / 55));
     this.#font = new Font(cap);
     this.#thickness = Math.max(2, Math.round(cap / 4.5));
     this.#padX = Math.max(3, Math.round(cap * 0.45));
