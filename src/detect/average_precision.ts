@@ -1,5 +1,6 @@
 /**
- * Average precision of detections against known boxes, after PASCAL VOC 2010 and later: all-point interpolation.
+ * Average precision of detections against known boxes, after PASCAL VOC: all points of the precision-recall curve (2010
+ * and later), or eleven of them (2007).
  * Source: Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective", 2015.
  *
  * @module
@@ -31,6 +32,8 @@ export interface AveragePrecisionOptions {
   readonly classes?: readonly string[];
   /** What a pixel adds to a box's side: 1 for boxes of whole pixels, both ends included, as VOC's; default 0. */
   readonly pixel?: 0 | 1;
+  /** `all` (default) for the area under the interpolated curve, 11 for the mean of its values at recalls 0, 0.1, ... 1. */
+  readonly points?: "all" | 11;
 }
 
 /** The result for one class. */
@@ -91,7 +94,7 @@ function ofClass(
   className: string,
   options: AveragePrecisionOptions,
 ): ClassPrecision {
-  const { iouThreshold = 0.5, pixel = 0 } = options;
+  const { iouThreshold = 0.5, pixel = 0, points = "all" } = options;
   const images = new Map<string, { truth: TrueBox; taken: boolean }[]>();
   let wanted = 0;
   for (const truth of truths) {
@@ -119,7 +122,11 @@ function ofClass(
   }
   const right = outcomes.filter(Boolean).length;
   return {
-    averagePrecision: wanted > 0 ? areaUnderCurve(outcomes, wanted) : 0,
+    averagePrecision: wanted === 0
+      ? 0
+      : points === "all"
+      ? areaUnderCurve(outcomes, wanted)
+      : meanOfEleven(outcomes, wanted),
     truths: wanted,
     found: outcomes.length,
     right,
@@ -140,6 +147,20 @@ function areaUnderCurve(outcomes: readonly boolean[], wanted: number): number {
     if (outcomes[i]) area += best / wanted;
   }
   return area;
+}
+
+/** The mean of the best precisions at or beyond eleven recalls. */
+function meanOfEleven(outcomes: readonly boolean[], wanted: number): number {
+  const best = new Array<number>(11).fill(0);
+  let right = 0;
+  for (const [i, outcome] of outcomes.entries()) {
+    if (outcome) right++;
+    // Compared as whole numbers: 0.1 * 3 is more than 0.3.
+    best.forEach((_, level) => {
+      if (10 * right >= level * wanted) best[level] = Math.max(best[level]!, right / (i + 1));
+    });
+  }
+  return best.reduce((sum, precision) => sum + precision, 0) / best.length;
 }
 
 /**

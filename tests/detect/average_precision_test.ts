@@ -24,6 +24,16 @@ Deno.test("averagePrecision() is the area under the interpolated curve", () => {
   assertEquals(result.classes["cat"]!.found, 3);
 });
 
+Deno.test("averagePrecision() takes the mean at eleven recalls when told, as in 2007", () => {
+  // Precision 1 up to recall 0.3, 2/3 up to 0.6 (both ends included), nothing beyond.
+  const truths = Array.from({ length: 10 }, (_, i) => truth(`${i}`));
+  const hits = (from: number, to: number, score: number) =>
+    truths.slice(from, to).map(({ image }) => found(image, score));
+  const wrong = Array.from({ length: 3 }, () => found("0", 0.8, FAR));
+  const list = [...hits(0, 3, 0.9), ...wrong, ...hits(3, 6, 0.7)];
+  assertAlmostEquals(averagePrecision(truths, list, { points: 11 }).mean, (4 + 3 * 6 / 9) / 11, 1e-12);
+});
+
 Deno.test("averagePrecision() counts a second box on the same truth as wrong", () => {
   const result = averagePrecision([truth("a"), truth("b")], [
     found("a", 0.9),
