@@ -1,7 +1,7 @@
-// Depthwise convolution (groups = channels in = channels out): each invocation computes R x P outputs of one channel group (vec4).
+// Depthwise convolution (groups = channels in = channels out): an invocation computes R x P outputs of one channel group (vec4).
 //
-// The input window of the tile is read once, ROWS x COLS vec4, and every value is used by all outputs that need it. Everything
-// is unrolled, so kernel size, stride, dilation and tile are constants. Neighbouring invocations take neighbouring channel groups.
+// The input window of the tile is read once, ROWS x COLS vec4, and every value is used by all outputs that need it. Everything is
+// unrolled, so kernel size, stride, dilation and tile are constants. Neighbouring invocations take neighbouring channels.
 //
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
 //   weights  vec4 over channels: c4 * KH * KW + ky * KW + kx (the packing of implicit_gemm.wgsl with one input channel a group)

@@ -3,8 +3,8 @@
 //
 //   y[pixel, co] = epilogue(bias[co] + sum over ky, kx, ci of x[pixel at tap (ky, kx), ci] * w[co, ky, kx, ci])
 //
-// Any kernel size, stride, dilation and asymmetric padding; groups when the channels of a group are a multiple of 4 both in and out.
-// Best for KW > 1; few input channels (RGB) included. No workgroup memory.
+// Any kernel size, stride, dilation and asymmetric padding. Groups are allowed when the channels of a group are a multiple of 4
+// both in and out. Best for KW > 1; few input channels (RGB) included. No workgroup memory.
 //
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
 //   weights  vec4 over output channels: (co4 * KH * KW + ky * KW + kx) * 4 * group_in_c4 + ci, ci within the group
@@ -79,8 +79,8 @@ fn main(
   let runs = params.batch * params.out_h * runs_w;
   let run_blocks = (runs + WG - 1u) / WG;
   let channel_blocks = (params.group_out_c4 + Q - 1u) / Q;
-  let block = group.y * grid.x + group.x;
-  let channel_block = block / run_blocks;
+  let place = group.y * grid.x + group.x;
+  let channel_block = place / run_blocks;
   if (channel_block >= channel_blocks * params.groups) {
     return;
   }
@@ -90,7 +90,7 @@ fn main(
   let group_c4 = conv_group * params.group_out_c4;
 
   // Invocations past the end compute the last run again and store nothing.
-  let wanted = (block % run_blocks) * WG + local;
+  let wanted = (place % run_blocks) * WG + local;
   let run = min(wanted, runs - 1u);
   let row = run / runs_w;
   let n = row / params.out_h;

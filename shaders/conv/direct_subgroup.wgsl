@@ -3,16 +3,16 @@
 //
 //   y[pixel, co] = epilogue(bias[co] + sum over ky, kx, ci of x[pixel at tap (ky, kx), ci] * w[co, ky, kx, ci])
 //
-// Any kernel size, stride, dilation and asymmetric padding; groups when the channels of a group are a multiple of 4 both in and out.
-// Best for KW > 1; few input channels (RGB) included. No workgroup memory.
+// Any kernel size, stride, dilation and asymmetric padding. Groups are allowed when the channels of a group are a multiple of 4
+// both in and out. Best for KW > 1; few input channels (RGB) included. No workgroup memory.
 //
 // Needs the feature "subgroups" with at least 8 invocations a subgroup, and WG a multiple of the subgroup size. Eight invocations
-// load one weight vec4 each and the others take them by broadcast; the weights come from a texture, because Mesa's llvmpipe
-// reads texels ten times as fast as storage (20 ns against 225 ns for eight vec4).
+// load one weight vec4 each and the others take them by broadcast: an eighth of the weight loads.
+// The place "weights" may be replaced by one that reads an rgba32float texture (element i at texel
+// (i mod width, i div width)): Mesa's llvmpipe reads texels ten times as fast as storage (20 ns against 225 ns for eight vec4).
 //
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
 //   weights  vec4 over output channels: (co4 * KH * KW + ky * KW + kx) * 4 * group_in_c4 + ci, ci within the group
-//            as an rgba32float texture 2^WEIGHT_ROW_BITS wide: element i is the texel (i mod width, i div width)
 //   bias     vec4 per output channel group, zeros where there is no channel
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
@@ -50,13 +50,17 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var weights: texture_2d<f32>;
+//#inject weights
+@group(0) @binding(1) var<storage, read> weights: array<vec4f>;
+fn weight(at: u32) -> vec4f {
+  return weights[at];
+}
+//#end
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 override WG: u32 = 16u;
-override WEIGHT_ROW_BITS: u32 = 10u;
 
 //#inject tile
 const KH = 3u;
@@ -87,8 +91,8 @@ fn main(
   let runs = params.batch * params.out_h * runs_w;
   let run_blocks = (runs + WG - 1u) / WG;
   let channel_blocks = (params.group_out_c4 + Q - 1u) / Q;
-  let block = group.y * grid.x + group.x;
-  let channel_block = block / run_blocks;
+  let place = group.y * grid.x + group.x;
+  let channel_block = place / run_blocks;
   if (channel_block >= channel_blocks * params.groups) {
     return;
   }
@@ -98,7 +102,7 @@ fn main(
   let group_c4 = conv_group * params.group_out_c4;
 
   // Invocations past the end compute the last run again and store nothing.
-  let wanted = (block % run_blocks) * WG + local;
+  let wanted = (place % run_blocks) * WG + local;
   let run = min(wanted, runs - 1u);
   let row = run / runs_w;
   let n = row / params.out_h;
@@ -149,30 +153,40 @@ fn main(
         for (var h = 0u; h < PAIRS; h++) {
           let pair_c4 = group_c4 + min(first_in_group + 2u * h + ((lane >> 2u) & 1u), last_in_group);
           let at = pair_c4 * co_stride + tap_at + (lane & 3u);
-          let mine = textureLoad(weights, vec2u(at & ((1u << WEIGHT_ROW_BITS) - 1u), at >> WEIGHT_ROW_BITS), 0);
+          let mine = weight(at);
+          var taken = array<vec4f, 8>(
+            subgroupBroadcast(mine, 0u),
+            subgroupBroadcast(mine, 1u),
+            subgroupBroadcast(mine, 2u),
+            subgroupBroadcast(mine, 3u),
+            subgroupBroadcast(mine, 4u),
+            subgroupBroadcast(mine, 5u),
+            subgroupBroadcast(mine, 6u),
+            subgroupBroadcast(mine, 7u),
+          );
           //#unroll r 2
           for (var r = 0u; r < 2u; r++) {
-          let w0 = subgroupBroadcast(mine, 4u * r);
-          let w1 = subgroupBroadcast(mine, 4u * r + 1u);
-          let w2 = subgroupBroadcast(mine, 4u * r + 2u);
-          let w3 = subgroupBroadcast(mine, 4u * r + 3u);
-          //#unroll t P
-          for (var t = 0u; t < P; t++) {
-            let u = v[t * STRIDE_W + kx * DILATION_W];
-            var sum = acc[t * Q + 2u * h + r];
-            sum = fma(vec4f(u.x), w0, sum);
-            if (INPUT_LANES > 1u) {
-              sum = fma(vec4f(u.y), w1, sum);
+            let w0 = taken[4u * r];
+            let w1 = taken[4u * r + 1u];
+            let w2 = taken[4u * r + 2u];
+            let w3 = taken[4u * r + 3u];
+            //#unroll t P
+            for (var t = 0u; t < P; t++) {
+              let u = v[t * STRIDE_W + kx * DILATION_W];
+              var sum = acc[t * Q + 2u * h + r];
+              sum = fma(vec4f(u.x), w0, sum);
+              if (INPUT_LANES > 1u) {
+                sum = fma(vec4f(u.y), w1, sum);
+              }
+              if (INPUT_LANES > 2u) {
+                sum = fma(vec4f(u.z), w2, sum);
+              }
+              if (INPUT_LANES > 3u) {
+                sum = fma(vec4f(u.w), w3, sum);
+              }
+              acc[t * Q + 2u * h + r] = sum;
             }
-            if (INPUT_LANES > 2u) {
-              sum = fma(vec4f(u.z), w2, sum);
-            }
-            if (INPUT_LANES > 3u) {
-              sum = fma(vec4f(u.w), w3, sum);
-            }
-            acc[t * Q + 2u * h + r] = sum;
-          }
-          //#end
+            //#end
           }
           //#end
         }

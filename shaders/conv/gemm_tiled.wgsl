@@ -82,14 +82,14 @@ fn main(
   let pixels = params.batch * params.out_h * params.out_w;
   let pixel_blocks = (pixels + TILE_PIXELS - 1u) / TILE_PIXELS;
   let channel_blocks = (params.group_out_c4 + TILE_CHANNELS4 - 1u) / TILE_CHANNELS4;
-  let block = group.y * grid.x + group.x;
-  let channel_block = block / pixel_blocks;
+  let place = group.y * grid.x + group.x;
+  let channel_block = place / pixel_blocks;
   if (channel_block >= channel_blocks * params.groups) {
     return;
   }
   let conv_group = channel_block / channel_blocks;
   let first_in_group = (channel_block % channel_blocks) * TILE_CHANNELS4;
-  let first_pixel = (block % pixel_blocks) * TILE_PIXELS;
+  let first_pixel = (place % pixel_blocks) * TILE_PIXELS;
   let group_c4 = conv_group * params.group_out_c4;
   let image = params.x_offset + conv_group * params.group_in_c4;
   let taps = KH * KW;

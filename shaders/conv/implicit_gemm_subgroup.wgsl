@@ -6,12 +6,12 @@
 // are a multiple of 4 both in and out. No workgroup memory.
 //
 // Needs the feature "subgroups" with at least 8 invocations a subgroup, and WG a multiple of the subgroup size. Eight invocations
-// load one weight vec4 each, and the others take them by broadcast: an eighth of the weight loads of implicit_gemm.wgsl. The weights come from a
-// texture, because Mesa's llvmpipe reads texels ten times as fast as storage (20 ns against 225 ns for eight vec4).
+// load one weight vec4 each and the others take them by broadcast: an eighth of the weight loads.
+// The block "weights" may be replaced by one that reads an rgba32float texture (element i at texel
+// (i mod width, i div width)): Mesa's llvmpipe reads texels ten times as fast as storage (20 ns against 225 ns for eight vec4).
 //
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
 //   weights  vec4 over output channels: (co4 * KH * KW + ky * KW + kx) * 4 * group_in_c4 + ci, ci within the group
-//            as an rgba32float texture 2^WEIGHT_ROW_BITS wide: element i is the texel (i mod width, i div width)
 //   bias     vec4 per output channel group, zeros where there is no channel
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
@@ -47,7 +47,12 @@ struct Params {
 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var weights: texture_2d<f32>;
+//#inject weights
+@group(0) @binding(1) var<storage, read> weights: array<vec4f>;
+fn weight(at: u32) -> vec4f {
+  return weights[at];
+}
+//#end
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> y: array<vec4f>;
 @group(0) @binding(4) var<uniform> params: Params;
@@ -55,7 +60,6 @@ struct Params {
 override WG: u32 = 16u;
 override KH: u32 = 3u;
 override KW: u32 = 3u;
-override WEIGHT_ROW_BITS: u32 = 10u;
 
 //#inject tile
 const P = 2u;
@@ -142,22 +146,32 @@ fn main(
         for (var h = 0u; h < PAIRS; h++) {
           let pair_c4 = min(first_in_group + 2u * h + ((lane >> 2u) & 1u), last_in_group) + conv_group * params.group_out_c4;
           let at = (pair_c4 * taps + tap) * 4u * params.group_in_c4 + 4u * ci4 + (lane & 3u);
-          let mine = textureLoad(weights, vec2u(at & ((1u << WEIGHT_ROW_BITS) - 1u), at >> WEIGHT_ROW_BITS), 0);
+          let mine = weight(at);
+          var taken = array<vec4f, 8>(
+            subgroupBroadcast(mine, 0u),
+            subgroupBroadcast(mine, 1u),
+            subgroupBroadcast(mine, 2u),
+            subgroupBroadcast(mine, 3u),
+            subgroupBroadcast(mine, 4u),
+            subgroupBroadcast(mine, 5u),
+            subgroupBroadcast(mine, 6u),
+            subgroupBroadcast(mine, 7u),
+          );
           //#unroll r 2
           for (var r = 0u; r < 2u; r++) {
-          let w0 = subgroupBroadcast(mine, 4u * r);
-          let w1 = subgroupBroadcast(mine, 4u * r + 1u);
-          let w2 = subgroupBroadcast(mine, 4u * r + 2u);
-          let w3 = subgroupBroadcast(mine, 4u * r + 3u);
-          //#unroll t P
-          for (var t = 0u; t < P; t++) {
-            var sum = acc[t * Q + 2u * h + r];
-            sum = fma(vec4f(v[t].x), w0, sum);
-            sum = fma(vec4f(v[t].y), w1, sum);
-            sum = fma(vec4f(v[t].z), w2, sum);
-            acc[t * Q + 2u * h + r] = fma(vec4f(v[t].w), w3, sum);
-          }
-          //#end
+            let w0 = taken[4u * r];
+            let w1 = taken[4u * r + 1u];
+            let w2 = taken[4u * r + 2u];
+            let w3 = taken[4u * r + 3u];
+            //#unroll t P
+            for (var t = 0u; t < P; t++) {
+              var sum = acc[t * Q + 2u * h + r];
+              sum = fma(vec4f(v[t].x), w0, sum);
+              sum = fma(vec4f(v[t].y), w1, sum);
+              sum = fma(vec4f(v[t].z), w2, sum);
+              acc[t * Q + 2u * h + r] = fma(vec4f(v[t].w), w3, sum);
+            }
+            //#end
           }
           //#end
         }

@@ -5,18 +5,39 @@
  * @module
  */
 import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
+import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
+import DIRECT_SUBGROUP from "../../shaders/conv/direct_subgroup.wgsl" with { type: "text" };
 import GROUPED from "../../shaders/conv/grouped.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
-import { foldWorkgroups, type KernelOptions, type KernelSource } from "../gpu/mod.ts";
+import IMPLICIT_GEMM_SUBGROUP from "../../shaders/conv/implicit_gemm_subgroup.wgsl" with { type: "text" };
+import {
+  foldWorkgroups,
+  type KernelOptions,
+  type KernelSource,
+  type KernelTarget,
+  TEXTURE_WIDTH,
+} from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
 import { toFloat32 } from "../tensor/host_tensor.ts";
 import { planEpilogue } from "./epilogue.ts";
-import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
+import {
+  addressUniforms,
+  type Lowering,
+  type NodeContext,
+  type Operator,
+  type WeightForm,
+} from "./operator.ts";
 import { readWindow, spatialOut, type Window } from "./window.ts";
 
 const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
+const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
+const directSubgroup: KernelSource = { name: "conv/direct_subgroup", wgsl: DIRECT_SUBGROUP };
 const grouped: KernelSource = { name: "conv/grouped", wgsl: GROUPED };
 const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
+const implicitGemmSubgroup: KernelSource = {
+  name: "conv/implicit_gemm_subgroup",
+  wgsl: IMPLICIT_GEMM_SUBGROUP,
+};
 
 /** Everything that the choice of a kernel depends on. */
 export interface ConvShape extends Window {
@@ -32,7 +53,7 @@ export interface ConvChoice {
   options: KernelOptions;
   /** Workgroups before folding. */
   workgroups: number;
-  packing: "channels" | "scalar";
+  weights: WeightForm;
 }
 
 function convShape(node: NodeContext): ConvShape {
@@ -69,59 +90,121 @@ function convShape(node: NodeContext): ConvShape {
   };
 }
 
-/** Chooses the kernel for a shape. */
-export function chooseConv(shape: ConvShape): ConvChoice {
-  const { batch, inC, outC, groups, kernel: [kh, kw], out: [outH, outW] } = shape;
-  const pixels = batch * outH * outW;
-  const outC4 = Math.ceil(outC / 4);
-  if (groups === inC && groups === outC && groups > 1) {
-    const [strideH, strideW] = shape.strides;
-    const [dilationH, dilationW] = shape.dilations;
-    const tile = kh * kw <= 25 && dilationH * dilationW <= 4;
-    const [r, p] = tile ? [strideH === 1 ? 2 : 1, strideW === 1 ? 4 : 2] : [1, 1];
-    const constants: Record<string, number> = {
-      KH: kh,
-      KW: kw,
-      STRIDE_H: strideH,
-      STRIDE_W: strideW,
-      DILATION_H: dilationH,
-      DILATION_W: dilationW,
-      R: r,
-      P: p,
-      ROWS: (r - 1) * strideH + (kh - 1) * dilationH + 1,
-      COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
-      TAPS: kh * kw,
-      OUTPUTS: r * p,
-    };
-    const tiles = batch * Math.ceil(outH / r) * Math.ceil(outW / p);
+/** Chooses the kernel for a shape on an adapter. */
+export function chooseConv(shape: ConvShape, target: KernelTarget): ConvChoice {
+  const { inC, outC, groups } = shape;
+  if (groups > 1 && groups === inC && groups === outC) return chooseDepthwise(shape);
+  const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
+  if (!dense) {
+    const [kh, kw] = shape.kernel;
     return {
-      kernel: depthwise,
-      options: constantsOf({ WG: 64 }, constants),
-      workgroups: Math.ceil(tiles * outC4 / 64),
-      packing: "channels",
+      kernel: grouped,
+      options: { overrides: { WG: 64, KH: kh, KW: kw } },
+      workgroups: Math.ceil(pixelsOf(shape) * Math.ceil(outC / 4) / 64),
+      weights: "buffer",
     };
   }
-  if (groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0)) {
-    const groupOutC4 = Math.ceil(outC / groups / 4);
-    const q = Math.min(4, groupOutC4);
-    const p = 2;
-    const wg = 16;
-    return {
-      kernel: implicitGemm,
-      options: constantsOf({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }),
-      workgroups: Math.ceil(pixels / (wg * p)) * groups * Math.ceil(groupOutC4 / q),
-      packing: "channels",
-    };
-  }
+  return shape.kernel[1] === 1 ? chooseGemm(shape, target) : chooseDirect(shape, target);
+}
+
+function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
+  return batch * h * w;
+}
+
+/** A tile of R x P outputs of one channel group; small images take smaller tiles, so that both cores have work. */
+function chooseDepthwise(shape: ConvShape): ConvChoice {
+  const { batch, outC, kernel: [kh, kw], out: [outH, outW] } = shape;
+  const [strideH, strideW] = shape.strides;
+  const [dilationH, dilationW] = shape.dilations;
+  // Everything is unrolled: a large window with a large tile would be a very long program.
+  const large = ((kh - 1) * dilationH + 1) * ((kw - 1) * dilationW + 1) > 49;
+  const [r, p] = large ? [1, 1] : outH <= 16 ? [2, 4] : strideH === 1 ? [4, 4] : [2, 4];
+  const tile = {
+    KH: kh,
+    KW: kw,
+    STRIDE_H: strideH,
+    STRIDE_W: strideW,
+    DILATION_H: dilationH,
+    DILATION_W: dilationW,
+    R: r,
+    P: p,
+    ROWS: (r - 1) * strideH + (kh - 1) * dilationH + 1,
+    COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
+    TAPS: kh * kw,
+    OUTPUTS: r * p,
+  };
+  const tiles = batch * Math.ceil(outH / r) * Math.ceil(outW / p);
   return {
-    kernel: grouped,
-    options: { overrides: { WG: 64, KH: kh, KW: kw } },
-    workgroups: Math.ceil(pixels * outC4 / 64),
-    packing: "scalar",
+    kernel: depthwise,
+    options: tiled({ WG: 64 }, tile),
+    workgroups: Math.ceil(tiles * Math.ceil(outC / 4) / 64),
+    weights: "buffer",
   };
 }
 
-function constantsOf(overrides: Record<string, number>, tile: Record<string, number>): KernelOptions {
+/** Output channel groups and pixels of an invocation's tile: Q is even, and no larger than there are groups. */
+function denseTile(shape: ConvShape): { p: number; q: number; blocks: number } {
+  const groupOutC4 = Math.ceil(shape.outC / shape.groups / 4);
+  const q = Math.min(16, Math.ceil(groupOutC4 / 2) * 2);
+  return { p: q >= 8 ? 2 : 4, q, blocks: shape.groups * Math.ceil(groupOutC4 / q) };
+}
+
+function chooseGemm(shape: ConvShape, target: KernelTarget): ConvChoice {
+  const [kh, kw] = shape.kernel;
+  const { p, q, blocks } = denseTile(shape);
+  const subgroups = target.software && target.subgroups;
+  const wg = subgroups ? 8 : 16;
+  return {
+    kernel: subgroups ? implicitGemmSubgroup : implicitGemm,
+    ...denseOptions({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }, subgroups),
+    workgroups: Math.ceil(pixelsOf(shape) / (wg * p)) * blocks,
+  };
+}
+
+function chooseDirect(shape: ConvShape, target: KernelTarget): ConvChoice {
+  const { batch, inC, kernel: [kh, kw], out: [outH, outW], strides: [, strideW], dilations: [, dilationW] } =
+    shape;
+  const { p, q, blocks } = denseTile(shape);
+  const subgroups = target.software && target.subgroups;
+  const wg = subgroups ? 8 : 16;
+  const tile = {
+    KH: kh,
+    KW: kw,
+    STRIDE_W: strideW,
+    DILATION_W: dilationW,
+    P: p,
+    Q: q,
+    COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
+    INPUT_LANES: Math.min(4, inC),
+  };
+  return {
+    kernel: subgroups ? directSubgroup : direct,
+    ...denseOptions({ WG: wg }, tile, subgroups),
+    workgroups: Math.ceil(batch * outH * Math.ceil(outW / p) / wg) * blocks,
+  };
+}
+
+/** Weights from a texture where storage loads are dear: see `KernelTarget.software`. */
+const TEXTURE_WEIGHTS = `@group(0) @binding(1) var weights: texture_2d<f32>;
+fn weight(at: u32) -> vec4f {
+  return textureLoad(weights, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
+}`;
+
+function denseOptions(
+  overrides: Record<string, number>,
+  tile: Record<string, number>,
+  subgroups: boolean,
+): Pick<ConvChoice, "options" | "weights"> {
+  if (!subgroups) return { options: tiled(overrides, tile), weights: "buffer" };
+  const options = tiled(overrides, { ...tile, PAIRS: tile.Q! / 2 });
+  return {
+    options: { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS } },
+    weights: "texture",
+  };
+}
+
+/** Tile constants as text, because arrays are sized by them, and as counts for unrolling. */
+function tiled(overrides: Record<string, number>, tile: Record<string, number>): KernelOptions {
   const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
   return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
 }
@@ -138,7 +221,7 @@ export const conv: Operator = {
   },
   lower(node) {
     const shape = convShape(node);
-    const choice = chooseConv(shape);
+    const choice = chooseConv(shape, node.target);
     const { batch, inC, outC, groups, kernel: [kh, kw] } = shape;
     const x = node.image(0);
     const y = node.imageOutput(0);
@@ -148,7 +231,7 @@ export const conv: Operator = {
       options: { ...choice.options, inject: { ...choice.options.inject, ...epilogue.inject } },
       bindings: {
         x: x.view,
-        weights: node.weights("weights", () => packWeights(node, shape, choice.packing)),
+        weights: node.weights("weights", () => packWeights(node, shape, choice.kernel), choice.weights),
         bias: node.weights("bias", () => packBias(node, outC)),
         y: y.view,
         ...epilogue.bindings,
@@ -181,20 +264,15 @@ export const conv: Operator = {
 };
 
 /**
- * Weights as `vec4`s over output channels, zeros where there is no channel:
- * `(co4 * taps + tap) * inputs + ci`, `inputs` being a group's input channels, padded to 4 unless packing is "scalar".
+ * Weights as `vec4`s over output channels, zeros where there is no channel: `(co4 * taps + tap) * inputs + ci`, `inputs`
+ * being a group's input channels, padded to a multiple of 4 for the dense kernels.
  */
-function packWeights(
-  node: Lowering,
-  shape: ConvShape,
-  packing: ConvChoice["packing"],
-): Float32Array<ArrayBuffer> {
+function packWeights(node: Lowering, shape: ConvShape, kernel: KernelSource): Float32Array<ArrayBuffer> {
   const weights = constantFloats(node, 1);
   const { inC, outC, groups } = shape;
   const groupInC = inC / groups;
   const taps = shape.kernel[0] * shape.kernel[1];
-  const depthwiseLike = groups === inC && groups === outC && groups > 1;
-  const inputs = packing === "scalar" || depthwiseLike ? groupInC : Math.ceil(groupInC / 4) * 4;
+  const inputs = kernel === grouped || kernel === depthwise ? groupInC : Math.ceil(groupInC / 4) * 4;
   const packed = new Float32Array(Math.ceil(outC / 4) * 4 * taps * inputs);
   for (let co = 0; co < outC; co++) {
     for (let ci = 0; ci < groupInC; ci++) {

@@ -8,7 +8,7 @@ import type { Node } from "./node.ts";
 import type { Layout, View } from "../tensor/view.ts";
 import { expandView, imageAddress, isLinear } from "../tensor/view.ts";
 import type { Lowering, WeightRef } from "./operator.ts";
-import { BINARY, literal, UNARY } from "./pointwise_functions.ts";
+import { BINARY, helpersOf, literal, UNARY } from "./pointwise_functions.ts";
 
 /** One step. The running value is called `value`. */
 export type EpilogueStep =
@@ -100,6 +100,7 @@ export function planEpilogue(
   if (lines.length === 0) return { inject: {}, bindings, operands };
   const text = [
     ...declarations,
+    ...helpersOf(lines.join("\n")),
     "fn epilogue(start: vec4f, pixel: u32, c4: u32) -> vec4f {",
     "  var value = start;",
     ...lines.map((line) => `  value = ${line};`),
