@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { PostProcess } from "../../src/detect/detector.ts";
+import { PostProcess } from "../../src/detect/post_process.ts";
 import { type BufferRange, Device } from "../../src/gpu/mod.ts";
 
 const FRAMES = 16;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Detector } from "../detect/frame_detector.ts";
+import { Detector } from "../detect/detector.ts";
 import { Session } from "../graph/session.ts";
 import { type FrameSink, type FrameSource, PIXEL_FORMATS, type PixelFormat } from "../frame/frame.ts";
 import { LoopError, runLoop } from "../frame/loop.ts";

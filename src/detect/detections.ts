@@ -5,7 +5,7 @@
  */
 import type { Detection } from "../vision/detection.ts";
 import { boxToSource, type Fit, keypointToSource } from "../vision/fit.ts";
-import type { RawDetection } from "./detector.ts";
+import type { RawDetection } from "./post_process.ts";
 
 /**
  * Maps what a head found back to the frame it was fitted from. Boxes and keypoints are clipped to the frame; a box that

@@ -1,319 +1,323 @@
 /**
- * From a network's outputs on the GPU to detections on the host. It knows nothing of networks or loops: it is given
- * ranges, and gives dispatches and a range to read back.
+ * A detector for frames: a network, what goes before it and what comes after, prepared for a number of frames in
+ * flight.
  *
  * @module
  */
 import {
+  alignUp,
+  type Allocation,
   type BufferRange,
   type Device,
   type Dispatch,
-  foldWorkgroups,
-  type Kernel,
-  packUniforms,
-  type UniformValues,
+  GpuError,
+  GpuTimer,
+  Readback,
+  type Stream,
 } from "../gpu/mod.ts";
-import type { Size } from "../vision/fit.ts";
-import { type Head, HeadError, type HeadOutputs, type HeadPlan, planHead } from "./heads/mod.ts";
-import {
-  candidateBuffers,
-  checkLimits,
-  MAX_CANDIDATES,
-  nmsDispatches,
-  nmsKernel,
-  type NmsLimits,
-  RECORD_WORDS,
-  resetDispatch,
-  RESULT_HEADER_WORDS,
-  resultBytes,
-  type Scratch,
-} from "./nms.ts";
+import type { BoundPlan } from "../graph/bind.ts";
+import type { Plan } from "../graph/plan.ts";
+import type { Session } from "../graph/session.ts";
+import { InputBlob } from "../vision/blob.ts";
+import type { Detection } from "../vision/detection.ts";
+import type { Fit, Size } from "../vision/fit.ts";
+import { pixelBytes, type PixelFormat, type PixelFrame } from "../vision/pixels.ts";
+import type { InputTreatment } from "../vision/treatment.ts";
+import { toDetections } from "./detections.ts";
+import { type DetectionSettings, PostProcess } from "./post_process.ts";
+import type { Head, HeadOutputs } from "./heads/mod.ts";
 
-/** What may change from frame to frame. */
-export interface DetectionSettings {
-  /** A score must be larger than this; 0.25 unless told. */
-  readonly scoreThreshold?: number;
-  /** Boxes that overlap a better one by more than this (intersection over union) are dropped; 0.45 unless told. */
-  readonly iouThreshold?: number;
-  /** Whether boxes of different classes drop each other; false unless told. */
-  readonly agnostic?: boolean;
-  /** The classes to find; `all` unless told. An anchor whose best class is not among them gives nothing. */
-  readonly classes?: readonly number[] | "all";
+/** What a detector is made of. */
+export interface DetectorOptions extends DetectionSettings {
+  /** The network. */
+  session: Session;
+  /** How its outputs are read. */
+  head: Head;
+  /** What its input wants, and in which size. */
+  treatment: InputTreatment;
+  input: Size;
+  /** Names of the classes, in the network's order. */
+  labels: readonly string[];
+  /** Frames in flight; default 4. Each takes memory for all activations. */
+  slots?: number;
+  /** Largest frame to come, where it is known; larger ones make buffers grow. */
+  frame?: Size;
+  /** Pixel formats to come; default `i420` and `rgb24`. */
+  formats?: readonly PixelFormat[];
+  /** Told once when a frame has more objects than the result holds. */
+  onWarning?: (message: string) => void;
 }
 
-/** What is fixed when post-processing is prepared. */
-export interface PostProcessOptions extends DetectionSettings {
-  readonly head: Head;
-  /** Size of the network's input. */
-  readonly input: Size;
-  /** Candidates that suppression looks at, the best ones: 512 unless told. */
-  readonly candidates?: number;
-  /** Detections that are read back at most, the best ones: 300 unless told. */
-  readonly maxDetections?: number;
+/** Detects objects in frames. After {@linkcode Detector.create}, a frame creates nothing on the GPU. */
+export class Detector implements Disposable {
+  /** One for each frame in flight; a frame loop takes them as they are. */
+  readonly slots: readonly DetectionSlot[];
+  /** Bytes of GPU memory for each frame in flight. */
+  readonly bytesPerSlot: number;
+
+  /**
+   * Plans the network, sizes the device's stacks where they are free, and makes everything that frames will need.
+   *
+   * @throws {GraphError}, {HeadError}, {GpuError} if the network, its head or the adapter do not fit.
+   */
+  static async create(device: Device, options: DetectorOptions): Promise<Detector> {
+    const { session, input, slots: count = 4 } = options;
+    const name = session.inputs[0]!.name;
+    const channels = Number(session.inputs[0]!.dims[1]) === 1 ? 1 : 3;
+    const plan = session.plan({ [name]: [1, channels, input.height, input.width] });
+    const bytes = measure(device, plan, options);
+    if (device.pool.idle && (device.pool.stackBytes < bytes || device.pool.stackCount < count)) {
+      device.pool.configure({ stackBytes: bytes, stackCount: Math.max(count, device.pool.stackCount) });
+    }
+    const slots: DetectionSlot[] = [];
+    try {
+      for (let i = 0; i < count; i++) slots.push(await DetectionSlot.create(device, plan, options, i));
+    } catch (error) {
+      for (const slot of slots) slot[Symbol.dispose]();
+      throw error;
+    }
+    return new Detector(slots, bytes);
+  }
+
+  private constructor(slots: readonly DetectionSlot[], bytesPerSlot: number) {
+    this.slots = slots;
+    this.bytesPerSlot = bytesPerSlot;
+  }
+
+  /** Detects in a single frame. */
+  async detect(frame: PixelFrame): Promise<readonly Detection[]> {
+    const slot = this.slots[0]!;
+    slot.submit(frame);
+    return (await slot.collect()).result;
+  }
+
+  /** Changes thresholds and classes for frames to come; no frame may be in flight. */
+  set(settings: DetectionSettings): void {
+    for (const slot of this.slots) slot.set(settings);
+  }
+
+  /** Frees everything but the session. */
+  [Symbol.dispose](): void {
+    for (const slot of this.slots) slot[Symbol.dispose]();
+  }
 }
 
-/** A detection in the space of the network's input. */
-export interface RawDetection {
-  readonly classId: number;
-  readonly score: number;
-  /** Left, top, right, bottom in network pixels, not clipped. */
-  readonly box: readonly [x1: number, y1: number, x2: number, y2: number];
-  /** In network pixels, where the head gives them. */
-  readonly keypoints?: readonly (readonly [x: number, y: number])[];
+/** Stack bytes that a frame takes: activations, and what post-processing needs. */
+function measure(device: Device, plan: Plan, options: DetectorOptions): number {
+  const made: Allocation[] = [];
+  const scratch = (bytes: number, label: string): BufferRange => {
+    const allocation = device.defaultAllocator.allocate(bytes, label);
+    made.push(allocation);
+    return allocation;
+  };
+  try {
+    const outputs = outputRanges(plan, () => scratch(largestOutput(plan), "measure"));
+    const before = made.length;
+    PostProcess.prepare(device, scratch, outputs, { ...options, head: options.head })[Symbol.dispose]();
+    return alignUp(plan.arenaBytes) + made.slice(before).reduce((sum, { bytes }) => sum + bytes, 0);
+  } finally {
+    for (const allocation of made) allocation.free();
+  }
 }
 
-/** How many there were at each step of a frame. */
-export interface DetectionCounts {
-  /** Candidates above the score threshold. */
-  readonly candidates: number;
-  /** Of them, those that suppression looked at. */
-  readonly selected: number;
-  /** Detections left by suppression. */
-  readonly kept: number;
-  /** Detections in the result. */
-  readonly detections: number;
-  /** What was left out and what to set, if a limit was reached. */
-  readonly truncated: string | undefined;
+function largestOutput(plan: Plan): number {
+  return Math.max(...plan.outputs.map(({ view }) => plan.storages[view.storage]!.bytes));
 }
 
-const DEFAULTS: Required<DetectionSettings> = {
-  scoreThreshold: 0.25,
-  iouThreshold: 0.45,
-  agnostic: false,
-  classes: "all",
-};
-const MAX_CLASSES = 1024;
-const WORKGROUP = 64;
+function outputRanges(plan: Plan, rangeOf: (name: string) => BufferRange): HeadOutputs {
+  return Object.fromEntries(
+    plan.outputs.map(({ name, type }) => [name, { range: rangeOf(name), shape: type.shape }]),
+  );
+}
 
-interface DecodeBinding {
-  readonly kernel: Kernel;
-  readonly uniforms: BufferRange;
-  readonly values: UniformValues;
-  readonly label: string;
+/** One frame in flight: a stream, its share of the stack, and every dispatch from pixels to boxes. */
+export class DetectionSlot implements Disposable {
+  readonly #stream: Stream;
+  readonly #region: Region;
+  readonly #bound: BoundPlan;
+  readonly #blob: InputBlob;
+  readonly #post: PostProcess;
+  readonly #readback: Readback;
+  readonly #timer: GpuTimer | undefined;
+  readonly #labels: readonly string[];
+  readonly #warn: ((message: string) => void) | undefined;
+  /** Everything after the blob, whose dispatch depends on the frame's format. */
+  readonly #network: readonly Dispatch[];
+  #fit: Fit | undefined;
+  #warned = false;
+
+  /** Made by {@linkcode Detector.create}. */
+  static async create(
+    device: Device,
+    plan: Plan,
+    options: DetectorOptions,
+    index: number,
+  ): Promise<DetectionSlot> {
+    const stream = device.stream({ label: `detect ${index}` });
+    const region = new Region(stream, `detect ${index}`);
+    try {
+      const arena = region.take(plan.arenaBytes, "activations");
+      const bound = await options.session.bind(plan, arena);
+      const slot = new DetectionSlot(device, stream, region, bound, options, index);
+      region.seal();
+      await device.settle();
+      return slot;
+    } catch (error) {
+      region.abandon();
+      stream[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  private constructor(
+    device: Device,
+    stream: Stream,
+    region: Region,
+    bound: BoundPlan,
+    options: DetectorOptions,
+    index: number,
+  ) {
+    const { input, treatment, frame, formats } = options;
+    this.#stream = stream;
+    this.#region = region;
+    this.#bound = bound;
+    this.#labels = options.labels;
+    this.#warn = options.onWarning;
+    const [value] = bound.plan.inputs;
+    this.#blob = new InputBlob(device, {
+      treatment,
+      ...input,
+      channels: value!.type.shape[1] === 1 ? 1 : 3,
+      output: bound.inputs[value!.name]!,
+      ...(frame && { sourceBytes: pixelBytes({ ...frame, format: "rgb24" }) }),
+      ...(formats && { formats }),
+      label: `blob ${index}`,
+    });
+    const outputs = outputRanges(bound.plan, (name) => bound.outputs[name]!);
+    this.#post = PostProcess.prepare(device, (bytes, label) => region.take(bytes, label), outputs, options);
+    this.#timer = GpuTimer.create(device, 1);
+    this.#readback = new Readback(device, this.#resultBytes + 16, `detections ${index}`);
+    this.#network = [...bound.dispatches, ...this.#post.dispatches];
+  }
+
+  /** Result bytes before the time stamps, which lie on 8. */
+  get #resultBytes(): number {
+    return alignUp(this.#post.resultBytes, 16);
+  }
+
+  /** Writes the frame, records and submits its work. @throws {GpuError} if the last result was not collected. */
+  submit(frame: PixelFrame): void {
+    this.#region.push();
+    try {
+      this.#fit = this.#blob.write(frame);
+      const dispatches = [this.#blob.dispatch, ...this.#network];
+      if (this.#timer) this.#stream.runTimed(dispatches, this.#timer.writes(0));
+      else this.#stream.run(dispatches);
+      const { buffer, offset } = this.#post.result;
+      const result = { buffer, offset, bytes: this.#resultBytes };
+      if (this.#timer) this.#readback.record(this.#stream, result, this.#timer.resolve(this.#stream, 1));
+      else this.#readback.record(this.#stream, result);
+      this.#stream.submit();
+    } catch (error) {
+      this.#region.pop();
+      throw error;
+    }
+  }
+
+  /** Waits for the detections of the frame submitted last, best first, in its own pixels. */
+  async collect(): Promise<{ result: readonly Detection[]; gpuMs?: number }> {
+    const fit = this.#fit;
+    if (!fit) throw new GpuError("Cannot collect detections: no frame was submitted");
+    try {
+      return await this.#readback.take((bytes) => {
+        const result = toDetections(this.#post.parse(bytes), fit, this.#labels);
+        this.#warnIfTruncated(bytes);
+        if (!this.#timer) return { result };
+        const stamps = new BigUint64Array(bytes, this.#resultBytes, 2);
+        return { result, gpuMs: GpuTimer.milliseconds(stamps)[0]! };
+      });
+    } finally {
+      this.#region.pop();
+    }
+  }
+
+  /** Changes thresholds and classes for frames to come. */
+  set(settings: DetectionSettings): void {
+    this.#post.set(settings);
+  }
+
+  [Symbol.dispose](): void {
+    for (const part of [this.#post, this.#blob, this.#readback, this.#bound]) part[Symbol.dispose]();
+    this.#timer?.[Symbol.dispose]();
+    this.#region.abandon();
+    this.#stream[Symbol.dispose]();
+  }
+
+  #warnIfTruncated(bytes: ArrayBuffer): void {
+    if (this.#warned || !this.#warn) return;
+    const { truncated } = this.#post.counts(bytes);
+    if (truncated === undefined) return;
+    this.#warned = true;
+    this.#warn(`Detections: ${truncated}`);
+  }
 }
 
 /**
- * Decodes a head's outputs, keeps what is above the threshold, suppresses overlaps and packs the result, on the GPU.
- *
- * @example
- * ```ts ignore
- * const post = PostProcess.prepare(device, scratch, outputs, { head, input: { width: 416, height: 416 } });
- * stream.run(post.dispatches);
- * readback.record(stream, post.result.buffer, post.result.offset, post.resultBytes);
- * stream.submit();
- * const detections = await readback.take((bytes) => post.parse(bytes));
- * ```
+ * A slot's share of its stream's stack. While the slot is prepared, pieces are taken one after the other; then they
+ * are given back, and every frame pushes them again as one allocation, which lies where they lay because the stack is
+ * empty at the start of a frame. Pieces that the stack had no room for stay allocated.
  */
-export class PostProcess implements Disposable {
-  /** To be recorded after the network, in this order. */
-  readonly dispatches: readonly Dispatch[];
-  /** What is to be read back: {@linkcode resultBytes} from its offset. */
-  readonly result: BufferRange;
-  /** Bytes of a result. */
-  readonly resultBytes: number;
-  /** Classes of the head. */
-  readonly classes: number;
-  readonly limits: NmsLimits;
-  readonly #device: Device;
-  readonly #plan: HeadPlan;
-  readonly #decodes: DecodeBinding[];
-  readonly #nms: DecodeBinding;
-  readonly #constants: BufferRange[] = [];
-  #settings: Required<DetectionSettings>;
+class Region {
+  readonly #stream: Stream;
+  readonly #label: string;
+  readonly #pieces: Allocation[] = [];
+  #bytes = 0;
+  #pushed: Allocation | undefined;
 
-  /**
-   * Makes everything that frames will need.
-   *
-   * @param scratch gives memory for candidates and result; it may be the stack of a stream.
-   * @throws {HeadError} if the outputs do not fit the head.
-   * @throws {RangeError} if a setting is not valid or a limit is beyond the adapter's.
-   */
-  static prepare(
-    device: Device,
-    scratch: Scratch,
-    outputs: HeadOutputs,
-    options: PostProcessOptions,
-  ): PostProcess {
-    return new PostProcess(device, scratch, outputs, options);
+  constructor(stream: Stream, label: string) {
+    this.#stream = stream;
+    this.#label = label;
   }
 
-  private constructor(device: Device, scratch: Scratch, outputs: HeadOutputs, options: PostProcessOptions) {
-    this.#device = device;
-    this.limits = { candidates: options.candidates ?? 512, maxDetections: options.maxDetections ?? 300 };
-    checkLimits(device, this.limits);
-    const plan = this.#plan = planHead(options.head, outputs, options.input);
-    this.classes = plan.classes;
-    if (plan.classes > MAX_CLASSES || plan.anchors * plan.candidatesPerAnchor > MAX_CANDIDATES) {
-      throw new HeadError(
-        `Cannot decode ${plan.family}: ${plan.anchors} anchors and ${plan.classes} classes; at most ` +
-          `${MAX_CLASSES} classes and ${MAX_CANDIDATES} candidates are possible`,
+  /** A piece of the region, while it is being prepared. */
+  take(bytes: number, label: string): BufferRange {
+    const piece = this.#stream.allocate(bytes, label);
+    this.#pieces.push(piece);
+    return piece;
+  }
+
+  /** Ends the preparation. */
+  seal(): void {
+    if (this.#pieces.some((piece) => piece.owner !== this.#stream.stack)) return;
+    this.#bytes = this.#pieces.reduce((sum, piece) => sum + piece.bytes, 0);
+    for (const piece of this.#pieces.splice(0).reverse()) piece.free();
+  }
+
+  /** Takes the memory for a frame. */
+  push(): void {
+    if (this.#bytes === 0) return;
+    if (this.#pushed) {
+      throw new GpuError(`Cannot submit a frame to ${this.#label}: its last result was not collected`);
+    }
+    const pushed = this.#stream.allocate(this.#bytes, this.#label);
+    if (pushed.owner !== this.#stream.stack || pushed.offset !== 0) {
+      pushed.free();
+      throw new GpuError(
+        `Cannot submit a frame to ${this.#label}: something else lies on the stack of its stream`,
       );
     }
-    this.#settings = checkSettings(DEFAULTS, options, plan.classes);
-    const candidates = candidateBuffers(scratch, plan.anchors, plan.candidatesPerAnchor, plan.keypoints);
-    this.resultBytes = resultBytes(this.limits, plan.keypoints);
-    this.result = scratch(this.resultBytes, "detect: result");
-    const { boxes, keys, state, keypoints } = candidates;
-    const decodes: Dispatch[] = [];
-    this.#decodes = plan.steps.map((step) => {
-      const kernel = device.kernel(step.kernel, step.overrides ? { overrides: step.overrides } : {});
-      const constants: Record<string, BufferRange> = {};
-      for (const [name, data] of Object.entries(step.constants ?? {})) {
-        constants[name] = device.upload(data, `${step.label}: ${name}`);
-        this.#constants.push(constants[name]);
-      }
-      const values: UniformValues = {
-        ...step.uniforms,
-        anchors: step.anchors,
-        first: step.first,
-        classes: plan.classes,
-      };
-      const uniforms = uniformBuffer(device, kernel, step.label);
-      decodes.push(device.dispatch(kernel, {
-        label: step.label,
-        bindings: {
-          ...step.inputs,
-          ...constants,
-          boxes,
-          keys,
-          state,
-          ...(step.keypoints && keypoints ? { keypoints } : {}),
-        },
-        uniforms,
-        workgroups: foldWorkgroups(Math.ceil(step.anchors / WORKGROUP)),
-      }));
-      return { kernel, uniforms, values, label: step.label };
-    });
-    const kernel = nmsKernel(device, this.limits);
-    this.#nms = {
-      kernel,
-      uniforms: uniformBuffer(device, kernel, "detect: nms"),
-      label: "detect: nms",
-      values: {
-        classes: plan.classes,
-        keypoint_floats: plan.keypoints * 2,
-        max_detections: this.limits.maxDetections,
-      },
-    };
-    this.dispatches = [
-      resetDispatch(device, candidates),
-      ...decodes,
-      ...nmsDispatches(device, scratch, candidates, this.result, this.#nms.uniforms, this.limits),
-    ];
-    this.#write();
+    this.#pushed = pushed;
   }
 
-  /**
-   * Changes thresholds, classes or the kind of suppression for frames recorded from now on; what is not given stays.
-   * Creates nothing. No recorded, unsubmitted frame may be waiting.
-   *
-   * @throws {RangeError} if a setting is not valid.
-   */
-  set(settings: DetectionSettings): void {
-    this.#settings = checkSettings(this.#settings, settings, this.classes);
-    this.#write();
+  /** Gives the memory of a frame back. */
+  pop(): void {
+    this.#pushed?.free();
+    this.#pushed = undefined;
   }
 
-  /** The detections of a result, best first. @throws {RangeError} if the bytes are too few. */
-  parse(bytes: ArrayBuffer): RawDetection[] {
-    const count = this.#header(bytes)[0]!;
-    const words = new Uint32Array(bytes);
-    const floats = new Float32Array(bytes);
-    const { keypoints } = this.#plan;
-    const recordWords = RECORD_WORDS + 2 * keypoints;
-    return Array.from({ length: count }, (_, i): RawDetection => {
-      const at = RESULT_HEADER_WORDS + i * recordWords;
-      const points = Array.from(
-        { length: keypoints },
-        (_, p): [number, number] => [
-          floats[at + RECORD_WORDS + 2 * p]!,
-          floats[at + RECORD_WORDS + 2 * p + 1]!,
-        ],
-      );
-      return {
-        classId: words[at + 5]!,
-        score: floats[at + 4]!,
-        box: [floats[at]!, floats[at + 1]!, floats[at + 2]!, floats[at + 3]!],
-        ...(keypoints > 0 ? { keypoints: points } : {}),
-      };
-    });
+  /** Gives everything back. */
+  abandon(): void {
+    this.pop();
+    for (const piece of this.#pieces.splice(0).reverse()) piece.free();
   }
-
-  /** How many there were at each step, and whether a limit left some out. @throws {RangeError} if the bytes are too few. */
-  counts(bytes: ArrayBuffer): DetectionCounts {
-    const [detections = 0, candidates = 0, selected = 0, kept = 0] = this.#header(bytes);
-    const parts: string[] = [];
-    if (candidates > selected) {
-      parts.push(`of ${candidates} candidates the best ${selected} were looked at; raise "candidates"`);
-    }
-    if (kept > detections) {
-      parts.push(`of ${kept} detections the best ${detections} are told; raise "maxDetections"`);
-    }
-    const truncated = parts.length > 0 ? `${parts.join("; ")}, or the score threshold` : undefined;
-    return { candidates, selected, kept, detections, truncated };
-  }
-
-  /** Frees what is not scratch: parameters and constants. */
-  [Symbol.dispose](): void {
-    for (const { uniforms } of [...this.#decodes, this.#nms]) uniforms.buffer.destroy();
-    for (const { buffer } of this.#constants) buffer.destroy();
-  }
-
-  #header(bytes: ArrayBuffer): Uint32Array {
-    if (bytes.byteLength < this.resultBytes) {
-      throw new RangeError(
-        `Cannot read a result of ${bytes.byteLength} bytes: it takes ${this.resultBytes}; read back resultBytes`,
-      );
-    }
-    const header = new Uint32Array(bytes, 0, RESULT_HEADER_WORDS);
-    if (header[0]! > this.limits.maxDetections) {
-      throw new RangeError(
-        `Cannot read a result of ${header[0]} records: at most ${this.limits.maxDetections} were prepared; ` +
-          `these bytes are no result of this head`,
-      );
-    }
-    return header;
-  }
-
-  #write(): void {
-    const { scoreThreshold, iouThreshold, agnostic, classes } = this.#settings;
-    const allowed = new Array<number>(MAX_CLASSES / 32).fill(classes === "all" ? 0xffffffff : 0);
-    for (const id of classes === "all" ? [] : classes) {
-      allowed[id >> 5] = (allowed[id >> 5]! | (1 << (id & 31))) >>> 0;
-    }
-    const write = ({ kernel, uniforms, values, label }: DecodeBinding, more: UniformValues): void => {
-      const packed = packUniforms(kernel.uniforms!, { ...values, ...more }, label);
-      this.#device.gpu.queue.writeBuffer(uniforms.buffer, uniforms.offset, packed);
-    };
-    for (const decode of this.#decodes) write(decode, { threshold: scoreThreshold, allowed });
-    write(this.#nms, { iou_threshold: iouThreshold, agnostic: agnostic ? 1 : 0 });
-  }
-}
-
-function uniformBuffer(device: Device, kernel: Kernel, label: string): BufferRange {
-  return device.uploadUniforms(new Uint8Array(kernel.uniforms!.bytes), `${label}: parameters`);
-}
-
-function checkSettings(
-  now: Required<DetectionSettings>,
-  next: DetectionSettings,
-  classCount: number,
-): Required<DetectionSettings> {
-  const { scoreThreshold, iouThreshold, agnostic, classes } = next;
-  for (const [name, value] of Object.entries({ scoreThreshold, iouThreshold })) {
-    if (value !== undefined && !(value >= 0 && value <= 1)) {
-      throw new RangeError(`Cannot detect with ${name} ${value}: it must be from 0 to 1`);
-    }
-  }
-  for (const id of classes === "all" ? [] : classes ?? []) {
-    if (!Number.isInteger(id) || id < 0 || id >= classCount) {
-      throw new RangeError(`Cannot detect class ${id}: the head has classes 0 to ${classCount - 1}`);
-    }
-  }
-  return {
-    scoreThreshold: scoreThreshold ?? now.scoreThreshold,
-    iouThreshold: iouThreshold ?? now.iouThreshold,
-    agnostic: agnostic ?? now.agnostic,
-    classes: classes ?? now.classes,
-  };
 }

@@ -102,7 +102,7 @@ export class InputBlob implements Disposable {
     this.#formats = new Set(options.formats ?? ["i420", "rgb24"]);
     this.#layout = reflectKernel(wgsl, BLOB_KERNEL.name).uniforms!;
     this.#uniforms = device.uploadUniforms(new Uint8Array(this.#layout.bytes), `${label}: parameters`);
-    this.reserve(options.sourceBytes ?? 16);
+    this.reserve(Math.max(options.sourceBytes ?? 0, 16));
   }
 
   /**

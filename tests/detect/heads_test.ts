@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { Device } from "../../src/gpu/mod.ts";
-import { PostProcess } from "../../src/detect/detector.ts";
+import { PostProcess } from "../../src/detect/post_process.ts";
 import {
   type Head,
   HEAD_FAMILIES,

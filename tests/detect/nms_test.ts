@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
 import { Device } from "../../src/gpu/mod.ts";
-import { PostProcess, type PostProcessOptions } from "../../src/detect/detector.ts";
+import { PostProcess, type PostProcessOptions } from "../../src/detect/post_process.ts";
 import { Random } from "../support/random.ts";
 import { cornersReference, iou, type SuppressionOptions, suppressReference } from "./head_reference.ts";
 import { assertDetections, runHead, runPost, testScratch, uploadOutputs, type Values } from "./run_head.ts";

@@ -9,7 +9,7 @@ import {
   PostProcess,
   type PostProcessOptions,
   type RawDetection,
-} from "../../src/detect/detector.ts";
+} from "../../src/detect/post_process.ts";
 import type { HeadOutputs } from "../../src/detect/heads/mod.ts";
 import { assertEquals } from "@std/assert";
 import type { Candidate } from "./head_reference.ts";
