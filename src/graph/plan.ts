@@ -235,6 +235,10 @@ class NodeLowering extends NodeContext implements Lowering {
     ) {
       return view;
     }
+    return this.copy(view, layout);
+  }
+
+  copy(view: View, layout: Layout): View {
     const copy = this.temporary(view, layout);
     this.emit(copyDispatch(view, copy));
     return copy;

@@ -124,7 +124,7 @@ function imageOperand(lowering: Lowering, view: View, shape: readonly number[]):
   const found = addressOperand(view, shape);
   if (found) return found;
   // Broadcast over a part of the image, or stored otherwise: spread it out once, then it is as large as the output.
-  const spread = lowering.materialise(expandView(view, shape), "image");
+  const spread = lowering.copy(expandView(view, shape), "image");
   return addressOperand(spread, shape)!;
 }
 

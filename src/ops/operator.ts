@@ -149,6 +149,8 @@ export interface Lowering extends NodeContext {
   linear(index: number): View;
   /** Any view in the layout asked for, copied if it lies otherwise. */
   materialise(view: View, layout: Layout): View;
+  /** A dense copy of a view. */
+  copy(view: View, layout: Layout): View;
   /** Storage for output `index`: dense, or the place in a concatenation that was planned for it. */
   output(index: number, layout: Layout): View;
   /** The layout that was planned for output `index` of a concatenation. */

@@ -4,17 +4,12 @@
  *
  * @module
  */
-import GATHER from "../../shaders/copy/gather.wgsl" with { type: "text" };
-import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
 import { imageAddress, type View } from "../tensor/view.ts";
-import { padDispatch } from "./copy.ts";
+import { gatherDispatch, padDispatch } from "./copy.ts";
 import { epilogueSteps } from "./epilogue.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { lowerResampling, type ResampleTable } from "./resample.ts";
-import { axesCount, extentRow, MAX_STRIDED_RANK, strideRow } from "./strided.ts";
-
-const gatherKernel: KernelSource = { name: "copy/gather", wgsl: GATHER };
 
 /** What a Pad adds before and behind each dimension. */
 interface Padding {
@@ -127,41 +122,8 @@ function lowerGathers(node: Lowering, x: View, tables: readonly (readonly [numbe
     const to = i === tables.length - 1
       ? node.output(0, "linear")
       : node.temporary({ dtype: x.dtype, shape }, "linear");
-    emitGather(node, from, to, axis, indices);
+    const table = node.weights(`indices ${axis} ${indices.join(" ")}`, () => new Float32Array(indices));
+    node.emit(gatherDispatch(from, to, axis, table));
     from = to;
-  });
-}
-
-/** Emits `to[..., i, ...] = from[..., indices[i], ...]` along one dimension. */
-export function emitGather(
-  node: Lowering,
-  from: View,
-  to: View,
-  axis: number,
-  indices: readonly number[],
-): void {
-  const axes = to.shape.map((extent, at) => ({ extent, strides: [from.strides[at]!, to.strides[at]!] }));
-  if (axes.length > MAX_STRIDED_RANK) {
-    node.fail(`gathers from ${axes.length} dimensions`, `at most ${MAX_STRIDED_RANK} are supported`);
-  }
-  const count = axesCount(axes);
-  node.emit({
-    kernel: gatherKernel,
-    bindings: {
-      x: from,
-      y: to,
-      table: node.weights(`indices ${axis} ${from.shape[axis]}`, () => new Float32Array(indices)),
-    },
-    uniforms: {
-      count,
-      rank: axes.length,
-      axis,
-      x_offset: from.offset,
-      y_offset: to.offset,
-      extents: extentRow(axes),
-      x_strides: strideRow(axes, 0),
-      y_strides: strideRow(axes, 1),
-    },
-    workgroups: foldWorkgroups(Math.ceil(count / 64)),
   });
 }

@@ -6,8 +6,8 @@
 import { attr } from "./attribute.ts";
 import { type DType, isFloat } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
-import { denseView } from "../tensor/view.ts";
-import { sliceView } from "../tensor/view.ts";
+import { denseView, reshapeView, sliceView } from "../tensor/view.ts";
+import { gatherDispatch } from "./copy.ts";
 import { dtypeOf } from "../onnx/data_type.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 
@@ -92,7 +92,7 @@ function castTarget(node: NodeContext): DType {
     node.fail(`casts to the unknown type ${attr.int(node.node, "to")}`, "export the model again");
 }
 
-/** Gather: on the host for constants; on the GPU a view, for a single constant index (or a run of them). */
+/** Gather: on the host for constants; on the GPU a view for a constant index or an even run of them, else a copy. */
 const gather: Operator = {
   op: "Gather",
   opsets: [1, 99],
@@ -122,11 +122,15 @@ const gather: Operator = {
     const data = node.view(0);
     const axis = node.axis(attr.int(node.node, "axis", 0), data.shape.length);
     const indices = node.numbers(1, "indices")!;
-    const [first, step] = runOf(checkedIndices(node, indices, data.shape[axis]!)) ??
-      node.fail(
-        `gathers [${indices.slice(0, 8).join(", ")}${indices.length > 8 ? ", …" : ""}], no regular run`,
-        "export the model with slices",
-      );
+    const checked = checkedIndices(node, indices, data.shape[axis]!);
+    const run = runOf(checked);
+    if (!run) {
+      const y = node.output(0, "linear");
+      const to = reshapeView(y, data.shape.with(axis, checked.length))!;
+      node.emit(gatherDispatch(data, to, axis, node.weights("indices", () => new Float32Array(checked))));
+      return;
+    }
+    const [first, step] = run;
     const slice = sliceView(data, axis, first, indices.length, step);
     const ownShape = node.shape(1);
     // Indices of rank r put r dimensions where the axis was.
