@@ -107,8 +107,11 @@ export class Device implements Disposable {
   readonly recordings: Recordings = new Recordings();
   readonly #kernels = new Map<string, Kernel>();
   readonly #pending = new Set<Promise<void>>();
-  readonly #buffers = new Set<WeakRef<GPUBuffer>>();
-  readonly #collected = new FinalizationRegistry<WeakRef<GPUBuffer>>((entry) => this.#buffers.delete(entry));
+  /** The buffers and textures that were not collected, destroyed or not. */
+  readonly #memory = new Set<WeakRef<GPUBuffer | GPUTexture>>();
+  readonly #collected = new FinalizationRegistry<WeakRef<GPUBuffer | GPUTexture>>((entry) =>
+    this.#memory.delete(entry)
+  );
   readonly #warn: (message: string) => void;
   readonly #warned = new Set<"full" | "none">();
   #subgroups = false;
@@ -204,9 +207,7 @@ export class Device implements Disposable {
     }
     this.counters.add("buffers", descriptor.label);
     const buffer = this.#guard(descriptor.label, () => this.gpu.createBuffer(descriptor));
-    const entry = new WeakRef(buffer);
-    this.#buffers.add(entry);
-    this.#collected.register(buffer, entry);
+    this.#remember(buffer);
     return buffer;
   }
 
@@ -250,6 +251,7 @@ export class Device implements Disposable {
         format: "rgba32float",
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
       }));
+    this.#remember(texture);
     this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, [
       TEXTURE_WIDTH,
       rows,
@@ -474,10 +476,16 @@ export class Device implements Disposable {
     if (this.#destroyed) return;
     this.#destroyed = true;
     // Deno keeps the memory of buffers that are not destroyed themselves until the garbage collector comes by.
-    for (const entry of this.#buffers) entry.deref()?.destroy();
-    this.#buffers.clear();
+    for (const entry of this.#memory) entry.deref()?.destroy();
+    this.#memory.clear();
     this.pool.destroy();
     this.gpu.destroy();
+  }
+
+  #remember(memory: GPUBuffer | GPUTexture): void {
+    const entry = new WeakRef(memory);
+    this.#memory.add(entry);
+    this.#collected.register(memory, entry);
   }
 
   /** Runs a creation inside error scopes. A refusal is thrown by {@linkcode check}; `refused` is called before. */

@@ -68,7 +68,7 @@ interface ReflectedType {
 /** wgsl_reflect's resource types that kernels use. */
 const UNIFORM = 0;
 const STORAGE = 1;
-const TEXTURE = 2;
+const TEXTURE = 3;
 
 /** A compiled variant of a kernel. Made and cached by the device. */
 export interface Kernel extends KernelInterface {
