@@ -48,13 +48,18 @@ Deno.test("chooseNetwork() takes the network that ships where no other can be ha
 
 Deno.test("chooseNetwork() does not wait for a server that says nothing, or says it slowly", async () => {
   await using folder = new TemporaryFolder();
-  const options = { folders: [], downloadFolder: folder.path, stallMs: 60, downloadMs: 200 };
-  for (const [fetch, why] of [[silent, "nothing came"], [trickling, "not done after 0.2 s"]] as const) {
+  const options = { folders: [], downloadFolder: folder.path };
+  // The limit that is not meant is far longer than the test may take, however busy the machine is.
+  const cases = [
+    { fetch: silent, stallMs: 60, downloadMs: 60_000, why: "nothing came for 0.06 s" },
+    { fetch: trickling, stallMs: 60_000, downloadMs: 200, why: "not done after 0.2 s" },
+  ];
+  for (const { why, ...limits } of cases) {
     const started = performance.now();
-    const network = await chooseNetwork({ ...options, fetch });
+    const network = await chooseNetwork({ ...options, ...limits });
     assertEquals(network.name, "signals");
     assertStringIncludes(network.reason, why);
-    assertLess(performance.now() - started, 5_000, why);
+    assertLess(performance.now() - started, 30_000, why);
   }
 });
 

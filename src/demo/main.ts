@@ -1,0 +1,4 @@
+/** The entry of `deno task demo`. */
+import { demo } from "./demo.ts";
+
+if (import.meta.main) Deno.exit(await demo(Deno.args));
