@@ -12,6 +12,8 @@ export class DefaultAllocator implements Allocator {
   #allocations = 0;
 
   /**
+   * An allocator with nothing alive.
+   *
    * @param create makes a buffer of so many bytes with that label.
    * @param label what the allocator is called in messages and reports.
    * @param destroy ends a buffer, at once or as soon as recorded work that may use it was submitted.

@@ -2,7 +2,7 @@ import type { Allocation, BufferRange, TextureRange } from "./allocator.ts";
 import { openGpu } from "./adapter.ts";
 import { CreationCounters } from "./counters.ts";
 import { DefaultAllocator } from "./default_allocator.ts";
-import { type Dispatch, refuseGrid, refuseOverlap, type Workgroups } from "./dispatch.ts";
+import { type Dispatch, type DispatchDescriptor, refuseGrid, refuseOverlap } from "./dispatch.ts";
 import { describeGpuError, GpuError } from "./errors.ts";
 import {
   bindGroupLayoutEntries,
@@ -14,8 +14,8 @@ import {
   overrideConstants,
   reflectKernel,
 } from "./kernel.ts";
-import { describeMemory, type MemoryReport } from "./memory_report.ts";
-import { probeSubgroups } from "./probe.ts";
+import { describeFullStack, describeMemory, describeNoStack, type MemoryReport } from "./memory_report.ts";
+import { type KernelTarget, probeSubgroups } from "./probe.ts";
 import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
@@ -34,28 +34,6 @@ export interface DeviceOptions {
    * the numbers and what to set; `console.warn` if not given.
    */
   onWarning?: (message: string) => void;
-}
-
-/** What the choice of a kernel depends on. */
-export interface KernelTarget {
-  /** The adapter is a program on the CPU, where storage loads are dear and workgroup memory is no faster. */
-  readonly software: boolean;
-  /** Subgroup broadcasts among 8 invocations were seen to work. */
-  readonly subgroups: boolean;
-}
-
-/** A dispatch before its bind group exists. */
-export interface DispatchDescriptor {
-  /** What it is called in messages; else the kernel's name. */
-  label?: string;
-  /** Memory for each binding of the kernel but its uniforms, by name. */
-  bindings: Readonly<Record<string, BufferRange | TextureRange>>;
-  /** The parameters' values by field name, or a uniform buffer that holds them packed. */
-  uniforms?: UniformValues | BufferRange;
-  /** The grid; see {@linkcode foldWorkgroups}. */
-  workgroups: Workgroups;
-  /** Pairs of bindings that share a range but not an element; see {@linkcode refuseOverlap}. */
-  disjoint?: readonly (readonly [string, string])[];
 }
 
 /** Texels in a row of the textures that hold constants. */
@@ -370,14 +348,10 @@ export class Device implements Disposable {
     // Without a pool, the default allocator is what was asked for.
     if (this.#warned.has(reason) || (reason === "none" && this.pool.stackCount === 0)) return allocation;
     this.#warned.add(reason);
-    const { label: name, currentBytes, capacityBytes } = stream.allocator.stats();
     this.#warn(
       reason === "full"
-        ? `Memory: "${label}" (${allocation.bytes} bytes) does not fit on ${name} of ${stream.label} (${currentBytes} ` +
-          `of ${capacityBytes} bytes in use); the default allocator serves. ` +
-          (stream.stack ? `Set pool.stackBytes to at least ${currentBytes + allocation.bytes}` : "Enlarge it")
-        : `Memory: "${label}" (${allocation.bytes} bytes): ${stream.label} has no stack, all ${this.pool.stackCount} ` +
-          `are taken; the default allocator serves. Set pool.stackCount higher`,
+        ? describeFullStack(allocation, stream.allocator.stats(), stream.label, stream.stack !== undefined)
+        : describeNoStack(allocation, stream.label, this.pool.stackCount),
     );
     return allocation;
   }
@@ -440,7 +414,7 @@ export class Device implements Disposable {
     this.check();
   }
 
-  /** @throws {GpuError} if a GPU error arrived that was not thrown yet, or the device was lost or disposed. */
+  /** Looks for trouble. @throws {GpuError} if a GPU error arrived that was not thrown yet, or the device was lost or disposed. */
   check(): void {
     if (this.#destroyed) throw new GpuError("Cannot use the device: it is disposed");
     if (this.#lost) throw this.#lost;

@@ -1,6 +1,7 @@
 import { type BufferRange, rangesOverlap, type TextureRange } from "./allocator.ts";
 import { GpuError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
+import type { UniformValues } from "./uniforms.ts";
 
 /** The grid of a dispatch, in workgroups. */
 export type Workgroups = readonly [x: number, y: number, z: number];
@@ -15,6 +16,20 @@ export interface Dispatch {
   readonly bindGroup: GPUBindGroup;
   /** How often it runs. */
   readonly workgroups: Workgroups;
+}
+
+/** A dispatch before its bind group exists. */
+export interface DispatchDescriptor {
+  /** What it is called in messages; else the kernel's name. */
+  label?: string;
+  /** Memory for each binding of the kernel but its uniforms, by name. */
+  bindings: Readonly<Record<string, BufferRange | TextureRange>>;
+  /** The parameters' values by field name, or a uniform buffer that holds them packed. */
+  uniforms?: UniformValues | BufferRange;
+  /** The grid; see {@linkcode foldWorkgroups}. */
+  workgroups: Workgroups;
+  /** Pairs of bindings that share a range but not an element; see {@linkcode refuseOverlap}. */
+  disjoint?: readonly (readonly [string, string])[];
 }
 
 /** WebGPU's guaranteed limit of workgroups in each dimension. */

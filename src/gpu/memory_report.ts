@@ -1,4 +1,4 @@
-import type { AllocatorStats } from "./allocator.ts";
+import type { AllocatorStats, BufferRange } from "./allocator.ts";
 
 /** The memory of a device at one moment. */
 export interface MemoryReport {
@@ -36,4 +36,23 @@ export function describeMemory(report: MemoryReport): string {
     row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()
   );
   return [...lines, `fallbacks: ${report.fallbacks} (${formatBytes(report.fallbackBytes)})`].join("\n");
+}
+
+/** What to tell when an allocation did not fit on the stack, or own allocator, of a stream. */
+export function describeFullStack(
+  allocation: BufferRange,
+  stats: AllocatorStats,
+  stream: string,
+  fromPool: boolean,
+): string {
+  const { label, currentBytes, capacityBytes } = stats;
+  return `Memory: "${allocation.label}" (${allocation.bytes} bytes) does not fit on ${label} of ${stream} ` +
+    `(${currentBytes} of ${capacityBytes} bytes in use); the default allocator serves. ` +
+    (fromPool ? `Set pool.stackBytes to at least ${currentBytes + allocation.bytes}` : "Enlarge it");
+}
+
+/** What to tell when a stream that allocates got no stack. */
+export function describeNoStack(allocation: BufferRange, stream: string, stackCount: number): string {
+  return `Memory: "${allocation.label}" (${allocation.bytes} bytes): ${stream} has no stack, all ${stackCount} are ` +
+    `taken; the default allocator serves. Set pool.stackCount higher`;
 }

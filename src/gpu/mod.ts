@@ -6,19 +6,14 @@
 export * from "./allocator.ts";
 export * from "./counters.ts";
 export * from "./default_allocator.ts";
-export {
-  Device,
-  type DeviceOptions,
-  type DispatchDescriptor,
-  type KernelTarget,
-  TEXTURE_WIDTH,
-} from "./device.ts";
+export { Device, type DeviceOptions, TEXTURE_WIDTH } from "./device.ts";
 export * from "./dispatch.ts";
 export * from "./errors.ts";
 export type { Kernel, KernelBinding, KernelInterface, KernelOptions, KernelSource } from "./kernel.ts";
 export { kernelText, reflectKernel } from "./kernel.ts";
-export * from "./memory_report.ts";
+export { describeMemory, formatBytes, type MemoryReport } from "./memory_report.ts";
 export { preprocess, type PreprocessOptions } from "./preprocess.ts";
+export type { KernelTarget } from "./probe.ts";
 export type { Recording } from "./recordings.ts";
 export { Recordings } from "./recordings.ts";
 export { Readback } from "./readback.ts";

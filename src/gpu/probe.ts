@@ -1,6 +1,14 @@
 import SUBGROUPS from "../../shaders/probe/subgroups.wgsl" with { type: "text" };
 import type { Device } from "./device.ts";
 
+/** What the choice of a kernel depends on. */
+export interface KernelTarget {
+  /** The adapter is a program on the CPU, where storage loads are dear and workgroup memory is no faster. */
+  readonly software: boolean;
+  /** Subgroup broadcasts among 8 invocations were seen to work. */
+  readonly subgroups: boolean;
+}
+
 /**
  * Whether subgroup broadcasts work among 8 invocations. An adapter may grant the feature without listing it, so a known
  * case is run.

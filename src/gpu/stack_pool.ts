@@ -21,7 +21,12 @@ export class StackPool {
   #stackCount = 5;
   #stacks: { allocator: StackAllocator; buffer: GPUBuffer; taken: boolean }[] = [];
 
-  /** @param create makes a buffer of so many bytes with that label. @throws {GpuError} if the sizes are no whole numbers. */
+  /**
+   * A pool whose stacks are not made yet.
+   *
+   * @param create makes a buffer of so many bytes with that label.
+   * @throws {GpuError} if the sizes are no whole numbers.
+   */
   constructor(create: (bytes: number, label: string) => GPUBuffer, options: StackPoolOptions = {}) {
     this.#create = create;
     this.#setSizes(options);
