@@ -8,7 +8,7 @@
 //
 // Needs the feature "subgroups" with at least 8 invocations a subgroup, and WG a multiple of the subgroup size. Eight invocations
 // load one weight vec4 each and the others take them by broadcast: an eighth of the weight loads.
-// The place "weights" may be replaced by one that reads an rgba32float texture (element i at texel
+// What is injected as "weights" may instead read an rgba32float texture (element i at texel
 // (i mod width, i div width)): Mesa's llvmpipe reads texels ten times as fast as storage (20 ns against 225 ns for eight vec4).
 //
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
