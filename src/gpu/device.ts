@@ -401,9 +401,11 @@ export class Device implements Disposable {
     }
   }
 
-  /** Waits until all submitted work is done. @throws {GpuError} if a GPU error arrived. */
+  /** Waits until all submitted work and all uploads are done. @throws {GpuError} if a GPU error arrived. */
   async idle(): Promise<void> {
     this.check();
+    // Deno hands uploads to the GPU with the next submit, and keeps their staging memory until then.
+    this.gpu.queue.submit([]);
     await this.gpu.queue.onSubmittedWorkDone();
     await this.settle();
   }
