@@ -1,19 +1,31 @@
-// Copies a tensor of up to 8 dimensions between any two strided views, one element an invocation: what transposes,
-// slices, concatenates, expands and changes layout where no view can say it.
+// Copies a tensor of up to 8 dimensions between any two strided views: what transposes, slices, concatenates, expands
+// and changes layout where no view can say it.
 //
-// Grid: y's elements with padding (`count`), the last dimension fastest. Source elements outside `x_extents` (padding
-// lanes of y, or the border of a Pad in constant mode) are written as `fill`.
-// Strides and offsets count elements and may be negative.
+// An invocation copies a run of RUN elements along one dimension, so that the index arithmetic (divisions) is shared by
+// them. Neighbouring invocations take neighbouring elements along the inner dimension, the one that lies densest in y.
+//
+// Grid: `count` = inner_extent * ceil(run.extent / RUN) * the other extents. The others are listed from the outermost;
+// OUTER of them (up to 6). Source elements outside x_extent (padding lanes of y, or the border of a Pad in constant
+// mode) are written as `fill`; `begin` is where x begins in y. Strides and offsets count elements and may be negative.
 
 struct Params {
   count: u32,
-  rank: u32,
   x_offset: i32,
   y_offset: i32,
   fill: f32,
+  inner_extent: u32,
+  inner_x_extent: u32,
+  inner_begin: i32,
+  inner_x_stride: i32,
+  inner_y_stride: i32,
+  run_extent: u32,
+  run_x_extent: u32,
+  run_begin: i32,
+  run_x_stride: i32,
+  run_y_stride: i32,
   extents: array<vec4u, 2>,
   x_extents: array<vec4u, 2>,
-  x_begin: array<vec4i, 2>,
+  begins: array<vec4i, 2>,
   x_strides: array<vec4i, 2>,
   y_strides: array<vec4i, 2>,
 };
@@ -22,28 +34,49 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<uniform> params: Params;
 
+override RUN: u32 = 4u;
+override OUTER: u32 = 6u;
+
 @compute @workgroup_size(64)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  var rest = (group.y * groups.x + group.x) * 64u + local;
-  if (rest >= params.count) { return; }
-  var from_index = params.x_offset;
-  var to_index = params.y_offset;
-  var inside = true;
-  for (var i = 0u; i < params.rank; i++) {
-    let axis = params.rank - 1u - i;
-    let extent = params.extents[axis / 4u][axis % 4u];
-    let at = i32(rest % extent);
-    rest = rest / extent;
-    let source = at - params.x_begin[axis / 4u][axis % 4u];
+  let index = (group.y * groups.x + group.x) * 64u + local;
+  if (index >= params.count) { return; }
+  var rest = index / params.inner_extent;
+  let inner = i32(index - rest * params.inner_extent);
+  let inner_source = inner - params.inner_begin;
+  let blocks = (params.run_extent + RUN - 1u) / RUN;
+  let runs = rest;
+  rest = rest / blocks;
+  let first = (runs - rest * blocks) * RUN;
+  let run_source = i32(first) - params.run_begin;
+  var inside = inner_source >= 0 && inner_source < i32(params.inner_x_extent);
+  var from_index = params.x_offset + inner_source * params.inner_x_stride + run_source * params.run_x_stride;
+  var to_index = params.y_offset + inner * params.inner_y_stride + i32(first) * params.run_y_stride;
+  //#unroll i OUTER
+  for (var i = 0u; i < OUTER; i++) {
+    let axis = OUTER - 1u - i;
+    let whole = rest;
+    rest = rest / params.extents[axis / 4u][axis % 4u];
+    let at = i32(whole - rest * params.extents[axis / 4u][axis % 4u]);
+    let source = at - params.begins[axis / 4u][axis % 4u];
     inside = inside && source >= 0 && source < i32(params.x_extents[axis / 4u][axis % 4u]);
     from_index += source * params.x_strides[axis / 4u][axis % 4u];
     to_index += at * params.y_strides[axis / 4u][axis % 4u];
   }
-  var value = params.fill;
-  if (inside) { value = x[from_index]; }
-  y[to_index] = value;
+  //#end
+  //#unroll k RUN
+  for (var k = 0u; k < RUN; k++) {
+    if (first + k < params.run_extent) {
+      let source = run_source + i32(k);
+      let covered = inside && source >= 0 && source < i32(params.run_x_extent);
+      // Read what is there either way: one load without a branch of its own.
+      let value = x[select(0, from_index + i32(k) * params.run_x_stride, covered)];
+      y[to_index + i32(k) * params.run_y_stride] = select(params.fill, value, covered);
+    }
+  }
+  //#end
 }

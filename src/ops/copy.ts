@@ -78,44 +78,111 @@ export function mapFlatDispatch(from: View, to: View, epilogue: PlannedEpilogue)
   };
 }
 
+/** One dimension of a copy: y's extent, the part of it that x covers, and a step in elements of each. */
+interface CopyAxis {
+  extent: number;
+  xExtent: number;
+  begin: number;
+  xStride: number;
+  yStride: number;
+}
+
+/** Elements that an invocation of the strided copy takes. */
+const RUN = 8;
+
+/** What is walked where a copy has fewer dimensions than the kernel. */
+const NO_AXIS: CopyAxis = { extent: 1, xExtent: 1, begin: 0, xStride: 0, yStride: 0 };
+
 /**
  * Writes `from` into `to` beginning at `begin` (which may be negative, to crop) and `fill` around it.
  */
 export function padDispatch(from: View, to: View, begin: readonly number[], fill: number): PlannedDispatch {
-  const axes = to.shape.map((extent, axis) => ({
-    // Lanes of channel padding are written too, as zero.
-    extent: axis === 1 && to.padded ? paddedChannels(extent) : extent,
-    xExtent: from.shape[axis]!,
-    begin: begin[axis]!,
-    xStride: from.strides[axis]!,
-    yStride: to.strides[axis]!,
-  })).filter(({ extent, begin }) => extent !== 1 || begin !== 0);
-  // The last axis walked is the one whose elements lie side by side in the destination.
-  axes.sort((a, b) => Math.abs(b.yStride) - Math.abs(a.yStride));
+  const axes = mergeCopyAxes(
+    to.shape.map((extent, axis): CopyAxis => ({
+      // Lanes of channel padding are written too, as zero.
+      extent: axis === 1 && to.padded ? paddedChannels(extent) : extent,
+      xExtent: from.shape[axis]!,
+      begin: begin[axis]!,
+      xStride: from.strides[axis]!,
+      yStride: to.strides[axis]!,
+    })),
+  );
   if (axes.length > MAX_COPY_RANK) {
     throw new RangeError(
       `Cannot copy a tensor of shape [${to.shape.join(", ")}]: more than ${MAX_COPY_RANK} dimensions`,
     );
   }
-  const count = axes.reduce((product, axis) => product * axis.extent, 1);
-  const row = (pick: (axis: (typeof axes)[number]) => number, rest: number): number[] =>
-    Array.from({ length: MAX_COPY_RANK }, (_, i) => i < axes.length ? pick(axes[i]!) : rest);
+  const run = takeRunAxis(axes);
+  const inner = axes.pop() ?? NO_AXIS;
+  const count = axes.reduce(
+    (product, { extent }) => product * extent,
+    inner.extent * Math.ceil(run.extent / RUN),
+  );
+  const row = (pick: (axis: CopyAxis) => number): number[] =>
+    Array.from({ length: MAX_COPY_RANK }, (_, i) => pick(axes[i] ?? NO_AXIS));
   return {
     kernel: strided,
+    options: { overrides: { RUN, OUTER: axes.length } },
     bindings: { x: from, y: to },
     uniforms: {
       count,
-      rank: axes.length,
       x_offset: from.offset,
       y_offset: to.offset,
       fill,
-      extents: row((axis) => axis.extent, 1),
-      x_extents: row((axis) => axis.xExtent, 1),
-      x_begin: row((axis) => axis.begin, 0),
-      x_strides: row((axis) => axis.xStride, 0),
-      y_strides: row((axis) => axis.yStride, 0),
+      ...axisUniforms("inner", inner),
+      ...axisUniforms("run", run),
+      extents: row(({ extent }) => extent),
+      x_extents: row(({ xExtent }) => xExtent),
+      begins: row(({ begin }) => begin),
+      x_strides: row(({ xStride }) => xStride),
+      y_strides: row(({ yStride }) => yStride),
     },
     workgroups: foldWorkgroups(Math.ceil(count / 64)),
+  };
+}
+
+/** From the widest step in y to the densest; those of extent 1 left out, neighbours merged where x covers them whole. */
+function mergeCopyAxes(axes: readonly CopyAxis[]): CopyAxis[] {
+  const merged: CopyAxis[] = [];
+  const walked = axes.filter(({ extent, begin, xExtent }) => extent !== 1 || begin !== 0 || xExtent !== 1);
+  for (const axis of walked.toSorted((a, b) => Math.abs(b.yStride) - Math.abs(a.yStride))) {
+    const outer = merged.at(-1);
+    const { extent, xStride, yStride } = axis;
+    const whole = axis.begin === 0 && axis.xExtent === extent;
+    if (whole && outer?.xStride === xStride * extent && outer.yStride === yStride * extent) {
+      merged[merged.length - 1] = {
+        extent: outer.extent * extent,
+        xExtent: outer.xExtent * extent,
+        begin: outer.begin * extent,
+        xStride,
+        yStride,
+      };
+    } else {
+      merged.push(axis);
+    }
+  }
+  return merged;
+}
+
+/**
+ * Takes out the dimension along which each invocation makes its run: of those long enough, the one that lies densest in
+ * x, as the invocations beside one another already follow y.
+ */
+function takeRunAxis(axes: CopyAxis[]): CopyAxis {
+  const outer = axes.slice(0, -1);
+  const long = outer.filter(({ extent }) => extent >= RUN / 2);
+  const best =
+    (long.length > 0 ? long : outer).toSorted((a, b) => Math.abs(a.xStride) - Math.abs(b.xStride))[0];
+  return axes.splice(best ? axes.indexOf(best) : 0, 1)[0] ?? NO_AXIS;
+}
+
+function axisUniforms(name: string, axis: CopyAxis): Record<string, number> {
+  return {
+    [`${name}_extent`]: axis.extent,
+    [`${name}_x_extent`]: axis.xExtent,
+    [`${name}_begin`]: axis.begin,
+    [`${name}_x_stride`]: axis.xStride,
+    [`${name}_y_stride`]: axis.yStride,
   };
 }
 
