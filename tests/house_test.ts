@@ -14,8 +14,8 @@ const FLOORS: readonly (readonly string[])[] = [
   ["detect", "place"],
   ["frame"],
   ["video"],
-  ["demo"],
   ["cli"],
+  ["demo"],
 ];
 
 /** What files reachable from mod.ts may import from packages. Both run in browsers. */

@@ -96,8 +96,9 @@ function explain(error: unknown): string {
     const [, kind, what] = error.message.match(/Requires (\w+) access to "([^"]*)"/) ?? [];
     if (kind !== undefined) return `no permission; run with --allow-${kind}=${what?.replace(/:\d+$/, "")}`;
   }
-  // fetch() says "fetch failed" and keeps the reason in the cause.
-  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+  // fetch() says "fetch failed" and keeps the reason in the cause, after the address that was said already.
+  if (!(error.cause instanceof Error)) return error.message;
+  return error.cause.message.replace(/^.*error sending request for url \([^)]*\): /s, "");
 }
 
 async function removeIfThere(path: string): Promise<void> {

@@ -48,7 +48,7 @@ export async function chooseNetwork(options: ChooseOptions = {}): Promise<DemoNe
   } catch (error) {
     if (options.only !== undefined || !(error instanceof CatalogueError)) throw error;
     const why = error.message.replace(/\s*\n\s*/g, " ");
-    return await shippedNetwork(`it ships with Framewise; ${TRAINED} is not here: ${why}`);
+    return await shippedNetwork(`it ships with Framewise; ${TRAINED} cannot be had here: ${why}`);
   }
 }
 

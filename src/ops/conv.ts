@@ -7,6 +7,7 @@
 import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
 import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
 import DIRECT_SUBGROUP from "../../shaders/conv/direct_subgroup.wgsl" with { type: "text" };
+import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
 import GROUPED from "../../shaders/conv/grouped.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
 import IMPLICIT_GEMM_SUBGROUP from "../../shaders/conv/implicit_gemm_subgroup.wgsl" with { type: "text" };
@@ -32,6 +33,7 @@ import { readWindow, spatialOut, type Window } from "./window.ts";
 const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
 const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
 const directSubgroup: KernelSource = { name: "conv/direct_subgroup", wgsl: DIRECT_SUBGROUP };
+const gemmTiled: KernelSource = { name: "conv/gemm_tiled", wgsl: GEMM_TILED };
 const grouped: KernelSource = { name: "conv/grouped", wgsl: GROUPED };
 const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
 const implicitGemmSubgroup: KernelSource = {
@@ -104,6 +106,7 @@ export function chooseConv(shape: ConvShape, target: KernelTarget): ConvChoice {
       weights: "buffer",
     };
   }
+  if (!target.software && inC / groups >= 16 && outC / groups >= 16) return chooseTiled(shape);
   return shape.kernel[1] === 1 ? chooseGemm(shape, target) : chooseDirect(shape, target);
 }
 
@@ -111,14 +114,14 @@ function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
   return batch * h * w;
 }
 
-/** A tile of R x P outputs of one channel group; small images take smaller tiles, so that both cores have work. */
+/** A tile of R x P outputs of one channel group. */
 function chooseDepthwise(shape: ConvShape): ConvChoice {
   const { batch, outC, kernel: [kh, kw], out: [outH, outW] } = shape;
   const [strideH, strideW] = shape.strides;
   const [dilationH, dilationW] = shape.dilations;
   // Everything is unrolled: a large window with a large tile would be a very long program.
   const large = ((kh - 1) * dilationH + 1) * ((kw - 1) * dilationW + 1) > 49;
-  const [r, p] = large ? [1, 1] : outH <= 16 ? [2, 4] : strideH === 1 ? [4, 4] : [2, 4];
+  const [r, p] = large ? [1, 1] : [4, 4];
   const tile = {
     KH: kh,
     KW: kw,
@@ -133,40 +136,53 @@ function chooseDepthwise(shape: ConvShape): ConvChoice {
     TAPS: kh * kw,
     OUTPUTS: r * p,
   };
-  const tiles = batch * Math.ceil(outH / r) * Math.ceil(outW / p);
+  const tiles = batch * Math.ceil(outH / r) * Math.ceil(outW / p) * Math.ceil(outC / 4);
+  // Small images have few tiles: small workgroups spread them over all cores.
+  const wg = tiles < 2048 ? 16 : 64;
   return {
     kernel: depthwise,
-    options: tiled({ WG: 64 }, tile),
-    workgroups: Math.ceil(tiles * Math.ceil(outC / 4) / 64),
+    options: tiled({ WG: wg }, tile),
+    workgroups: Math.ceil(tiles / wg),
     weights: "buffer",
   };
 }
 
-/** Output channel groups and pixels of an invocation's tile: Q is even, and no larger than there are groups. */
-function denseTile(shape: ConvShape): { p: number; q: number; blocks: number } {
+/** Whether subgroup kernels pay: measured on llvmpipe, where they are four times as fast as the plain ones. */
+function prefersSubgroups(target: KernelTarget): boolean {
+  return target.software && target.subgroups;
+}
+
+/** Output channel groups of an invocation's tile: even, at most 16, and no more than there are. */
+function channelTile(shape: ConvShape, most: number): { q: number; blocks: number } {
   const groupOutC4 = Math.ceil(shape.outC / shape.groups / 4);
-  const q = Math.min(16, Math.ceil(groupOutC4 / 2) * 2);
-  return { p: q >= 8 ? 2 : 4, q, blocks: shape.groups * Math.ceil(groupOutC4 / q) };
+  const q = Math.min(most, Math.ceil(groupOutC4 / 2) * 2);
+  return { q, blocks: shape.groups * Math.ceil(groupOutC4 / q) };
 }
 
 function chooseGemm(shape: ConvShape, target: KernelTarget): ConvChoice {
   const [kh, kw] = shape.kernel;
-  const { p, q, blocks } = denseTile(shape);
-  const subgroups = target.software && target.subgroups;
-  const wg = subgroups ? 8 : 16;
+  const pixels = pixelsOf(shape);
+  const subgroups = prefersSubgroups(target);
+  const { q, blocks } = channelTile(shape, subgroups ? 16 : 8);
+  const p = q <= 4 ? 8 : pixels < 1000 ? 2 : 4;
+  const wg = target.software ? 8 : 64;
   return {
     kernel: subgroups ? implicitGemmSubgroup : implicitGemm,
     ...denseOptions({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }, subgroups),
-    workgroups: Math.ceil(pixelsOf(shape) / (wg * p)) * blocks,
+    workgroups: Math.ceil(pixels / (wg * p)) * blocks,
   };
 }
 
 function chooseDirect(shape: ConvShape, target: KernelTarget): ConvChoice {
   const { batch, inC, kernel: [kh, kw], out: [outH, outW], strides: [, strideW], dilations: [, dilationW] } =
     shape;
-  const { p, q, blocks } = denseTile(shape);
-  const subgroups = target.software && target.subgroups;
-  const wg = subgroups ? 8 : 16;
+  const subgroups = prefersSubgroups(target);
+  const { q, blocks } = channelTile(shape, subgroups ? 16 : 8);
+  // On narrow images the tile that wastes the fewest columns.
+  const p = outW >= 16
+    ? 8
+    : [8, 4, 2].toSorted((a, b) => Math.ceil(outW / a) * a - Math.ceil(outW / b) * b)[0]!;
+  const wg = target.software ? 8 : 64;
   const tile = {
     KH: kh,
     KW: kw,
@@ -181,6 +197,20 @@ function chooseDirect(shape: ConvShape, target: KernelTarget): ConvChoice {
     kernel: subgroups ? directSubgroup : direct,
     ...denseOptions({ WG: wg }, tile, subgroups),
     workgroups: Math.ceil(batch * outH * Math.ceil(outW / p) / wg) * blocks,
+  };
+}
+
+/** Tiles in workgroup memory, for layers with enough channels to fill them on a GPU that is no software. */
+function chooseTiled(shape: ConvShape): ConvChoice {
+  const [kh, kw] = shape.kernel;
+  const tile = { TILE_PIXELS: 32, TILE_CHANNELS4: 16, STEP4: 4, P: 4, Q: 2 };
+  const wg = (tile.TILE_PIXELS / tile.P) * (tile.TILE_CHANNELS4 / tile.Q);
+  const blocks = shape.groups * Math.ceil(Math.ceil(shape.outC / shape.groups / 4) / tile.TILE_CHANNELS4);
+  return {
+    kernel: gemmTiled,
+    options: tiled({ WG: wg, KH: kh, KW: kw }, tile),
+    workgroups: Math.ceil(pixelsOf(shape) / tile.TILE_PIXELS) * blocks,
+    weights: "buffer",
   };
 }
 

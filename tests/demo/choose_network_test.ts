@@ -39,7 +39,7 @@ Deno.test("chooseNetwork() takes the network that ships where no other can be ha
   const offline: typeof fetch = () => Promise.reject(new TypeError("no route to host"));
   const network = await chooseNetwork({ folders: [], downloadFolder: folder.path, fetch: offline });
   assertEquals(network.name, "signals");
-  assertStringIncludes(network.reason, "it ships with Framewise; yolox-nano is not here");
+  assertStringIncludes(network.reason, "it ships with Framewise; yolox-nano cannot be had here");
   assertStringIncludes(network.reason, "no route to host");
   assertEquals(network.reason.includes("\n"), false);
   assertEquals(network.labels.length, 7);
