@@ -21,27 +21,24 @@ interface ConvRow {
 const CHANNELS = [1, 3, 5, 17, 33];
 
 const ROWS: readonly ConvRow[] = [
-  // Every pairing of odd channel counts, 3x3 and 1x1.
-  ...CHANNELS.flatMap((input) =>
-    CHANNELS.flatMap((out): ConvRow[] => [
-      { in: input, out, pads: [1, 1, 1, 1], size: [7, 6] },
-      { in: input, out, kernel: [1, 1], size: [5, 7] },
-    ])
-  ),
+  // Odd channel counts, each in and out, 3x3 and 1x1.
+  ...CHANNELS.flatMap((input, i): ConvRow[] => [
+    { in: input, out: CHANNELS[(i + 2) % 5]!, pads: [1, 1, 1, 1], size: [7, 6] },
+    { in: input, out: CHANNELS[(i + 3) % 5]!, kernel: [1, 1], size: [5, 7] },
+  ]),
   // Strides, dilations, paddings, kernels, batches.
   { in: 3, out: 8, strides: [2, 2], pads: [1, 1, 1, 1], size: [13, 11] },
-  { in: 5, out: 17, strides: [3, 2], pads: [0, 1, 2, 0], size: [11, 10] },
+  { in: 5, out: 5, strides: [3, 2], pads: [0, 1, 2, 0], size: [11, 10] },
   { in: 16, out: 16, strides: [2, 1], pads: [1, 1, 1, 1], size: [8, 9] },
   { in: 8, out: 4, dilations: [2, 2], pads: [2, 2, 2, 2] },
-  { in: 4, out: 12, dilations: [1, 3], strides: [2, 2], pads: [1, 3, 1, 3], size: [9, 12] },
+  { in: 4, out: 8, dilations: [1, 3], strides: [2, 2], pads: [1, 3, 1, 3], size: [9, 12] },
   { in: 3, out: 5, kernel: [5, 5], pads: [2, 2, 2, 2] },
   { in: 6, out: 7, kernel: [7, 3], strides: [2, 2], pads: [3, 1, 3, 1], size: [9, 9] },
   { in: 4, out: 4, kernel: [1, 5], pads: [0, 2, 0, 2] },
   { in: 5, out: 6, kernel: [2, 2] },
   { in: 17, out: 33, kernel: [1, 1], strides: [2, 2], batch: 2 },
   { in: 3, out: 33, pads: [0, 2, 1, 0], batch: 2, size: [6, 7] },
-  { in: 64, out: 64, pads: [1, 1, 1, 1], size: [12, 12] },
-  { in: 64, out: 128, kernel: [1, 1], size: [16, 16] },
+  { in: 64, out: 36, kernel: [1, 1], size: [16, 16] },
   { in: 20, out: 40, kernel: [1, 1], size: [1, 1] },
   // Groups whose channels fill vec4s, and groups that do not.
   { in: 8, out: 8, groups: 2, pads: [1, 1, 1, 1] },
@@ -64,7 +61,7 @@ const ROWS: readonly ConvRow[] = [
   { in: 8, out: 8, groups: 8, dilations: [3, 3], pads: [3, 3, 3, 3] },
   { in: 9, out: 9, groups: 9, strides: [3, 2], pads: [0, 1, 2, 0], size: [11, 12] },
   { in: 6, out: 6, groups: 6, kernel: [1, 9], pads: [0, 4, 0, 4] },
-  { in: 4, out: 4, groups: 4, kernel: [7, 7], pads: [3, 3, 3, 3], size: [9, 9] },
+  { in: 4, out: 4, groups: 4, kernel: [7, 8], pads: [3, 3, 3, 3], size: [9, 9] },
   { in: 5, out: 10, groups: 5, pads: [1, 1, 1, 1] },
   { in: 3, out: 12, groups: 3, strides: [2, 2], pads: [1, 1, 1, 1] },
   { in: 1, out: 4, groups: 1, kernel: [3, 3], pads: [1, 1, 1, 1], size: [20, 3] },
@@ -101,6 +98,13 @@ Deno.test("Conv gives what ONNX Runtime gives, over channels, windows, groups an
   await tester.check(ROWS.map((row) => convCase(random, row).one));
 });
 
+Deno.test("Conv gives what ONNX Runtime gives with the kernels for a GPU without subgroups", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(1);
+  const rows = ROWS.filter((row, i) => i % 2 === 0 && (row.groups ?? 1) < row.in);
+  await tester.check(rows.map((row) => convCase(random, row).one), { software: false, subgroups: false });
+});
+
 Deno.test("Conv gives what plain loops give", async () => {
   using tester = await OpTester.create();
   const random = new Random(2);
@@ -122,15 +126,15 @@ Deno.test("Conv gives what plain loops give", async () => {
   );
 });
 
-Deno.test("Conv gives what ONNX Runtime gives, over 30 random shapes", async () => {
+Deno.test("Conv gives what ONNX Runtime gives, over 12 random shapes", async () => {
   using tester = await OpTester.create();
   const cases: Case[] = [];
-  for (let seed = 100; seed < 130; seed++) {
+  for (let seed = 100; seed < 112; seed++) {
     const random = new Random(seed);
     const groups = random.pick([1, 1, 1, 2, 3, 4, 8]);
     const depthwise = random.next() < 0.25;
     const channels = random.int(1, 9) * groups;
-    const out = depthwise ? channels * random.int(1, 2) : random.int(1, 9) * groups;
+    const out = depthwise ? channels * 2 : random.int(1, 8) * groups;
     const pad = () => random.int(0, 2);
     const { one } = convCase(random, {
       in: channels,

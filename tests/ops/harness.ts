@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { Device } from "../../src/gpu/mod.ts";
+import { Device, type KernelTarget } from "../../src/gpu/mod.ts";
 import type { Plan } from "../../src/graph/plan.ts";
-import { Session, writeInput } from "../../src/graph/session.ts";
+import { planGraph, Session, writeInput } from "../../src/graph/session.ts";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { storageElements } from "../../src/tensor/view.ts";
 import { assertClose } from "../support/compare.ts";
@@ -119,8 +119,10 @@ export class OpTester implements Disposable {
   /**
    * Checks cases against ONNX Runtime. Cases of one operator set are run as one network, in memory that holds large
    * numbers wherever nobody wrote.
+   *
+   * @param target the kind of adapter to choose kernels for; the device's own if left out.
    */
-  async check(cases: readonly Case[]): Promise<void> {
+  async check(cases: readonly Case[], target: KernelTarget = this.device.target): Promise<void> {
     for (const [opset, group] of Map.groupBy(cases, (one) => one.opset)) {
       const parts = group.map((one, i) => prefixed(one, `c${i}/`));
       const inputs = Object.assign({}, ...parts.map((part) => part.inputs)) as Record<string, HostTensor>;
@@ -131,7 +133,7 @@ export class OpTester implements Disposable {
         initializers: Object.assign({}, ...parts.map((part) => part.initializers)),
         outputs: parts.flatMap((part) => part.outputs),
       });
-      const { outputs } = await this.run(model, inputs);
+      const { outputs } = await this.run(model, inputs, target);
       const reference = group.every((one) => one.expected)
         ? {}
         : await runOrt(model, inputs, { graphOptimizationLevel: "disabled" });
@@ -142,7 +144,7 @@ export class OpTester implements Disposable {
           assertClose(outputs[`c${i}/${name}`]!, expected, {
             relative: one.relative ?? 1e-5,
             absolute: 1e-7,
-            context: `${name} of ${one.name}`,
+            context: `${name} of ${one.name}, kernels for ${JSON.stringify(target)}`,
           });
         }
       });
@@ -153,11 +155,11 @@ export class OpTester implements Disposable {
   async run(
     model: Uint8Array<ArrayBuffer>,
     inputs: Readonly<Record<string, HostTensor>>,
+    target: KernelTarget = this.device.target,
   ): Promise<{ outputs: Record<string, HostTensor>; plan: Plan }> {
     using session = await Session.load(this.device, model);
-    const plan = session.plan(
-      Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape])),
-    );
+    const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
+    const plan = planGraph(session.graph, shapes, target);
     using stream = this.device.stream({ label: "test" });
     using arena = stream.allocate(Math.max(plan.arenaBytes, 16), "test arena");
     this.device.gpu.queue.writeBuffer(
