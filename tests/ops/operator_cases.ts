@@ -1,0 +1,145 @@
+/**
+ * One small case of every operator in the registry.
+ *
+ * @module
+ */
+import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
+import { node } from "../support/onnx_builder.ts";
+import type { Random } from "../support/random.ts";
+import { type Case, f32, i64, opCase, type OpCaseOptions, type Operand, randn } from "./harness.ts";
+
+/** A case and whether its result is an image of odd channels. */
+export interface OperatorCase {
+  op: string;
+  one: Case;
+  image: boolean;
+}
+
+const UNARY = [
+  "Abs",
+  "Ceil",
+  "Clip",
+  "Elu",
+  "Exp",
+  "Floor",
+  "HardSigmoid",
+  "HardSwish",
+  "LeakyRelu",
+  "Neg",
+  "Relu",
+  "Sigmoid",
+  "Softplus",
+  "Tanh",
+];
+
+const REDUCTIONS = [
+  "ReduceL1",
+  "ReduceL2",
+  "ReduceMax",
+  "ReduceMean",
+  "ReduceMin",
+  "ReduceProd",
+  "ReduceSum",
+  "ReduceSumSquare",
+];
+
+/** The cases, on images of 5 channels where the operator takes images. */
+export function allOperatorCases(random: Random): OperatorCase[] {
+  const cases: OperatorCase[] = [];
+  const x = () => randn(random, [2, 5, 4, 6]);
+  const positive = () => hostTensor("f32", [2, 5, 4, 6], random.uniforms(240, 0.2, 3));
+  const image = (
+    op: string,
+    operands: Operand[],
+    attributes: Parameters<typeof opCase>[2] = {},
+    options: OpCaseOptions = {},
+  ): void => void cases.push({ op, one: opCase(op, operands, attributes, options), image: true });
+  const other = (
+    op: string,
+    operands: Operand[],
+    attributes: Parameters<typeof opCase>[2] = {},
+    options: OpCaseOptions = {},
+  ): void => void cases.push({ op, one: opCase(op, operands, attributes, options), image: false });
+  const constant = (...shape: number[]) => ({ constant: randn(random, shape) });
+
+  for (const op of UNARY) image(op, [x()], {}, { opset: op === "HardSwish" ? 14 : 13 });
+  for (const op of ["Log", "Sqrt", "Reciprocal"]) image(op, [positive()]);
+  for (const op of ["Add", "Div", "Max", "Min", "Mul", "Sub"]) image(op, [x(), positive()]);
+  image("PRelu", [x(), constant(5, 1, 1)]);
+
+  image("Conv", [x(), constant(7, 5, 3, 3), constant(7)], { pads: [1, 1, 1, 1] });
+  image("Conv", [x(), constant(5, 1, 3, 3)], { group: 5 });
+  image("Conv", [randn(random, [1, 6, 3, 3]), constant(10, 3, 1, 1)], { group: 2 });
+  image("MaxPool", [x()], { kernel_shape: [2, 2] });
+  image("AveragePool", [x()], { kernel_shape: [2, 2] });
+  image("GlobalMaxPool", [x()]);
+  image("GlobalAveragePool", [x()]);
+  image("Resize", [x(), undefined, f32(1, 1, 2, 1.5)], { mode: "linear" });
+  image("Upsample", [x(), f32(1, 1, 2, 2)], {}, { opset: 9 });
+  image("Pad", [x(), i64(0, 0, 1, 0, 0, 0, 0, 2)], { mode: "reflect" });
+  image("Softmax", [x()], { axis: 1 });
+  image("LogSoftmax", [x()], { axis: 1 });
+  const spread = { constant: hostTensor("f32", [5], random.uniforms(5, 0.5, 2)) };
+  image("BatchNormalization", [x(), constant(5), constant(5), constant(5), spread]);
+  image("InstanceNormalization", [x(), constant(5), constant(5)], {}, { relative: 1e-4 });
+  image("Concat", [x(), x()], { axis: 1 });
+  for (const op of REDUCTIONS) image(op, [x()], { axes: [2, 3] }, { opset: 11, relative: 1e-4 });
+  other("ReduceLogSum", [positive()], { axes: [2] }, { opset: 11 });
+
+  other("Gemm", [randn(random, [3, 5]), constant(7, 5), constant(7)], { transB: 1 });
+  other("MatMul", [randn(random, [2, 3, 5]), constant(5, 4)]);
+  other("Identity", [x()]);
+  other("Dropout", [x()]);
+  other("Reshape", [x(), i64(2, -1)]);
+  other("Flatten", [x()]);
+  other("Squeeze", [randn(random, [1, 5, 1]), i64(0)]);
+  other("Unsqueeze", [randn(random, [5]), i64(0)]);
+  other("Transpose", [x()], { perm: [0, 2, 3, 1] });
+  other("Slice", [x(), i64(1), i64(4), i64(1)]);
+  other("Split", [x()], { axis: 3 }, { outputs: 2 });
+  other("Expand", [randn(random, [5, 1]), i64(5, 3)]);
+  other("Gather", [x(), i64(0, 3, 1)], { axis: 1 });
+  other("Cast", [x()], { to: 1 });
+  cases.push(...shapeArithmetic(random));
+  return cases;
+}
+
+/** Operators that are only ever folded, each on the way to a Reshape of something computed. */
+function shapeArithmetic(random: Random): OperatorCase[] {
+  const x = () => randn(random, [2, 3, 4]);
+  const integers = (...values: number[]): HostTensor => hostTensor("i64", [values.length], values);
+  const folded = (
+    op: string,
+    nodes: ReturnType<typeof node>[],
+    initializers: Record<string, HostTensor> = {},
+  ): OperatorCase => ({
+    op,
+    image: false,
+    one: { name: `${op}, folded`, opset: 13, nodes, inputs: { x: x() }, initializers, outputs: ["y"] },
+  });
+  return [
+    folded("Shape", [
+      node("Shape", ["x"], ["s"], {}, { name: "shape" }),
+      node("Gather", ["s", "i"], ["t"], {}, { name: "gather" }),
+      node("Reshape", ["x", "t"], ["y"], {}, { name: "reshape" }),
+    ], { i: integers(2, 0, 1) }),
+    folded("Size", [
+      node("Size", ["x"], ["s"], {}, { name: "size" }),
+      node("Unsqueeze", ["s", "axes"], ["t"], {}, { name: "unsqueeze" }),
+      node("Reshape", ["x", "t"], ["y"], {}, { name: "reshape" }),
+    ], { axes: integers(0) }),
+    folded("ConstantOfShape", [
+      node("Shape", ["x"], ["s"], {}, { name: "shape" }),
+      node("ConstantOfShape", ["s"], ["c"], { value: hostTensor("f32", [1], [2.5]) }, { name: "fill" }),
+      node("Mul", ["x", "c"], ["y"], {}, { name: "mul" }),
+    ]),
+    folded("Range", [
+      node("Range", ["start", "limit", "delta"], ["r"], {}, { name: "range" }),
+      node("Add", ["x", "r"], ["y"], {}, { name: "add" }),
+    ], {
+      start: hostTensor("f32", [], [1]),
+      limit: hostTensor("f32", [], [9]),
+      delta: hostTensor("f32", [], [2]),
+    }),
+  ];
+}
