@@ -4,8 +4,9 @@
  *
  * @module
  */
+import TILED from "../../shaders/pool/tiled.wgsl" with { type: "text" };
 import WINDOW from "../../shaders/pool/window.wgsl" with { type: "text" };
-import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
+import { foldWorkgroups, type KernelOptions, type KernelSource } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
 import { planEpilogue } from "./epilogue.ts";
 import { addressUniforms, type NodeContext, type Operator } from "./operator.ts";
@@ -13,7 +14,67 @@ import { lowerPixels } from "./reduce_pixels.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 import { readWindow, spatialOut, type Window } from "./window.ts";
 
+const tiledKernel: KernelSource = { name: "pool/tiled", wgsl: TILED };
 const windowKernel: KernelSource = { name: "pool/window", wgsl: WINDOW };
+
+/** Elements of the largest window that is unrolled. */
+const MAX_TILED_WINDOW = 49;
+
+/** Output rows and columns of an invocation, where neighbouring windows overlap or at least lie close. */
+interface PoolTile {
+  r: number;
+  p: number;
+}
+
+/** The tile for a window, or `undefined` for windows that are too large, or dilated. */
+export function chooseTile({ kernel, strides, dilations, out }: Window): PoolTile | undefined {
+  const [kh, kw] = kernel;
+  const dilated = (kh > 1 && dilations[0] > 1) || (kw > 1 && dilations[1] > 1);
+  if (dilated || kh * kw > MAX_TILED_WINDOW || strides[0] > kh || strides[1] > kw) return undefined;
+  if (strides[0] === kh && strides[1] === kw) return { r: 1, p: Math.min(2, out[1]) };
+  return { r: out[0] === 1 ? 1 : out[0] <= 16 || strides[0] > 1 ? 2 : 4, p: Math.min(4, out[1]) };
+}
+
+/** The kernel for a window, what it is told, and the tile that an invocation computes. */
+function choosePool(
+  window: Window,
+  average: boolean,
+): { kernel: KernelSource; options: KernelOptions; tile: PoolTile; uniforms: Record<string, number> } {
+  const [[kh, kw], [strideH, strideW]] = [window.kernel, window.strides];
+  const tile = chooseTile(window);
+  if (!tile) {
+    return {
+      kernel: windowKernel,
+      options: { overrides: { KH: kh, KW: kw, AVERAGE: average } },
+      tile: { r: 1, p: 1 },
+      uniforms: {
+        stride_h: strideH,
+        stride_w: strideW,
+        dilation_h: window.dilations[0],
+        dilation_w: window.dilations[1],
+      },
+    };
+  }
+  const constants = {
+    AVERAGE: average ? 1 : 0,
+    KH: kh,
+    KW: kw,
+    STRIDE_H: strideH,
+    STRIDE_W: strideW,
+    R: tile.r,
+    P: tile.p,
+    ROWS: (tile.r - 1) * strideH + kh,
+    COLS: (tile.p - 1) * strideW + kw,
+    OUTPUTS: tile.r * tile.p,
+  };
+  const text = Object.entries(constants).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
+  return {
+    kernel: tiledKernel,
+    options: { overrides: constants, inject: { tile: text } },
+    tile,
+    uniforms: {},
+  };
+}
 
 function poolWindow(node: NodeContext): Window {
   const window = readWindow(node, attr.ints(node.node, "kernel_shape"));
@@ -49,16 +110,14 @@ function pool(op: "MaxPool" | "AveragePool"): Operator {
       const epilogue = planEpilogue(node, node.outputType(0).shape, "image");
       const { n, c, c4, h, w } = address;
       const [outH, outW] = window.out;
-      const count = n * outH * outW * c4;
+      const { kernel, options, tile, uniforms } = choosePool(window, average);
+      const count = n * Math.ceil(outH / tile.r) * Math.ceil(outW / tile.p) * c4;
       const counted = (extent: number, axis: 0 | 1): [number, number] =>
         countsPadding ? [-window.padBegin[axis], extent + window.padEnd[axis]] : [0, extent];
       const [rows, columns] = [counted(h, 0), counted(w, 1)];
       node.emit({
-        kernel: windowKernel,
-        options: {
-          overrides: { KH: window.kernel[0], KW: window.kernel[1], AVERAGE: average },
-          inject: epilogue.inject,
-        },
+        kernel,
+        options: { ...options, inject: { ...options.inject, ...epilogue.inject } },
         bindings: { x, y, ...epilogue.bindings },
         uniforms: {
           count,
@@ -68,10 +127,7 @@ function pool(op: "MaxPool" | "AveragePool"): Operator {
           in_w: w,
           out_h: outH,
           out_w: outW,
-          stride_h: window.strides[0],
-          stride_w: window.strides[1],
-          dilation_h: window.dilations[0],
-          dilation_w: window.dilations[1],
+          ...uniforms,
           pad_top: window.padBegin[0],
           pad_left: window.padBegin[1],
           count_begin_h: rows[0],
