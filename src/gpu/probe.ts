@@ -7,6 +7,8 @@ export interface KernelTarget {
   readonly software: boolean;
   /** Subgroup broadcasts among 8 invocations were seen to work. */
   readonly subgroups: boolean;
+  /** Take the general kernel of a family, one output an invocation: what others are compared with. */
+  readonly plain?: boolean;
 }
 
 /**

@@ -9,6 +9,6 @@ export type { TensorType } from "../ops/operator.ts";
 export { type BoundPlan, WeightStore } from "./bind.ts";
 export { Graph, type OutputInfo, type ValueInfo } from "./graph.ts";
 export type { Plan, PlanStep, PlanValue } from "./plan.ts";
-export { loadGraph, type ModelSource, planGraph, Session } from "./session.ts";
+export { loadGraph, type ModelSource, planGraph, Session, type SessionOptions } from "./session.ts";
 export type { InputShapes } from "./specialise.ts";
 export { findUnsupported, type UnsupportedOperator } from "./unsupported.ts";

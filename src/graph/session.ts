@@ -60,6 +60,12 @@ export function planGraph(
   return buildPlan(specialised, target);
 }
 
+/** How a session is made. */
+export interface SessionOptions {
+  /** What kernels are chosen for, in place of what the device says of itself: to compare them, or to test them all. */
+  target?: Partial<KernelTarget>;
+}
+
 /**
  * A network on a device.
  *
@@ -75,19 +81,21 @@ export class Session implements Disposable {
   readonly graph: Graph;
   readonly weights: WeightStore;
   readonly #plans = new Map<string, Plan>();
+  readonly #target: KernelTarget;
   #own: OwnPlan | undefined;
 
   /** Loads a network. @throws {OnnxError} if the file is no usable model, {GraphError} listing all that is unsupported. */
-  static async load(device: Device, source: ModelSource): Promise<Session> {
-    return new Session(device, await loadGraph(source));
+  static async load(device: Device, source: ModelSource, options: SessionOptions = {}): Promise<Session> {
+    return new Session(device, await loadGraph(source), options);
   }
 
   /** A session of a network that was read before. @throws {GraphError} listing all that is unsupported. */
-  constructor(device: Device, graph: Graph) {
+  constructor(device: Device, graph: Graph, options: SessionOptions = {}) {
     refuseUnsupported(graph);
     this.device = device;
     this.graph = graph;
     this.weights = new WeightStore(device);
+    this.#target = { ...device.target, ...options.target };
   }
 
   /** What the network takes. */
@@ -105,7 +113,7 @@ export class Session implements Disposable {
     const key = JSON.stringify(Object.entries(shapes).sort(([a], [b]) => a < b ? -1 : 1));
     const known = this.#plans.get(key);
     if (known) return known;
-    const plan = planGraph(this.graph, shapes, this.device.target);
+    const plan = planGraph(this.graph, shapes, this.#target);
     this.#plans.set(key, plan);
     return plan;
   }

@@ -95,19 +95,23 @@ function convShape(node: NodeContext): ConvShape {
 /** Chooses the kernel for a shape on an adapter. */
 export function chooseConv(shape: ConvShape, target: KernelTarget): ConvChoice {
   const { inC, outC, groups } = shape;
+  if (target.plain) return chooseGrouped(shape);
   if (groups > 1 && groups === inC && groups === outC) return chooseDepthwise(shape);
   const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
-  if (!dense) {
-    const [kh, kw] = shape.kernel;
-    return {
-      kernel: grouped,
-      options: { overrides: { WG: 64, KH: kh, KW: kw } },
-      workgroups: Math.ceil(pixelsOf(shape) * Math.ceil(outC / 4) / 64),
-      weights: "buffer",
-    };
-  }
+  if (!dense) return chooseGrouped(shape);
   if (!target.software && inC / groups >= 16 && outC / groups >= 16) return chooseTiled(shape);
   return shape.kernel[1] === 1 ? chooseGemm(shape, target) : chooseDirect(shape, target);
+}
+
+/** One output vec4 an invocation: takes every shape. */
+function chooseGrouped(shape: ConvShape): ConvChoice {
+  const [kh, kw] = shape.kernel;
+  return {
+    kernel: grouped,
+    options: { overrides: { WG: 64, KH: kh, KW: kw } },
+    workgroups: Math.ceil(pixelsOf(shape) * Math.ceil(shape.outC / 4) / 64),
+    weights: "buffer",
+  };
 }
 
 function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
