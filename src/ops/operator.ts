@@ -36,6 +36,8 @@ export interface Operator {
   evaluate?(node: NodeContext, inputs: readonly (HostTensor | undefined)[]): HostTensor[];
   /** The outputs depend on the inputs' types alone. */
   readonly dependsOnTypesOnly?: boolean;
+  /** For operators that move nothing: the outputs as views of a view of the first input; `undefined` where none can say it. */
+  views?(node: NodeContext, x: View): (View | undefined)[];
   /** Emits the dispatches; left out where the operator is only ever folded. */
   lower?(node: Lowering): void;
 }

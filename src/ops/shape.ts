@@ -118,30 +118,36 @@ const gather: Operator = {
     }
     return [hostTensor(dtype, shape, elements as number[])];
   },
-  lower(node) {
-    const data = node.view(0);
+  views(node, data) {
+    if (!node.constant(1)) return [undefined];
     const axis = node.axis(attr.int(node.node, "axis", 0), data.shape.length);
-    const indices = node.numbers(1, "indices")!;
-    const checked = checkedIndices(node, indices, data.shape[axis]!);
-    const run = runOf(checked);
-    if (!run) {
-      const y = node.output(0, "linear");
-      const to = reshapeView(y, data.shape.with(axis, checked.length))!;
-      node.emit(gatherDispatch(data, to, axis, node.weights("indices", () => new Float32Array(checked))));
-      return;
-    }
+    const run = runOf(checkedIndices(node, node.numbers(1, "indices")!, data.shape[axis]!));
+    if (!run) return [undefined];
     const [first, step] = run;
-    const slice = sliceView(data, axis, first, indices.length, step);
     const ownShape = node.shape(1);
+    const slice = sliceView(data, axis, first, elementCount(ownShape), step);
     // Indices of rank r put r dimensions where the axis was.
     const split = denseView(0, "f32", ownShape, "linear");
     const stride = slice.strides[axis]!;
-    node.alias(0, {
+    return [{
       ...slice,
       shape: slice.shape.toSpliced(axis, 1, ...ownShape),
       strides: slice.strides.toSpliced(axis, 1, ...split.strides.map((one) => one * stride)),
       padded: slice.padded && axis > 1 && ownShape.length === 1,
-    });
+    }];
+  },
+  lower(node) {
+    const data = node.view(0);
+    const indices = node.numbers(1, "indices")!;
+    const [view] = this.views!(node, data);
+    if (view) {
+      node.alias(0, view);
+      return;
+    }
+    const axis = node.axis(attr.int(node.node, "axis", 0), data.shape.length);
+    const checked = checkedIndices(node, indices, data.shape[axis]!);
+    const to = reshapeView(node.output(0, "linear"), data.shape.with(axis, checked.length))!;
+    node.emit(gatherDispatch(data, to, axis, node.weights("indices", () => new Float32Array(checked))));
   },
 };
 

@@ -34,6 +34,7 @@ function viewOperator(
   return {
     op,
     opsets,
+    views,
     infer: (node) => shapes(node).map((shape) => ({ dtype: node.type(0).dtype, shape })),
     evaluate(node, [x]) {
       const dense = hostView(x!);

@@ -3,7 +3,7 @@ import { hostTensor, toFloat32 } from "../../tensor/host_tensor.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
 import { readSlices } from "./slice.ts";
 
-/** Channels read for each channel used, up to which reading all is cheaper than gathering those that are used. */
+/** Channels read for each channel used, up to which reading all is cheaper than copying those that are used. */
 const MAX_READ_RATIO = 2;
 
 /**
@@ -13,11 +13,11 @@ const MAX_READ_RATIO = 2;
 export function foldChannelSlices({ graph, types }: SpecialisedGraph): void {
   const producers = graph.producers();
   for (const conv of graph.nodes) {
+    if (conv.op !== "Conv" || attr.int(conv, "group", 1) !== 1) continue;
     const slice = producers.get(conv.inputs[0]!);
-    if (conv.op !== "Conv" || slice?.op !== "Slice" || attr.int(conv, "group", 1) !== 1) continue;
-    const weights = graph.constants.get(conv.inputs[1]!);
     const [taken, ...more] = readSlices(slice, graph) ?? [];
-    if (!weights || !taken || more.length > 0 || taken.axis !== 1) continue;
+    const weights = graph.constants.get(conv.inputs[1]!);
+    if (!slice || !weights || taken?.axis !== 1 || more.length > 0) continue;
     const [outputs, inputs, ...kernel] = weights.shape as [number, number, ...number[]];
     const channels = types.get(slice.inputs[0]!)!.shape[1]!;
     const inPlace = taken.step === 1 && taken.start % 4 === 0 &&

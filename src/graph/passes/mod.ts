@@ -4,8 +4,13 @@
  * @module
  */
 import type { SpecialisedGraph } from "../specialise.ts";
+import { chainMaxPools } from "./chain_max_pools.ts";
+import { composeViews } from "./compose_views.ts";
 import { expandBatchNorm } from "./expand_batch_norm.ts";
 import { foldBatchNorm } from "./fold_batch_norm.ts";
+import { foldChannelSlices } from "./fold_channel_slices.ts";
+import { foldFocus } from "./fold_focus.ts";
+import { foldPads } from "./fold_pads.ts";
 import { fuseEpilogues } from "./fuse_epilogues.ts";
 import { fuseSilu } from "./fuse_silu.ts";
 import { removeIdentities } from "./remove_identities.ts";
@@ -13,7 +18,12 @@ import { removeIdentities } from "./remove_identities.ts";
 /** Runs all passes, in order. */
 export function runPasses(specialised: SpecialisedGraph): void {
   removeIdentities(specialised);
+  composeViews(specialised);
+  foldPads(specialised);
   foldBatchNorm(specialised);
+  foldFocus(specialised);
+  foldChannelSlices(specialised);
+  chainMaxPools(specialised);
   expandBatchNorm(specialised);
   fuseSilu(specialised);
   fuseEpilogues(specialised);
