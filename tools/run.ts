@@ -4,16 +4,9 @@
  *
  * @module
  */
+import { quietMesa } from "../src/cli/mesa.ts";
 import { thisMachine } from "./machine.ts";
 import { setup, SetupError } from "./setup.ts";
-
-/** Mesa complains on stderr, twice, when there is no XDG_RUNTIME_DIR: gives it a private folder. */
-export function quietMesa(): void {
-  if (Deno.build.os !== "linux" || Deno.env.get("XDG_RUNTIME_DIR")) return;
-  const folder = `${Deno.env.get("TMPDIR") ?? "/tmp"}/framewise-runtime-${Deno.uid()}`;
-  Deno.mkdirSync(folder, { recursive: true, mode: 0o700 });
-  Deno.env.set("XDG_RUNTIME_DIR", folder);
-}
 
 /**
  * Runs this same Deno with the arguments; returns its exit code. Ctrl-C reaches the child by itself, as both are in

@@ -57,10 +57,10 @@ export function readArguments(args: readonly string[], options: Options): Argume
     number(name, fallback, { min, max, whole }) {
       const given = value(name);
       if (given === undefined) return fallback;
-      const number = Number(given);
+      const number = given.trim() === "" ? NaN : Number(given);
       if (!(number >= min && number <= max) || (whole && !Number.isInteger(number))) {
-        const range = max === Infinity ? `${min} or more` : `from ${min} to ${max}`;
-        throw new UsageError(`--${name} is "${given}"; it must be a ${whole ? "whole " : ""}number ${range}`);
+        const range = max === Infinity ? `, ${min} or more` : ` from ${min} to ${max}`;
+        throw new UsageError(`--${name} is "${given}"; it must be a ${whole ? "whole " : ""}number${range}`);
       }
       return number;
     },

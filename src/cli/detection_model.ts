@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Head, HEAD_FAMILIES, type HeadFamily, recogniseHead } from "../detect/heads/mod.ts";
+import { type Head, HEAD_FAMILIES, HeadError, type HeadFamily, recogniseHead } from "../detect/heads/mod.ts";
 import type { Graph } from "../graph/graph.ts";
 import { loadGraph, planGraph } from "../graph/session.ts";
 import { FIT_MODES, type FitMode, type Size } from "../vision/fit.ts";
@@ -43,7 +43,8 @@ const USUAL_TREATMENT: Readonly<Record<HeadFamily, InputTreatment>> = {
 /**
  * Opens a network by path or name and finds out how to use it.
  *
- * @throws {CatalogueError}, {OnnxError}, {UsageError} saying what is missing and which option tells it.
+ * @throws {CatalogueError}, {OnnxError}, {GraphError}, {HeadError}, {UsageError} saying what is missing and which option
+ * tells it.
  */
 export async function openDetectionModel(nameOrPath: string, hints: ModelHints): Promise<DetectionModel> {
   const { path, entry } = await openModel(nameOrPath);
@@ -59,14 +60,14 @@ export async function openDetectionModel(nameOrPath: string, hints: ModelHints):
   const input = inputSize(graph, told?.size, known);
   const plan = planGraph(graph, inputShape(graph, input));
   const shapes = Object.fromEntries(plan.outputs.map(({ name, type }) => [name, type.shape]));
-  const { head, ...unknown } = recogniseHead(shapes, input, family ? { family } : {});
-  if (!head) {
-    throw new UsageError(
-      `${path}: ${
-        "reason" in unknown ? unknown.reason : "its head is unknown"
-      }. Tell it by --family, and its input by --input`,
-    );
+  const recognised = recogniseHead(shapes, input, family ? { family } : {});
+  if (!recognised.head) {
+    const advice = hints.family === undefined
+      ? "if it is a detector, tell its head by --family and its input by --input"
+      : "leave --family out, or tell the input by --input";
+    throw new HeadError(`Cannot detect with "${path}": ${recognised.reason}; ${advice}`);
   }
+  const { head } = recognised;
   const treatment = { ...known?.input ?? USUAL_TREATMENT[head.family], ...told?.treatment };
   return { path, graph, head, treatment, input, labels: await labelsOf(hints.labels, known, head) };
 }
@@ -151,10 +152,16 @@ async function labelsOf(
   known: CatalogueEntry | undefined,
   head: Head,
 ): Promise<readonly string[]> {
-  if (file !== undefined) return await readLabels(file);
+  const classes = "classes" in head ? head.classes : undefined;
+  if (file !== undefined) {
+    const labels = await readLabels(file);
+    if (classes === undefined || labels.length === classes) return labels;
+    throw new UsageError(
+      `--labels: "${file}" has ${labels.length} labels, the network ${classes} classes; give a label for each`,
+    );
+  }
   if (known?.labels) return await readLabels(known.labels);
   if (head.family === "ultraface" || head.family === "yunet") return await readLabels("face");
-  const classes = "classes" in head ? head.classes : undefined;
   if (classes === 80) return await readLabels("coco80");
   if (classes === 20) return await readLabels("voc20");
   return Array.from({ length: classes ?? 0 }, (_, i) => `class ${i}`);

@@ -64,7 +64,7 @@ export async function infoCommand(args: readonly string[]): Promise<number> {
     console.log(given.flag("json") ? JSON.stringify(info, null, 2) : formatInfo(info));
     return info.unsupported.length > 0 ? 1 : 0;
   } catch (error) {
-    return reportFailure("framewise info", error, INFO_USAGE);
+    return reportFailure("framewise info", error, "see: framewise info --help");
   }
 }
 

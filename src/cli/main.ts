@@ -4,10 +4,12 @@
  * @module
  */
 import config from "../../deno.json" with { type: "json" };
-import { DETECT_USAGE, detectCommand } from "./detect_command.ts";
+import { detectCommand } from "./detect_command.ts";
+import { DETECT_USAGE } from "./detect_options.ts";
 import { INFO_USAGE, infoCommand } from "./info_command.ts";
 import { MODELS_USAGE, modelsCommand } from "./models_command.ts";
 import { reportFailure } from "./failure.ts";
+import { quietMesa } from "./mesa.ts";
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   detect: detectCommand,
@@ -17,15 +19,19 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
 
 const USAGE = `framewise ${config.version}: vision networks in frame loops, on WebGPU
 
+Usage:
 ${[DETECT_USAGE, INFO_USAGE, MODELS_USAGE].map((usage) => usage.split("\n").slice(1).join("\n")).join("\n\n")}
 
-framewise COMMAND --help tells more.`;
+  framewise COMMAND --help                  one command's part of this
+  framewise --version`;
+
+const SEE_HELP = "see: framewise --help";
 
 /**
  * Runs one command.
  *
  * @param args as given to the process, the command first.
- * @returns the exit code.
+ * @returns the exit code: 0, 1 for a failure, 2 for wrong usage.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const [name, ...rest] = args;
@@ -33,20 +39,37 @@ export async function main(args: readonly string[]): Promise<number> {
     console.log(config.version);
     return 0;
   }
-  if (name === undefined || name === "--help" || name === "-h" || name === "help") {
+  if (name === "--help" || name === "-h" || name === "help") {
     console.log(USAGE);
-    return name === undefined ? 2 : 0;
+    return 0;
+  }
+  if (name === undefined) {
+    console.error(USAGE);
+    return 2;
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (!command) {
-    console.error(`framewise: there is no command "${name}"; there are ${Object.keys(COMMANDS).join(", ")}`);
+    const what = name.startsWith("-") ? "option" : "command";
+    const known = Object.keys(COMMANDS).join(", ");
+    console.error(`framewise: there is no ${what} "${name}"; the commands are ${known}\n${SEE_HELP}`);
     return 2;
   }
   try {
     return await command(rest);
   } catch (error) {
-    return reportFailure(`framewise ${name}`, error);
+    return reportFailure(`framewise ${name}`, error, SEE_HELP);
   }
 }
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+/** Runs the command that the process was started with, and ends the process with its exit code. */
+export async function runProcess(): Promise<never> {
+  quietMesa();
+  // An error that nobody awaits would end the process with a stack trace.
+  globalThis.addEventListener("unhandledrejection", (event) => {
+    event.preventDefault();
+    Deno.exit(reportFailure("framewise", event.reason));
+  });
+  Deno.exit(await main(Deno.args));
+}
+
+if (import.meta.main) await runProcess();

@@ -1,6 +1,11 @@
 /**
- * The command line, as a function: `framewise detect`, `framewise info`, `framewise models`.
+ * The command line: `framewise detect`, `framewise info`, `framewise models`. As a program it runs the command that it
+ * is given; as a module it has it as a function.
  *
  * @module
  */
-export { main } from "./main.ts";
+import { main, runProcess } from "./main.ts";
+
+export { main };
+
+if (import.meta.main) await runProcess();

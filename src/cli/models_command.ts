@@ -8,8 +8,8 @@ import { formatTable } from "./table.ts";
 export const MODELS_USAGE = `Usage:
   framewise models                          list the known networks and where they are
   framewise models get NAME [--output FILE] download one and check it
-
-Networks are looked for in the folders that FRAMEWISE_MODELS names, then in the cache folder.`;
+                                            (looked for in the folders that FRAMEWISE_MODELS names, then
+                                            in the cache folder)`;
 
 /** What the command works with; the process's own by default. */
 export interface ModelsOptions {
@@ -36,7 +36,7 @@ export async function modelsCommand(args: readonly string[], options: ModelsOpti
     },
   });
   const misuse = (what: string): number => {
-    printError(`framewise models: ${what}\n\n${MODELS_USAGE}`);
+    printError(`framewise models: ${what}\nsee: framewise models --help`);
     return 2;
   };
   if (parsed.help) {

@@ -8,6 +8,7 @@ export class ProgressBar {
   readonly #write: ((text: string) => void) | undefined;
   readonly #started = performance.now();
   #drawnAt = -Infinity;
+  #shown = false;
   #recentAt = performance.now();
   #recentDone = 0;
   #rate = 0;
@@ -23,6 +24,12 @@ export class ProgressBar {
     this.#write = quiet ? undefined : write ?? (Deno.stderr.isTerminal() ? stderr : undefined);
   }
 
+  /** Shows a text until the first frame is done. */
+  say(text: string): void {
+    this.#write?.(`\r\x1b[2K${text}`);
+    this.#shown = true;
+  }
+
   /** Tells how many frames are done. */
   update(done: number): void {
     if (!this.#write) return;
@@ -36,11 +43,13 @@ export class ProgressBar {
     }
     const rate = this.#rate || done / (now - this.#started) * 1000;
     this.#write(`\r\x1b[2K${progressLine(done, this.#total, rate)}`);
+    this.#shown = true;
   }
 
   /** Takes the bar away. */
   clear(): void {
-    if (this.#drawnAt > -Infinity) this.#write?.("\r\x1b[2K");
+    if (this.#shown) this.#write?.("\r\x1b[2K");
+    this.#shown = false;
   }
 }
 

@@ -10,8 +10,9 @@ export class Histogram {
   #count = 0;
   #sum = 0;
 
-  /** Adds one duration in milliseconds. */
+  /** Adds one duration in milliseconds; one that is not finite is left out. */
   add(ms: number): void {
+    if (!Number.isFinite(ms)) return;
     const bucket = Math.log(Math.max(ms, SMALLEST_MS) / SMALLEST_MS) / GROWTH;
     this.#counts[Math.min(BUCKETS - 1, Math.round(bucket))]!++;
     this.#count++;

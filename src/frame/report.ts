@@ -6,12 +6,21 @@
 import { type CreationCounts, describeCounts, formatBytes, type MemoryReport } from "../gpu/mod.ts";
 import type { SkippedFrame } from "./frame.ts";
 
-/** The stages of a frame whose time is taken. */
-export const STAGES = ["decode", "upload", "gpu", "readback", "post"] as const;
+/** The stages of a frame whose time is taken, and `total`: from when it was decoded to when its result was written. */
+export const STAGES = ["decode", "upload", "gpu", "readback", "post", "total"] as const;
 
-/** One stage: `decode` waits for the source, `upload` writes pixels and records, `gpu` is the GPU's own time,
- * `readback` waits for the result, `post` hands it to the sinks. */
+/** One stage of a frame. */
 export type Stage = typeof STAGES[number];
+
+/** What each stage's time is, for people. */
+const STAGE_MEANINGS: Readonly<Record<Stage, string>> = {
+  decode: "waiting for the source",
+  upload: "writing pixels, recording, submitting",
+  gpu: "the GPU's own time",
+  readback: "waiting for the result",
+  post: "writing to the outputs",
+  total: "from decoded to written",
+};
 
 /** Percentiles of a stage in milliseconds. */
 export interface StageTimes {
@@ -27,8 +36,9 @@ export interface LoopReport {
   /** Frames that could not be decoded, in number, and the first of them. */
   skipped: number;
   firstSkipped: readonly SkippedFrame[];
-  /** Wall time from the first frame asked for to the last result written. */
+  /** Wall time from the first frame asked for until everything was written and closed. */
   seconds: number;
+  /** 0 without frames. */
   framesPerSecond: number;
   /** Frames in flight at once. */
   slots: number;
@@ -43,36 +53,44 @@ export interface LoopReport {
 
 /** The report as lines for people. */
 export function describeReport(report: LoopReport): string {
-  const ms = (value: number): string => value >= 100 ? value.toFixed(0) : value.toFixed(value >= 10 ? 1 : 2);
+  const { frames, skipped, firstSkipped, stages } = report;
   const lines = [
-    `${report.frames} frames in ${report.seconds.toFixed(2)} s, ${
+    `${count(frames, "frame")} in ${report.seconds.toFixed(2)} s, ${
       report.framesPerSecond.toFixed(1)
     } frames/s, ` +
     `${report.slots} in flight`,
   ];
-  if (report.skipped > 0) {
-    lines.push(`${report.skipped} frame${report.skipped === 1 ? "" : "s"} skipped:`);
-    for (const { index, name, reason } of report.firstSkipped) {
-      lines.push(`  frame ${index} (${name}): ${reason}`);
-    }
-    if (report.skipped > report.firstSkipped.length) lines.push("  …");
+  if (skipped > 0) {
+    lines.push(`${count(skipped, "frame")} skipped:`);
+    for (const { index, name, reason } of firstSkipped) lines.push(`  frame ${index} (${name}): ${reason}`);
+    if (skipped > firstSkipped.length) lines.push(`  and ${skipped - firstSkipped.length} more`);
   }
-  lines.push("stage         p50      p90      p99  ms a frame");
-  for (const stage of STAGES) {
-    const times = report.stages[stage];
-    if (!times) continue;
-    const cells = [times.p50, times.p90, times.p99].map((value) => ms(value).padStart(8));
-    lines.push(`${stage.padEnd(9)}${cells.join(" ")}`);
+  if (frames > 0) {
+    lines.push("ms a frame       p50       p90       p99");
+    for (const stage of STAGES) lines.push(describeStage(stage, stages[stage]));
   }
-  for (const stack of report.memory.stacks) {
-    lines.push(
-      `${stack.label}: high water ${formatBytes(stack.highWaterBytes)} of ${
-        formatBytes(stack.capacityBytes)
-      }`,
-    );
+  for (const { label, highWaterBytes, capacityBytes } of report.memory.stacks) {
+    lines.push(`${label}: high water ${formatBytes(highWaterBytes)} of ${formatBytes(capacityBytes)}`);
   }
   const { fallbacks, fallbackBytes } = report.memory;
   lines.push(`fallbacks: ${fallbacks}${fallbacks > 0 ? ` (${formatBytes(fallbackBytes)})` : ""}`);
   lines.push(`created in loop: ${describeCounts(report.created)}`);
   return lines.join("\n");
+}
+
+function describeStage(stage: Stage, times: StageTimes | undefined): string {
+  const name = stage.padEnd(10);
+  if (!times) return `${name}  not measured${stage === "gpu" ? ": this adapter takes no time stamps" : ""}`;
+  const cells = [times.p50, times.p90, times.p99].map((ms) => formatMs(ms).padStart(10));
+  return `${name}${cells.join("")}  ${STAGE_MEANINGS[stage]}`;
+}
+
+/** Milliseconds with three digits at least. */
+function formatMs(ms: number): string {
+  return ms.toFixed(ms >= 99.95 ? 0 : ms >= 9.995 ? 1 : 2);
+}
+
+/** `1 frame`, `2 frames`. */
+function count(number: number, noun: string): string {
+  return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }

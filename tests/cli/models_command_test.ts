@@ -233,7 +233,7 @@ Deno.test("models exits with 2 and shows its usage when it is called wrongly", a
   for (const args of calls) {
     const { code, err } = await command(args, folder.path);
     assertEquals(code, 2, args.join(" "));
-    assertStringIncludes(err, "Usage:", args.join(" "));
+    assertStringIncludes(err, "see: framewise models --help", args.join(" "));
   }
   assertEquals((await command(["--help"], folder.path)).code, 0);
 });
