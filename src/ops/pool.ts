@@ -96,9 +96,6 @@ function pool(op: "MaxPool" | "AveragePool"): Operator {
     layout: "image",
     fusesEpilogue: true,
     infer(node) {
-      if ((node.node.outputs[1] ?? "") !== "") {
-        node.fail("gives indices as a second output", "only the pooled values are supported");
-      }
       const [batch, channels] = node.shape(0) as [number, number];
       return [{ dtype: node.type(0).dtype, shape: [batch, channels, ...spatialOut(node, poolWindow(node))] }];
     },

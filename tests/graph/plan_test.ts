@@ -180,3 +180,15 @@ Deno.test("an output may be an input, a constant, or the same value twice under 
   const plan = planGraph(graph);
   assertEquals(plan.outputs.map(({ name }) => name), ["x", "y", "z", "c"]);
 });
+
+Deno.test("an output that the operator does not give is refused by node and name", async () => {
+  const graph = await load([node("Dropout", ["x"], ["y", "mask"], {}, { name: "drop" })], {}, [1, 4, 8, 8], [
+    "y",
+    "mask",
+  ]);
+  assertThrows(
+    () => planGraph(graph),
+    GraphError,
+    'Dropout (node "drop"): its output "mask" is not supported',
+  );
+});

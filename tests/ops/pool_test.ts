@@ -69,7 +69,10 @@ Deno.test("MaxPool with indices, a window that does not fit and three dimensions
   const x = randn(random, [1, 4, 5, 5]);
   const refused = async (one: Case, words: string) =>
     await assertRejects(() => tester.runCase(one), GraphError, words);
-  await refused(opCase("MaxPool", [x], { kernel_shape: [2, 2] }, { outputs: 2 }), "second output");
+  await refused(
+    opCase("MaxPool", [x], { kernel_shape: [2, 2] }, { outputs: 2 }),
+    'its output "y1" is not supported',
+  );
   await refused(opCase("MaxPool", [x], { kernel_shape: [6, 6] }), "a window of 6 does not fit into 5");
   await refused(
     opCase("MaxPool", [x], { kernel_shape: [2, 2], strides: [1] }),
