@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./allocator.ts";
+export { BufferPool } from "./buffer_pool.ts";
 export * from "./counters.ts";
 export * from "./default_allocator.ts";
 export { Device, type DeviceOptions, TEXTURE_WIDTH } from "./device.ts";
@@ -11,6 +12,9 @@ export * from "./dispatch.ts";
 export * from "./errors.ts";
 export type { Kernel, KernelBinding, KernelInterface, KernelOptions, KernelSource } from "./kernel.ts";
 export { kernelText, reflectKernel } from "./kernel.ts";
+export { Matrix, MAX_MATRIX_SIDE, type MatrixPlace, refuseMask, refuseSizes } from "./matrix.ts";
+export * from "./matrix_kernel.ts";
+export * from "./matrix_type.ts";
 export { describeMemory, formatBytes, type MemoryReport } from "./memory_report.ts";
 export { preprocess, type PreprocessOptions } from "./preprocess.ts";
 export type { KernelTarget } from "./probe.ts";

@@ -1,4 +1,5 @@
 import type { Allocation, Allocator } from "./allocator.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import type { Device } from "./device.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { GpuError } from "./errors.ts";
@@ -30,6 +31,7 @@ export class Stream implements Disposable {
   /** What the open pass has set. */
   #pipeline: GPUComputePipeline | undefined;
   #recording: Recording | undefined;
+  #pool: BufferPool | undefined;
   #disposed = false;
 
   /** Made by `device.stream()`. */
@@ -49,6 +51,11 @@ export class Stream implements Disposable {
   allocate(bytes: number, label: string): Allocation {
     this.#check();
     return this.#allocator?.allocate(bytes, label) ?? this.device.allocateFallback(bytes, label, this);
+  }
+
+  /** Matrices on the stream's memory. */
+  get pool(): BufferPool {
+    return this.#pool ??= new BufferPool(this);
   }
 
   /**
@@ -182,6 +189,7 @@ export class Stream implements Disposable {
     if (this.stack) this.device.pool.giveBack(this.stack);
     this.#disposed = true;
     this.#drop();
+    this.#pool?.[Symbol.dispose]();
   }
 
   #open(): GPUCommandEncoder {

@@ -1,0 +1,33 @@
+// y = saturate(x * alpha + beta), from one depth to another. Elements are taken as pixels of one channel.
+// Uses: store, load, number
+
+override X_DEPTH: u32 = 0u;
+override Y_DEPTH: u32 = 5u;
+
+struct Params {
+  y_view: vec4u,
+  y_quads: vec4u,
+  x_view: vec4u,
+  alpha: f32,
+  beta: f32,
+}
+
+@compute @workgroup_size(64)
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) local: u32,
+) {
+  let quad = quad_at(group, groups, local);
+  if (!quad.exists) {
+    return;
+  }
+  var v = load_quad(quad.px, quad.py);
+  let value = decode(X_DEPTH, vec4u(v[0].x, v[1].x, v[2].x, v[3].x)) * params.alpha + params.beta;
+  let bits = encode(Y_DEPTH, value);
+  v[0].x = bits.x;
+  v[1].x = bits.y;
+  v[2].x = bits.z;
+  v[3].x = bits.w;
+  save(quad, v, inside(quad));
+}
