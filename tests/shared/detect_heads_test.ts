@@ -5,12 +5,6 @@
  * @module
  */
 import { assert, assertEquals } from "@std/assert";
-import {
-  type AveragePrecision,
-  averagePrecision,
-  type FoundBox,
-  type TrueBox,
-} from "../../src/detect/average_precision.ts";
 import { toDetections } from "../../src/detect/detections.ts";
 import { recogniseHead } from "../../src/detect/heads/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
@@ -172,68 +166,6 @@ for (const network of NETWORKS) {
         count += (await detect(device, network, session, photograph, [0.01, 0.3])).length;
       }
       assert(count > 0, `${network.file} found nothing in ${PHOTOGRAPHS.join(", ")}`);
-    },
-  );
-}
-
-/** The truth's names of the classes that COCO has as well and that occur at least 5 times, and COCO's. */
-const CLASSES: Readonly<Record<string, string>> = {
-  backpack: "backpack",
-  bed: "bed",
-  book: "book",
-  bottle: "bottle",
-  bowl: "bowl",
-  chair: "chair",
-  cup: "cup",
-  diningtable: "dining table",
-  person: "person",
-  pottedplant: "potted plant",
-  remote: "remote",
-  sink: "sink",
-  sofa: "couch",
-  tvmonitor: "tv",
-  vase: "vase",
-};
-
-async function truthOf(photograph: string): Promise<TrueBox[]> {
-  const text = await Deno.readTextFile(sharedPath(`images/voc85-truth/${photograph}.txt`)!);
-  return text.trim().split(/\r?\n/).map((line) => {
-    const [name, ...rest] = line.trim().split(/\s+/);
-    const box = rest.slice(0, 4).map(Number) as [number, number, number, number];
-    return { image: photograph, className: CLASSES[name!] ?? name!, box, difficult: rest[4] === "difficult" };
-  });
-}
-
-async function precisionOf(network: Network, model: string, score: number): Promise<AveragePrecision> {
-  using device = await Device.request({ pool: { stackBytes: 1 << 16, stackCount: 1 } });
-  await using session = await OrtSession.create(await Deno.readFile(model));
-  const labelFile = new URL("../../models/labels/coco80.txt", import.meta.url);
-  const labels = (await Deno.readTextFile(labelFile)).trim().split(/\r?\n/);
-  const truths: TrueBox[] = [];
-  const found: FoundBox[] = [];
-  for await (const { name } of Deno.readDir(sharedPath("images/voc85")!)) {
-    const image = name.replace(/\.jpg$/, "");
-    truths.push(...await truthOf(image));
-    for (const { class_id, score: s, box } of await detect(device, network, session, image, [score])) {
-      found.push({ image, className: labels[class_id]!, score: s, box });
-    }
-  }
-  // VOC 2007's own measure: eleven recalls, boxes of whole pixels.
-  return averagePrecision(truths, found, { classes: Object.values(CLASSES), points: 11, pixel: 1 });
-}
-
-for (const [index, score, known] of [[0, 0.05, 0.398], [1, 0.1, 0.207]] as const) {
-  const network = NETWORKS[index]!;
-  testWithShared(
-    `the head of ${network.file} reaches the known mAP50 on 85 photographs`,
-    `models/${network.file}`,
-    async (path) => {
-      const { mean, classes } = await precisionOf(network, path, score);
-      console.log(`mAP50 ${mean.toFixed(4)}`);
-      assert(
-        Math.abs(mean - known) <= 0.01,
-        `mAP50 is ${mean}, known is ${known}: ${JSON.stringify(classes)}`,
-      );
     },
   );
 }
