@@ -41,8 +41,8 @@ Deno.bench({
   name: "StackAllocator: a frame of 100 temporaries, freed newest first",
   group: "frame",
   fn() {
-    stream.scope((allocate) => {
-      for (let i = 0; i < 100; i++) allocate(100_000, "temporary");
+    stream.scope(() => {
+      for (let i = 0; i < 100; i++) stream.allocate(100_000, "temporary");
     });
   },
 });

@@ -1,10 +1,34 @@
 import { GpuError } from "./errors.ts";
 
 /**
- * The rule that stack and default allocator share: `allocate` gives memory or `null`, which means "ask the next one";
- * `free` takes back exactly what this allocator gave.
+ * The rule that all allocators share: `allocate` gives memory or `null`, which means "ask the next one"; `free` takes
+ * back exactly what this allocator gave.
  *
- * After `cv::cuda::GpuMat::Allocator`.
+ * An allocator of the user's own is passed at `device.stream({ allocator })`. What it gives is checked, and refused
+ * with a clear error, unless it
+ * - is an {@linkcode Allocation} that was not freed, of a buffer made by the same device for `GPUBufferUsage.STORAGE`;
+ * - lies within that buffer, begins at a multiple of {@linkcode ALIGNMENT}, and has at least the bytes asked for;
+ * - shares no byte with another allocation that a user's allocator handed to a stream and that is still alive.
+ *
+ * `free` may throw to refuse; the allocation is then still alive. After `cv::cuda::GpuMat::Allocator`.
+ *
+ * @example An allocator that counts what it passes on
+ * ```ts
+ * import { type Allocator, Device } from "@framewise/framewise";
+ *
+ * using device = await Device.request();
+ * const upstream = device.defaultAllocator;
+ * let asked = 0;
+ * const counting: Allocator = {
+ *   label: "counting",
+ *   allocate: (bytes, label) => (asked++, upstream.allocate(bytes, label)),
+ *   free: (allocation) => upstream.free(allocation),
+ *   stats: () => ({ ...upstream.stats(), label: "counting" }),
+ * };
+ * using stream = device.stream({ allocator: counting });
+ * using temporary = stream.allocate(1000, "temporary");
+ * console.assert(asked === 1 && temporary.bytes === 1024);
+ * ```
  */
 export interface Allocator {
   /** What it is called in messages and reports. */
@@ -84,6 +108,30 @@ export function rangesOverlap(a: BufferRange, b: BufferRange): boolean {
   return a.buffer === b.buffer && a.offset < b.offset + b.bytes && b.offset < a.offset + a.bytes;
 }
 
+/** What is known of an allocation; holding it does not keep the allocation from the garbage collector. */
+export interface AllocationRecord {
+  /** What the allocation is called in messages. */
+  readonly label: string;
+  /** Bytes from its buffer's start. */
+  readonly offset: number;
+  /** Its length. */
+  readonly bytes: number;
+  /** The label of the allocator that it goes back to. */
+  readonly allocator: string;
+  /** The label of the stream that it was made for, where there is one. */
+  stream?: string;
+  /** Where it was made, line by line; in debug mode only. */
+  madeAt?: string;
+}
+
+/** Follows what becomes of allocations. A device has one. */
+export interface AllocationWatch {
+  /** An allocation was handed out. */
+  allocated(allocation: Allocation): void;
+  /** It was given back. */
+  freed(allocation: Allocation): void;
+}
+
 /** Memory that an allocator handed out. It goes back where it came from when it is disposed. */
 export class Allocation implements BufferRange, Disposable {
   readonly buffer: GPUBuffer;
@@ -93,7 +141,10 @@ export class Allocation implements BufferRange, Disposable {
   readonly label: string;
   /** Where it came from and goes back to. */
   readonly owner: Allocator;
+  /** What stays known of it when it is gone. */
+  readonly record: AllocationRecord;
   #freed = false;
+  #watch: AllocationWatch | undefined;
 
   /** Made by an {@linkcode Allocator}. */
   constructor(owner: Allocator, buffer: GPUBuffer, offset: number, bytes: number, label: string) {
@@ -102,11 +153,22 @@ export class Allocation implements BufferRange, Disposable {
     this.offset = offset;
     this.bytes = bytes;
     this.label = label;
+    this.record = { label, offset, bytes, allocator: owner.label };
   }
 
   /** Whether it was given back. */
   get freed(): boolean {
     return this.#freed;
+  }
+
+  /** Who is told when it is given back. */
+  get watch(): AllocationWatch | undefined {
+    return this.#watch;
+  }
+
+  /** Sets who is told when it is given back; called by the device that hands it out, once. */
+  follow(watch: AllocationWatch): void {
+    this.#watch = watch;
   }
 
   /**
@@ -118,10 +180,23 @@ export class Allocation implements BufferRange, Disposable {
     if (this.#freed) return;
     this.owner.free(this);
     this.#freed = true;
+    this.#watch?.freed(this);
   }
 
   /** {@linkcode free}, for `using`. */
   [Symbol.dispose](): void {
     this.free();
   }
+}
+
+/** `"scores" (512 bytes at 256)`. */
+export function describeAllocation({ label, bytes, offset }: AllocationRecord): string {
+  return `"${label}" (${bytes} bytes at ${offset})`;
+}
+
+/** Where allocations were made, to be put at the end of a message; how to learn it where debug mode is off. */
+export function describeOrigins(...records: readonly AllocationRecord[]): string {
+  const known = records.filter((record) => record.madeAt !== undefined);
+  if (known.length === 0) return "; Device.request({ debug: true }) shows where each was made";
+  return known.map(({ label, madeAt }) => `\n"${label}" was made\n${madeAt}`).join("");
 }

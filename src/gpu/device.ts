@@ -1,9 +1,14 @@
-import type { Allocation, BufferRange, TextureRange } from "./allocator.ts";
+import type { Allocation, Allocator, BufferRange, TextureRange } from "./allocator.ts";
 import { openGpu } from "./adapter.ts";
+import { Completion } from "./completion.ts";
 import { CreationCounters } from "./counters.ts";
 import { DefaultAllocator } from "./default_allocator.ts";
 import { type Dispatch, type DispatchDescriptor, refuseGrid, refuseOverlap } from "./dispatch.ts";
-import { describeGpuError, GpuError } from "./errors.ts";
+import { GpuError } from "./errors.ts";
+import { type EventOptions, GpuEvent } from "./event.ts";
+import { Fallbacks } from "./fallbacks.ts";
+import { GpuMemory } from "./gpu_memory.ts";
+import { Guard } from "./guard.ts";
 import {
   bindGroupLayoutEntries,
   type Kernel,
@@ -14,11 +19,13 @@ import {
   overrideConstants,
   reflectKernel,
 } from "./kernel.ts";
-import { describeFullStack, describeMemory, describeNoStack, type MemoryReport } from "./memory_report.ts";
+import { describeMemory, type MemoryReport } from "./memory_report.ts";
+import { MemoryWatch } from "./memory_watch.ts";
 import { type KernelTarget, probeSubgroups } from "./probe.ts";
 import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
+import { TraceRecording } from "./trace.ts";
 import { packUniforms, type UniformValues } from "./uniforms.ts";
 
 /** How a device is made. */
@@ -30,17 +37,28 @@ export interface DeviceOptions {
   /** Which adapter, where there are several. */
   powerPreference?: GPUPowerPreference;
   /**
+   * Keeps where each allocation was made, some 20 microseconds each, and tells it in messages; at the device's disposal
+   * streams and buffers that are left over are told too. Default false.
+   */
+  debug?: boolean;
+  /**
    * Told once when memory falls back because a stack is full, and once when it does because there is no stack, with
-   * the numbers and what to set; `console.warn` if not given.
+   * the numbers and what to set; when an allocation or a buffer is collected without being released, once a label; and
+   * at the device's disposal what is still alive. `console.warn` if not given.
    */
   onWarning?: (message: string) => void;
 }
 
+/** How a buffer is followed. */
+interface Following {
+  /** Something else tells of it when it is collected. */
+  owned: boolean;
+  /** Called when the GPU has refused it, before that is thrown. */
+  refused?: () => void;
+}
+
 /** Texels in a row of the textures that hold constants. */
 export const TEXTURE_WIDTH = 1024;
-
-/** How long a failed wait looks for the loss of the device behind it, which is reported after the failure. */
-const LOSS_GRACE_MS = 100;
 
 /**
  * A GPU with its memory, kernels and streams. Nothing that goes wrong on it is silent. The GPU reports errors late: one
@@ -81,24 +99,19 @@ export class Device implements Disposable {
   readonly defaultAllocator: DefaultAllocator;
   /** The stacks of the streams. */
   readonly pool: StackPool;
+  /** Which submits are known to be done; kept by the streams and by whoever waits. */
+  readonly completion: Completion;
   /** What the streams recorded and did not submit; kept by the streams themselves. */
-  readonly recordings: Recordings = new Recordings();
+  readonly recordings: Recordings;
+  /** Every allocation; kept by the allocators. */
+  readonly watch: MemoryWatch;
   readonly #kernels = new Map<string, Kernel>();
-  readonly #pending = new Set<Promise<void>>();
-  /** The buffers and textures that were not collected, destroyed or not. */
-  readonly #memory = new Set<WeakRef<GPUBuffer | GPUTexture>>();
-  readonly #collected = new FinalizationRegistry<WeakRef<GPUBuffer | GPUTexture>>((entry) =>
-    this.#memory.delete(entry)
-  );
-  readonly #warn: (message: string) => void;
-  readonly #warned = new Set<"full" | "none">();
+  readonly #guard: Guard;
+  readonly #memory: GpuMemory;
+  readonly #fallbacks: Fallbacks;
   #subgroups = false;
-  #fallbacks = 0;
-  #fallbackBytes = 0;
   #streams = 0;
-  #error: GpuError | undefined;
-  #lost: GpuError | undefined;
-  #destroyed = false;
+  #streamsWithoutStack = 0;
 
   /**
    * Asks for a GPU with all limits that its adapter offers.
@@ -125,28 +138,25 @@ export class Device implements Disposable {
     this.adapterInfo = adapterInfo;
     this.features = new Set(gpu.features as Iterable<string>);
     this.limits = gpu.limits;
-    this.#warn = options.onWarning ?? ((message) => console.warn(message));
-    const create = (size: number, label: string): GPUBuffer =>
-      this.createBuffer({ label, size, usage: storageUsage() });
+    const warn = options.onWarning ?? ((message: string) => console.warn(message));
+    this.#fallbacks = new Fallbacks(warn);
+    this.#guard = new Guard(gpu);
+    this.completion = new Completion(gpu.queue);
+    this.recordings = new Recordings(this.completion);
+    this.watch = new MemoryWatch(options.debug ?? false, warn);
+    this.#memory = new GpuMemory((label, bytes) => this.watch.bufferCollected(label, bytes));
+    const create = (size: number, label: string, refused?: () => void): GPUBuffer =>
+      this.#createBuffer({ label, size, usage: storageUsage() }, {
+        owned: true,
+        ...(refused && { refused }),
+      });
     this.defaultAllocator = new DefaultAllocator(
-      create,
+      (size, label) => create(size, label),
       undefined,
       (buffer) => this.recordings.destroyAfter(buffer),
+      this.watch,
     );
-    this.pool = new StackPool(create, options.pool === false ? { stackCount: 0 } : options.pool);
-    gpu.addEventListener("uncapturederror", (event) => {
-      event.preventDefault();
-      const { message } = (event as GPUUncapturedErrorEvent).error;
-      this.#error ??= new GpuError(`The GPU reported: ${message.trim()}`);
-    });
-    gpu.lost.then((info) => {
-      this.#lost = new GpuError(
-        `The GPU was lost (${info.reason || "unknown"}): ${
-          info.message || "no message"
-        }; request the device anew`,
-        { cause: this.#error },
-      );
-    });
+    this.pool = new StackPool(create, options.pool === false ? { stackCount: 0 } : options.pool, this.watch);
   }
 
   /** What kernels are chosen for. */
@@ -159,14 +169,26 @@ export class Device implements Disposable {
   }
 
   /**
-   * A recorder with a stack of its own, if one is free, or with the allocator that is given.
+   * A recorder with a stack of its own, if one is free, or with the allocator that is given. Beyond the pool's count it
+   * gets none, and {@linkcode memory} says so.
    *
    * @throws {GpuError} if a GPU error arrived, or a buffer of this adapter cannot hold a stack.
    */
   stream(options: StreamOptions = {}): Stream {
     this.check();
-    const label = options.label ?? `stream ${this.#streams++}`;
-    return new Stream(this, options.allocator ? undefined : this.pool.take(), label, options.allocator);
+    const stack = options.allocator ? undefined : this.pool.take();
+    if (!options.allocator && !stack && this.pool.stackCount > 0) this.#streamsWithoutStack++;
+    return new Stream(this, stack, options.label ?? `stream ${this.#streams++}`, options.allocator);
+  }
+
+  /** An event, to be recorded on streams. @throws {GpuError} as {@linkcode createBuffer} does. */
+  event(options: EventOptions = {}): GpuEvent {
+    return new GpuEvent(this, options);
+  }
+
+  /** Begins to write down what happens to the memory; `stop()` gives it, to be kept and replayed. */
+  trace(): TraceRecording {
+    return new TraceRecording(this.watch, this.pool);
   }
 
   /**
@@ -176,6 +198,10 @@ export class Device implements Disposable {
    * @throws {GpuError} if it is larger than a buffer of this adapter can be, or an earlier GPU error arrived.
    */
   createBuffer(descriptor: GPUBufferDescriptor & { label: string }): GPUBuffer {
+    return this.#createBuffer(descriptor, { owned: false });
+  }
+
+  #createBuffer(descriptor: GPUBufferDescriptor & { label: string }, following: Following): GPUBuffer {
     this.check();
     if (descriptor.size > this.limits.maxBufferSize) {
       throw new GpuError(
@@ -184,8 +210,12 @@ export class Device implements Disposable {
       );
     }
     this.counters.add("buffers", descriptor.label);
-    const buffer = this.#guard(descriptor.label, () => this.gpu.createBuffer(descriptor));
-    this.#remember(buffer);
+    const buffer = this.#guard.create(
+      descriptor.label,
+      () => this.gpu.createBuffer(descriptor),
+      following.refused,
+    );
+    this.#memory.add(buffer, descriptor.size, descriptor.label, following.owned);
     return buffer;
   }
 
@@ -222,14 +252,14 @@ export class Device implements Disposable {
     const whole = new Float32Array(bytes / 4);
     whole.set(data);
     this.counters.add("buffers", label);
-    const texture = this.#guard(label, () =>
+    const texture = this.#guard.create(label, () =>
       this.gpu.createTexture({
         label,
         size: [TEXTURE_WIDTH, rows],
         format: "rgba32float",
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
       }));
-    this.#remember(texture);
+    this.#memory.add(texture, bytes, label, false);
     this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, [
       TEXTURE_WIDTH,
       rows,
@@ -239,12 +269,13 @@ export class Device implements Disposable {
 
   /** A uniform buffer that holds `data`. @throws {GpuError} as {@linkcode createBuffer} does. */
   uploadUniforms(data: ArrayBufferView<ArrayBuffer>, label: string): BufferRange {
+    return this.#uploadUniforms(data, label, { owned: false });
+  }
+
+  #uploadUniforms(data: ArrayBufferView<ArrayBuffer>, label: string, following: Following): BufferRange {
     const size = Math.max(Math.ceil(data.byteLength / 16) * 16, 16);
-    const buffer = this.createBuffer({
-      label,
-      size,
-      usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST,
-    });
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const buffer = this.#createBuffer({ label, size, usage }, following);
     this.gpu.queue.writeBuffer(buffer, 0, data);
     return { buffer, offset: 0, bytes: size, label };
   }
@@ -267,7 +298,7 @@ export class Device implements Disposable {
     const constants = overrideConstants(code, source, options);
     this.counters.add("modules", label);
     this.counters.add("pipelines", label);
-    const kernel = this.#guard(label, () => {
+    const kernel = this.#guard.create(label, () => {
       const module = this.gpu.createShaderModule({ label, code });
       const layout = this.gpu.createBindGroupLayout({
         label,
@@ -312,13 +343,15 @@ export class Device implements Disposable {
     refuseOverlap(kernel, ranges, label, descriptor.disjoint);
     if (kernel.uniformName && kernel.uniforms) {
       const uniforms = descriptor.uniforms ?? {};
-      ranges[kernel.uniformName] = isRange(uniforms) ? uniforms : this.uploadUniforms(
+      ranges[kernel.uniformName] = isRange(uniforms) ? uniforms : this.#uploadUniforms(
         new Uint8Array(packUniforms(kernel.uniforms, uniforms, label)),
         label,
+        // It lives and ends with the bind group.
+        { owned: true },
       );
     }
     this.counters.add("bindGroups", label);
-    const bindGroup = this.#guard(label, () =>
+    const bindGroup = this.#guard.create(label, () =>
       this.gpu.createBindGroup({
         label,
         layout: kernel.layout,
@@ -342,27 +375,24 @@ export class Device implements Disposable {
    */
   allocateFallback(bytes: number, label: string, stream: Stream): Allocation {
     const allocation = this.defaultAllocator.allocate(bytes, label);
-    this.#fallbacks++;
-    this.#fallbackBytes += allocation.bytes;
-    const reason = stream.allocator === this.defaultAllocator ? "none" : "full";
-    // Without a pool, the default allocator is what was asked for.
-    if (this.#warned.has(reason) || (reason === "none" && this.pool.stackCount === 0)) return allocation;
-    this.#warned.add(reason);
-    this.#warn(
-      reason === "full"
-        ? describeFullStack(allocation, stream.allocator.stats(), stream.label, stream.stack !== undefined)
-        : describeNoStack(allocation, stream.label, this.pool.stackCount),
-    );
+    this.#fallbacks.add(allocation, stream, this.pool.stackCount);
     return allocation;
   }
 
-  /** What memory is in use and was, stack by stack. */
+  /** What memory is in use and was, allocator by allocator. */
   memory(): MemoryReport {
+    const stacks = this.pool.allocators();
+    const known = new Set<Allocator>([...stacks, this.defaultAllocator]);
+    const others = new Set(this.watch.streams().map(({ allocator }) => allocator));
     return {
-      stacks: this.pool.allocators().map((stack) => stack.stats()),
+      stacks: stacks.map((stack) => stack.stats()),
       default: this.defaultAllocator.stats(),
-      fallbacks: this.#fallbacks,
-      fallbackBytes: this.#fallbackBytes,
+      others: [...others].filter((allocator) => !known.has(allocator)).map((allocator) => allocator.stats()),
+      fallbacks: this.#fallbacks.count,
+      fallbackBytes: this.#fallbacks.bytes,
+      streamsWithoutStack: this.#streamsWithoutStack,
+      unreleased: this.watch.unreleased,
+      buffers: this.#memory.stats(),
     };
   }
 
@@ -389,11 +419,13 @@ export class Device implements Disposable {
       const encoder = this.gpu.createCommandEncoder({ label });
       encoder.copyBufferToBuffer(range.buffer, range.offset, staging, 0, size);
       this.gpu.queue.submit([encoder.finish()]);
+      const submit = this.completion.submitted();
       try {
         await staging.mapAsync(GPUMapMode.READ);
       } catch (cause) {
         throw await this.failure(`Cannot read back "${range.label ?? range.buffer.label}"`, cause);
       }
+      this.completion.finished(submit);
       await this.settle();
       return staging.getMappedRange().slice(0, range.bytes);
     } finally {
@@ -406,28 +438,23 @@ export class Device implements Disposable {
     this.check();
     // Deno hands uploads to the GPU with the next submit, and keeps their staging memory until then.
     this.gpu.queue.submit([]);
-    await this.gpu.queue.onSubmittedWorkDone();
+    await this.completion.wait();
     await this.settle();
   }
 
   /** Waits for the outcome of everything created so far. @throws {GpuError} the first refusal, with its label. */
   async settle(): Promise<void> {
-    await Promise.all(this.#pending);
-    this.check();
+    await this.#guard.settle();
   }
 
   /** Looks for trouble. @throws {GpuError} if a GPU error arrived that was not thrown yet, or the device was lost or disposed. */
   check(): void {
-    if (this.#destroyed) throw new GpuError("Cannot use the device: it is disposed");
-    if (this.#lost) throw this.#lost;
-    const error = this.#error;
-    this.#error = undefined;
-    if (error) throw error;
+    this.#guard.check();
   }
 
   /** Whether it was disposed. */
   get disposed(): boolean {
-    return this.#destroyed;
+    return this.#guard.disposed;
   }
 
   /**
@@ -435,53 +462,21 @@ export class Device implements Disposable {
    * `cause` itself. Called by readbacks.
    */
   async failure(what: string, cause: unknown): Promise<GpuError> {
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, LOSS_GRACE_MS);
-    await Promise.race([this.gpu.lost, late.promise]);
-    clearTimeout(timer);
-    try {
-      this.check();
-    } catch (error) {
-      if (error instanceof GpuError) return new GpuError(`${what}: ${error.message}`, { cause: error });
-    }
-    return new GpuError(`${what}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    return await this.#guard.failure(what, cause);
   }
 
-  /** Ends the device and all its buffers. Whoever still waits for it gets an error; a second call does nothing. */
+  /**
+   * Ends the device and all its buffers; what was not released is listed through `onWarning`, once. Whoever still waits
+   * for it gets an error; a second call does nothing.
+   */
   [Symbol.dispose](): void {
-    if (this.#destroyed) return;
-    this.#destroyed = true;
+    if (this.#guard.disposed) return;
+    this.#guard.dispose();
+    this.watch.end(this.#memory.alive());
     // Deno keeps the memory of buffers that are not destroyed themselves until the garbage collector comes by.
-    for (const entry of this.#memory) entry.deref()?.destroy();
-    this.#memory.clear();
+    this.#memory.destroy();
     this.pool.destroy();
     this.gpu.destroy();
-  }
-
-  #remember(memory: GPUBuffer | GPUTexture): void {
-    const entry = new WeakRef(memory);
-    this.#memory.add(entry);
-    this.#collected.register(memory, entry);
-  }
-
-  /** Runs a creation inside error scopes. A refusal is thrown by {@linkcode check}; `refused` is called before. */
-  #guard<T>(label: string, create: () => T, refused?: () => void): T {
-    this.gpu.pushErrorScope("out-of-memory");
-    this.gpu.pushErrorScope("validation");
-    try {
-      return create();
-    } finally {
-      const outcome = Promise.all([this.gpu.popErrorScope(), this.gpu.popErrorScope()])
-        .catch((failure) => [{ message: String(failure) }])
-        .then((errors) => {
-          this.#pending.delete(outcome);
-          const error = errors.find((candidate) => candidate);
-          if (!error) return;
-          refused?.();
-          this.#error ??= describeGpuError(label, error);
-        });
-      this.#pending.add(outcome);
-    }
   }
 }
 

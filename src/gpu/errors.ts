@@ -5,8 +5,9 @@ export class GpuError extends Error {
 }
 
 /** Reports a creation or a command that the GPU refused, with the label of what was being made. */
-export function describeGpuError(label: string, error: { message: string }): GpuError {
+export function describeGpuError(label: string, error: unknown): GpuError {
   const outOfMemory = typeof GPUOutOfMemoryError !== "undefined" && error instanceof GPUOutOfMemoryError;
   const what = outOfMemory ? "the GPU is out of memory" : "the GPU refused it";
-  return new GpuError(`Cannot make "${label}": ${what}: ${error.message.trim()}`);
+  const message = typeof error === "object" && error !== null && "message" in error ? error.message : error;
+  return new GpuError(`Cannot make "${label}": ${what}: ${String(message).trim()}`, { cause: error });
 }

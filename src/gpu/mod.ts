@@ -4,17 +4,23 @@
  * @module
  */
 export * from "./allocator.ts";
+export { callSite } from "./call_site.ts";
+export { Completion } from "./completion.ts";
 export { BufferPool } from "./buffer_pool.ts";
 export * from "./counters.ts";
 export * from "./default_allocator.ts";
 export { Device, type DeviceOptions, TEXTURE_WIDTH } from "./device.ts";
 export * from "./dispatch.ts";
 export * from "./errors.ts";
+export { type EventOptions, GpuEvent } from "./event.ts";
+export type { GpuMemoryStats } from "./gpu_memory.ts";
 export type { Kernel, KernelBinding, KernelInterface, KernelOptions, KernelSource } from "./kernel.ts";
 export { kernelText, reflectKernel } from "./kernel.ts";
-export { Matrix, MAX_MATRIX_SIDE, type MatrixPlace, refuseMask, refuseSizes } from "./matrix.ts";
+export { Matrix, type MatrixPlace, MAX_MATRIX_SIDE, refuseMask, refuseSizes } from "./matrix.ts";
 export * from "./matrix_kernel.ts";
 export * from "./matrix_type.ts";
+export { Mark } from "./mark.ts";
+export { MemoryWatch, type WatchedStream } from "./memory_watch.ts";
 export { describeMemory, formatBytes, type MemoryReport } from "./memory_report.ts";
 export { preprocess, type PreprocessOptions } from "./preprocess.ts";
 export type { KernelTarget } from "./probe.ts";
@@ -22,7 +28,16 @@ export type { Recording } from "./recordings.ts";
 export { Recordings } from "./recordings.ts";
 export { Readback } from "./readback.ts";
 export { StackAllocator } from "./stack_allocator.ts";
-export { StackPool, type StackPoolOptions } from "./stack_pool.ts";
+export { type StackBufferMaker, StackPool, type StackPoolOptions } from "./stack_pool.ts";
 export { Stream, type StreamOptions } from "./stream.ts";
 export { GpuTimer } from "./timer.ts";
+export {
+  AllocationTrace,
+  type ReplayDifference,
+  type ReplayOptions,
+  type ReplayReport,
+  replayTrace,
+  type TraceLine,
+  TraceRecording,
+} from "./trace.ts";
 export { packUniforms, type UniformField, type UniformLayout, type UniformValues } from "./uniforms.ts";

@@ -90,6 +90,7 @@ export class Readback implements Disposable {
       } catch (cause) {
         throw await this.#device.failure(what, cause);
       }
+      this.#device.completion.finished(this.#recorded.submit ?? 0);
       this.#refuseDisposed();
       this.#device.check();
       return read(this.#buffer.getMappedRange());

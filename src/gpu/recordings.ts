@@ -1,7 +1,11 @@
+import type { Completion } from "./completion.ts";
+
 /** What becomes of the work that a stream recorded between two submits. */
 export interface Recording {
   /** Where it stands: still on the stream, handed to the queue, or never to run. */
   state: "recorded" | "submitted" | "dropped";
+  /** The number of its submit, as {@linkcode Completion} counts them, once it was submitted. */
+  submit?: number;
 }
 
 /**
@@ -10,8 +14,14 @@ export interface Recording {
  * so that a fallback behaves the same, its buffer is destroyed only when what was recorded before is through.
  */
 export class Recordings {
+  readonly #completion: Completion;
   readonly #open = new Set<Recording>();
   #waiting: { buffer: GPUBuffer; recordings: Set<Recording> }[] = [];
+
+  /** Nothing is recorded yet; submits are counted in `completion`. */
+  constructor(completion: Completion) {
+    this.#completion = completion;
+  }
 
   /** A stream begins to record. */
   begin(): Recording {
@@ -23,6 +33,7 @@ export class Recordings {
   /** A stream submitted or dropped what it recorded. */
   end(recording: Recording, state: "submitted" | "dropped"): void {
     recording.state = state;
+    if (state === "submitted") recording.submit = this.#completion.submitted();
     this.#open.delete(recording);
     this.#waiting = this.#waiting.filter(({ buffer, recordings }) => {
       recordings.delete(recording);

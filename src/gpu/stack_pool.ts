@@ -1,4 +1,4 @@
-import { alignUp } from "./allocator.ts";
+import { alignUp, type AllocationWatch, describeOrigins } from "./allocator.ts";
 import { GpuError } from "./errors.ts";
 import { StackAllocator } from "./stack_allocator.ts";
 
@@ -10,25 +10,40 @@ export interface StackPoolOptions {
   stackCount?: number;
 }
 
+interface Stack {
+  readonly allocator: StackAllocator;
+  readonly buffer: GPUBuffer;
+  taken: boolean;
+}
+
+/**
+ * Makes the buffer of a stack, of so many bytes, with that label; calls `refused` later if the GPU turned out to have no
+ * memory for it.
+ */
+export type StackBufferMaker = (bytes: number, label: string, refused: () => void) => GPUBuffer;
+
 /**
  * The stacks of a device: a stream takes one when it is made and gives it back when it is disposed; a stream beyond
  * the count gets none. A stack's memory is made once, when a stream first takes it, and kept.
  * After `cv::cuda::setBufferPoolConfig`, with its defaults.
  */
 export class StackPool {
-  readonly #create: (bytes: number, label: string) => GPUBuffer;
+  readonly #create: StackBufferMaker;
+  readonly #watch: AllocationWatch | undefined;
   #stackBytes = 10 * 1024 * 1024;
   #stackCount = 5;
-  #stacks: { allocator: StackAllocator; buffer: GPUBuffer; taken: boolean }[] = [];
+  #stacks: Stack[] = [];
 
   /**
    * A pool whose stacks are not made yet.
    *
-   * @param create makes a buffer of so many bytes with that label.
+   * @param create makes the buffers.
+   * @param watch is told of every allocation.
    * @throws {GpuError} if the sizes are no whole numbers.
    */
-  constructor(create: (bytes: number, label: string) => GPUBuffer, options: StackPoolOptions = {}) {
+  constructor(create: StackBufferMaker, options: StackPoolOptions = {}, watch?: AllocationWatch) {
     this.#create = create;
+    this.#watch = watch;
     this.#setSizes(options);
   }
 
@@ -72,9 +87,7 @@ export class StackPool {
   take(): StackAllocator | undefined {
     let stack = this.#stacks.find((candidate) => !candidate.taken);
     if (stack === undefined && this.#stacks.length < this.#stackCount) {
-      const label = `stack ${this.#stacks.length}`;
-      const buffer = this.#create(this.#stackBytes, label);
-      stack = { allocator: new StackAllocator(buffer, this.#stackBytes, label), buffer, taken: false };
+      stack = this.#make(this.#freeLabel());
       this.#stacks.push(stack);
     }
     if (stack === undefined) return undefined;
@@ -87,11 +100,12 @@ export class StackPool {
     if (!allocator.empty) {
       throw new GpuError(
         `Cannot give back ${allocator.label}: still alive on it: "${allocator.liveLabels().join('", "')}" ` +
-          `(${allocator.stats().currentBytes} bytes); free them before the stream is disposed`,
+          `(${allocator.stats().currentBytes} bytes); free them before the stream is disposed` +
+          describeOrigins(...allocator.alive()),
       );
     }
     const stack = this.#stacks.find((candidate) => candidate.allocator === allocator);
-    // No such stack: the pool was destroyed meanwhile, with its device.
+    // No such stack: the GPU had no memory for it, or the pool was destroyed meanwhile with its device.
     if (!stack) return;
     if (!stack.taken) throw new GpuError(`Cannot give back ${allocator.label}: no stream holds it`);
     stack.taken = false;
@@ -106,6 +120,25 @@ export class StackPool {
   destroy(): void {
     for (const stack of this.#stacks) stack.buffer.destroy();
     this.#stacks = [];
+  }
+
+  #make(label: string): Stack {
+    const refused = (): void => {
+      stack.allocator.retire();
+      this.#stacks = this.#stacks.filter((candidate) => candidate !== stack);
+    };
+    const buffer = this.#create(this.#stackBytes, label, refused);
+    const allocator = new StackAllocator(buffer, this.#stackBytes, label, this.#watch);
+    const stack: Stack = { allocator, buffer, taken: false };
+    return stack;
+  }
+
+  /** The lowest number that no stack has. */
+  #freeLabel(): string {
+    const labels = new Set(this.#stacks.map(({ allocator }) => allocator.label));
+    let number = 0;
+    while (labels.has(`stack ${number}`)) number++;
+    return `stack ${number}`;
   }
 
   #setSizes(options: StackPoolOptions): void {

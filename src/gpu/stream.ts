@@ -3,6 +3,7 @@ import { BufferPool } from "./buffer_pool.ts";
 import type { Device } from "./device.ts";
 import type { Dispatch } from "./dispatch.ts";
 import { GpuError } from "./errors.ts";
+import { Mark } from "./mark.ts";
 import type { Recording } from "./recordings.ts";
 import type { StackAllocator } from "./stack_allocator.ts";
 
@@ -10,7 +11,10 @@ import type { StackAllocator } from "./stack_allocator.ts";
 export interface StreamOptions {
   /** What it is called in messages; else `stream 0`, `stream 1`, … */
   label?: string;
-  /** Memory for this stream, in place of a stack of the pool. Where it gives `null`, the default allocator serves. */
+  /**
+   * Memory for this stream, in place of a stack of the pool. Where it gives `null`, the default allocator serves. What
+   * it must keep to is at {@linkcode Allocator}.
+   */
   allocator?: Allocator;
 }
 
@@ -25,12 +29,16 @@ export class Stream implements Disposable {
   readonly label: string;
   /** The stream's stack, or `undefined` if it has an allocator of its own or every stack was taken. */
   readonly stack: StackAllocator | undefined;
-  readonly #allocator: Allocator | undefined;
+  /** The user's own. */
+  readonly #own: Allocator | undefined;
+  /** What was allocated since each mark that was not released, oldest mark first. */
+  readonly #marks: { readonly mark: Mark; readonly made: Allocation[] }[] = [];
   #encoder: GPUCommandEncoder | undefined;
   #pass: GPUComputePassEncoder | undefined;
   /** What the open pass has set. */
   #pipeline: GPUComputePipeline | undefined;
   #recording: Recording | undefined;
+  #lastSubmit = 0;
   #pool: BufferPool | undefined;
   #disposed = false;
 
@@ -39,50 +47,112 @@ export class Stream implements Disposable {
     this.device = device;
     this.stack = stack;
     this.label = label;
-    this.#allocator = allocator ?? stack;
+    this.#own = allocator;
+    device.watch.opened(this, stack !== undefined);
   }
 
   /**
    * Memory from the stream's stack, else from the default allocator (which is counted as a fallback). It may be freed
    * before work that is recorded with it is submitted: that work still finds what it wrote there itself.
    *
-   * @throws {GpuError} if `bytes` is no count of bytes, after disposal, and as {@linkcode Device.createBuffer} does.
+   * @throws {GpuError} if `bytes` is no count of bytes, after disposal, if the stream's own allocator breaks its
+   * contract, and as {@linkcode Device.createBuffer} does.
    */
   allocate(bytes: number, label: string): Allocation {
     this.#check();
-    return this.#allocator?.allocate(bytes, label) ?? this.device.allocateFallback(bytes, label, this);
-  }
-
-  /** Matrices on the stream's memory. */
-  get pool(): BufferPool {
-    return this.#pool ??= new BufferPool(this);
+    const allocation =
+      (this.#own ? this.#fromOwn(this.#own, bytes, label) : this.stack?.allocate(bytes, label)) ??
+        this.device.watch.for(this, () => this.device.allocateFallback(bytes, label, this));
+    const made = this.#marks.at(-1)?.made;
+    if (made) {
+      // What was freed since is forgotten, so that a mark that is kept for long holds only what is alive.
+      while (made.at(-1)?.freed) made.pop();
+      made.push(allocation);
+    }
+    return allocation;
   }
 
   /**
-   * Frees what `body` allocates, newest first, when it returns or throws: for code that cannot use `using`.
+   * A place to go back to: {@linkcode release} frees what is allocated from now on. Several marks nest. Unlike
+   * {@linkcode scope} it also serves asynchronous code: `using _ = stream.mark();`.
    *
-   * @param body what to run; it must not be asynchronous, since the memory is gone when it returns.
-   * @returns what `body` returns.
-   * @throws {GpuError} if something allocated later, outside, is still alive on the stack, or `body` is asynchronous.
+   * @throws {GpuError} after disposal.
    */
-  scope<T>(body: (allocate: (bytes: number, label: string) => Allocation) => T): T {
-    const made: Allocation[] = [];
+  mark(): Mark {
+    this.#check();
+    const mark = new Mark(this);
+    this.#marks.push({ mark, made: [] });
+    return mark;
+  }
+
+  /**
+   * Frees, newest first, what the stream allocated since the mark and was not freed yet, fallbacks too; later marks are
+   * released with it.
+   *
+   * @throws {GpuError} if the mark is of another stream or was released already; if one of the allocations cannot be
+   * freed, which stays alive then with all before it, and so does the mark.
+   */
+  release(mark: Mark): void {
+    const index = this.#marks.findIndex((entry) => entry.mark === mark);
+    if (index < 0) {
+      throw new GpuError(
+        `Cannot release a mark on ${this.label}: it ` +
+          (mark.stream === this
+            ? "was released already, by itself or with an earlier one"
+            : `was made on ${mark.stream.label}`),
+      );
+    }
+    while (this.#marks.length > index) {
+      const { mark: newest, made } = this.#marks.at(-1)!;
+      for (let last = made.at(-1); last !== undefined; last = made.at(-1)) {
+        last.free();
+        made.pop();
+      }
+      this.#marks.pop();
+      newest.end();
+    }
+  }
+
+  /**
+   * Frees what the stream allocates while `body` runs, newest first, when it returns or throws: for code that cannot use
+   * `using`. What is to outlive it is allocated before.
+   *
+   * @param body what to run; it must not be asynchronous, since the memory is gone when it returns: see {@linkcode mark}.
+   * @returns what `body` returns.
+   * @throws {GpuError} if something cannot be freed, with what `body` threw as its cause, or `body` is asynchronous.
+   */
+  scope<T>(body: () => T): T {
+    const mark = this.mark();
+    const leave = (): void => {
+      try {
+        mark[Symbol.dispose]();
+      } catch (failure) {
+        this.#abandon(mark);
+        throw failure;
+      }
+    };
+    let result: T;
     try {
-      const result = body((bytes, label) => {
-        const allocation = this.allocate(bytes, label);
-        made.push(allocation);
-        return allocation;
-      });
+      result = body();
       if (result instanceof Promise) {
         result.catch(() => {});
         throw new GpuError(
-          `Cannot run an asynchronous scope on ${this.label}: its memory is freed when it returns; wait outside of it`,
+          `Cannot run an asynchronous scope on ${this.label}: its memory is freed when it returns; use mark()`,
         );
       }
-      return result;
-    } finally {
-      for (const allocation of made.reverse()) allocation.free();
+    } catch (error) {
+      try {
+        leave();
+      } catch (failure) {
+        const [after, before] = [failure, error].map((one) =>
+          one instanceof Error ? one.message : String(one)
+        );
+        throw new GpuError(`${after} (after the scope had failed: ${before})`, { cause: error });
+      }
+      throw error;
     }
+    leave();
+    return result;
   }
 
   /**
@@ -165,7 +235,8 @@ export class Stream implements Disposable {
   }
 
   /**
-   * Submits, and waits until the queue is idle (at least 11 ms in Deno, whatever the work).
+   * Submits, and waits until the queue is idle (at least 11 ms in Deno, whatever the work, and the thread is blocked).
+   * OpenCV's `waitForCompletion`.
    *
    * @throws {GpuError} if a GPU error arrived.
    */
@@ -174,22 +245,49 @@ export class Stream implements Disposable {
     await this.device.idle();
   }
 
-  /** Where allocations come from while it has room. */
+  /**
+   * Whether all that was recorded is done; false while it was not submitted. OpenCV's `queryIfComplete`. In Deno the
+   * question blocks the thread until the queue is idle where no earlier wait has shown the answer.
+   *
+   * @throws {GpuError} if a GPU error arrived, or after disposal.
+   */
+  async isComplete(): Promise<boolean> {
+    this.#check();
+    if (this.#recording) return false;
+    const complete = await this.device.completion.query(this.#lastSubmit);
+    this.device.check();
+    return complete;
+  }
+
+  /** The stream's matrices: `stream.pool.getBuffer(rows, cols, "8UC3")`. */
+  get pool(): BufferPool {
+    return this.#pool ??= new BufferPool(this);
+  }
+
+  /** Where allocations come from while it has room: the user's own allocator, the stack, or the default allocator. */
   get allocator(): Allocator {
-    return this.#allocator ?? this.device.defaultAllocator;
+    return this.#own ?? this.stack ?? this.device.defaultAllocator;
+  }
+
+  /** Whether it was disposed. */
+  get disposed(): boolean {
+    return this.#disposed;
   }
 
   /**
-   * Gives the stack back. Recorded work that was not submitted is dropped. A second call does nothing.
+   * Gives the stack back. Recorded work that was not submitted is dropped. Fallbacks that are alive stay so. A second
+   * call does nothing.
    *
-   * @throws {GpuError} if something on the stack is alive; the stream then stays as it is.
+   * @throws {GpuError} if something on the stack is alive; the stream then stays as it is. After the disposal of the
+   * device, which has listed it, there is nothing to refuse.
    */
   [Symbol.dispose](): void {
     if (this.#disposed) return;
-    if (this.stack) this.device.pool.giveBack(this.stack);
-    this.#disposed = true;
-    this.#drop();
+    if (this.stack && !this.device.disposed) this.device.pool.giveBack(this.stack);
     this.#pool?.[Symbol.dispose]();
+    this.#disposed = true;
+    this.device.watch.closed(this);
+    this.#drop();
   }
 
   #open(): GPUCommandEncoder {
@@ -216,8 +314,21 @@ export class Stream implements Disposable {
     this.#end("dropped");
   }
 
+  /** Nobody can release the mark any more: what is alive since falls to the one before. */
+  #abandon(mark: Mark): void {
+    const index = this.#marks.findIndex((entry) => entry.mark === mark);
+    const left = this.#marks.splice(index).flatMap(({ mark, made }) => (mark.end(), made));
+    this.#marks.at(-1)?.made.push(...left);
+  }
+
+  #fromOwn(allocator: Allocator, bytes: number, label: string): Allocation | null {
+    const { watch } = this.device;
+    return watch.for(this, () => watch.allocateFrom(allocator, bytes, label));
+  }
+
   #end(state: "submitted" | "dropped"): void {
     if (this.#recording) this.device.recordings.end(this.#recording, state);
+    this.#lastSubmit = this.#recording?.submit ?? this.#lastSubmit;
     this.#recording = undefined;
   }
 

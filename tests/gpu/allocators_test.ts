@@ -79,7 +79,8 @@ Deno.test("StackAllocator refuses a wrong order, naming both, and stays as it wa
   assertEquals(
     error.message,
     'Cannot free "descriptor" (256 bytes at 0) on stack 7: "scores" (512 bytes at 256) was allocated later and is ' +
-      'still alive; free in reverse order, which "using" does by itself',
+      'still alive; free in reverse order, which "using" does by itself; Device.request({ debug: true }) shows where ' +
+      "each was made",
   );
   assert(!a.freed);
   assertEquals(stack.liveLabels(), ["descriptor", "scores"]);
@@ -192,7 +193,8 @@ Deno.test("StackPool refuses a stack that is in use, or held by nobody", () => {
   const error = assertThrows(() => pool.giveBack(stack), GpuError);
   assertEquals(
     error.message,
-    'Cannot give back stack 0: still alive on it: "left", "behind" (768 bytes); free them before the stream is disposed',
+    'Cannot give back stack 0: still alive on it: "left", "behind" (768 bytes); free them before the stream is ' +
+      "disposed; Device.request({ debug: true }) shows where each was made",
   );
   more.free();
   live.free();

@@ -212,18 +212,22 @@ Deno.test("taking and giving back on a warm stack creates nothing on the GPU", a
   assertEquals(totalCount(countsSince(before, device.counters.snapshot())), 0);
 });
 
-Deno.test("describeMemory() shows every allocator and the fallbacks", async () => {
-  using device = await Device.request({ pool: { stackBytes: 65536, stackCount: 2 }, onWarning: () => {} });
+Deno.test("describeMemory() shows every allocator, the fallbacks, and what lies on the GPU", async () => {
+  using device = await Device.request({ pool: { stackBytes: 65536, stackCount: 1 }, onWarning: () => {} });
   using stream = device.stream();
   using _a = stream.allocate(40960, "a");
   using _b = stream.allocate(40960, "b");
+  using third = device.stream();
+  using _c = third.allocate(1024, "c");
   assertEquals(
     device.describeMemory(),
     [
-      "allocator          capacity   now       high water  allocations  refusals",
-      "stack 0            64.0 KiB   40.0 KiB  40.0 KiB    1            1",
-      "default allocator  unbounded  40.0 KiB  40.0 KiB    1            0",
-      "fallbacks: 1 (40.0 KiB)",
+      "allocator          capacity   now       high water  allocations  refusals  largest refused",
+      "stack 0            64.0 KiB   40.0 KiB  40.0 KiB    1            1         40.0 KiB",
+      "default allocator  unbounded  41.0 KiB  41.0 KiB    2            0",
+      "fallbacks: 2 (41.0 KiB)",
+      "streams without a stack: 1",
+      "on the GPU: 3 buffers, 105.0 KiB, high water 105.0 KiB",
     ].join("\n"),
   );
 });

@@ -221,7 +221,10 @@ Deno.test("a new device serves after the loss of another", async () => {
 });
 
 Deno.test("a disposed device refuses its use, and disposal twice does nothing", async () => {
-  const device = await Device.request({ pool: { stackBytes: 1024, stackCount: 1 } });
+  const device = await Device.request({
+    pool: { stackBytes: 1024, stackCount: 1 },
+    onWarning: () => {},
+  });
   const stream = device.stream({ label: "late" });
   const allocation = stream.allocate(100, "x");
   const kept = device.defaultAllocator.allocate(100, "y");
@@ -261,7 +264,10 @@ Deno.test("a disposed device refuses its use, and disposal twice does nothing", 
 });
 
 Deno.test("disposal frees every buffer, and whoever waits gets an error", async () => {
-  const device = await Device.request({ pool: { stackBytes: 1024, stackCount: 1 } });
+  const device = await Device.request({
+    pool: { stackBytes: 1024, stackCount: 1 },
+    onWarning: () => {},
+  });
   const stream = device.stream();
   const readback = new Readback(device, 4, "result");
   const x = device.upload(new Float32Array([1]), "weights");

@@ -169,10 +169,10 @@ Deno.test("a fallback's buffer ends with the last recording that may use it", as
 Deno.test("Stream.scope() frees newest first and gives what its body gives", () => {
   using stream = device.stream();
   const made: Allocation[] = [];
-  const result = stream.scope((allocate) => {
-    made.push(allocate(100, "a"), allocate(100, "b"));
-    return stream.scope((inner) => {
-      made.push(inner(100, "c"));
+  const result = stream.scope(() => {
+    made.push(stream.allocate(100, "a"), stream.allocate(100, "b"));
+    return stream.scope(() => {
+      made.push(stream.allocate(100, "c"));
       return stream.stack!.liveLabels().join();
     });
   });
@@ -184,9 +184,9 @@ Deno.test("Stream.scope() frees also when its body throws, and what was freed al
   using stream = device.stream();
   assertThrows(
     () =>
-      stream.scope((allocate) => {
-        allocate(100, "a");
-        allocate(100, "b").free();
+      stream.scope(() => {
+        stream.allocate(100, "a");
+        stream.allocate(100, "b").free();
         throw new TypeError("mine");
       }),
     TypeError,
@@ -195,24 +195,39 @@ Deno.test("Stream.scope() frees also when its body throws, and what was freed al
   assert(stream.stack!.empty);
 });
 
-Deno.test("Stream.scope() says what stands in its way", () => {
+Deno.test("Stream.scope() says what stands in its way, and what its body threw before", () => {
   using stream = device.stream();
-  const made: Allocation[] = [];
-  const error = assertThrows(() =>
-    stream.scope((allocate) => {
-      made.push(allocate(100, "scoped"), stream.allocate(100, "escaped"));
-    }), GpuError);
+  let escaped: Allocation | undefined;
+  let kept: Allocation | undefined;
+  const run = (fail: boolean) => () =>
+    stream.scope(() => {
+      const scoped = stream.allocate(100, "scoped");
+      kept ??= scoped;
+      escaped = stream.stack!.allocate(100, "escaped")!;
+      if (fail) throw new TypeError("mine");
+    });
+  const error = assertThrows(run(false), GpuError);
   assertStringIncludes(error.message, 'Cannot free "scoped"');
   assertStringIncludes(error.message, '"escaped" (256 bytes at 256) was allocated later');
   assertEquals(stream.stack!.liveLabels(), ["scoped", "escaped"]);
-  for (const allocation of made.reverse()) allocation.free();
+  escaped!.free();
+  // What could not be freed falls to the mark that is around the scope.
+  const around = stream.mark();
+  const both = assertThrows(run(true), GpuError, "(after the scope had failed: mine)");
+  assertEquals((both.cause as Error).name, "TypeError");
+  escaped!.free();
+  assertEquals(stream.stack!.liveLabels(), ["scoped", "scoped"]);
+  stream.release(around);
+  assertEquals(stream.stack!.liveLabels(), ["scoped"]);
+  kept!.free();
+  assert(stream.stack!.empty);
 });
 
 Deno.test("Stream.scope() refuses an asynchronous body", async () => {
   using own = await Device.request({ pool: { stackBytes: 1024, stackCount: 1 } });
   using stream = own.stream({ label: "eager" });
   assertThrows(
-    () => stream.scope((allocate) => Promise.resolve(allocate(100, "a"))),
+    () => stream.scope(() => Promise.resolve(stream.allocate(100, "a"))),
     GpuError,
     "Cannot run an asynchronous scope on eager",
   );

@@ -1,0 +1,86 @@
+/** Buffers and textures that a device made. */
+export interface GpuMemoryStats {
+  /** How many there are now. */
+  count: number;
+  /** What they take now. */
+  bytes: number;
+  /** The most that they took at once. */
+  highWaterBytes: number;
+  /** How many were left to the garbage collector: it took them, and nobody had destroyed them. */
+  collected: number;
+  /** What those took. */
+  collectedBytes: number;
+}
+
+interface Entry {
+  readonly ref: WeakRef<GPUBuffer | GPUTexture>;
+  readonly label: string;
+  readonly bytes: number;
+  /** Told to nobody when it is collected: something else owns it, or tells of it. */
+  readonly owned: boolean;
+}
+
+/**
+ * Every buffer and texture of a device that was not destroyed, without keeping any from the garbage collector. One that
+ * is collected all the same is told: until the collector comes by, which does not see GPU memory, its memory is lost.
+ */
+export class GpuMemory {
+  readonly #entries = new Set<Entry>();
+  readonly #registry: FinalizationRegistry<Entry>;
+  readonly #stats: GpuMemoryStats = {
+    count: 0,
+    bytes: 0,
+    highWaterBytes: 0,
+    collected: 0,
+    collectedBytes: 0,
+  };
+
+  /** Follows nothing yet; `collected` is told the label and size of what was collected and not destroyed. */
+  constructor(collected: (label: string, bytes: number) => void) {
+    this.#registry = new FinalizationRegistry((entry) => {
+      if (!this.#forget(entry) || entry.owned) return;
+      this.#stats.collected++;
+      this.#stats.collectedBytes += entry.bytes;
+      collected(entry.label, entry.bytes);
+    });
+  }
+
+  /** Follows one until it is destroyed. `owned`: not to be told when it is collected. */
+  add(memory: GPUBuffer | GPUTexture, bytes: number, label: string, owned: boolean): void {
+    const entry: Entry = { ref: new WeakRef(memory), label, bytes, owned };
+    this.#entries.add(entry);
+    this.#stats.count++;
+    this.#stats.bytes += bytes;
+    this.#stats.highWaterBytes = Math.max(this.#stats.highWaterBytes, this.#stats.bytes);
+    this.#registry.register(memory, entry, entry);
+    // WebGPU does not tell what was destroyed.
+    const destroy = memory.destroy.bind(memory);
+    memory.destroy = (): undefined => {
+      if (this.#forget(entry)) this.#registry.unregister(entry);
+      destroy();
+    };
+  }
+
+  /** The figures now. */
+  stats(): GpuMemoryStats {
+    return { ...this.#stats };
+  }
+
+  /** What is alive and has no other owner that would tell of it. */
+  alive(): { label: string; bytes: number }[] {
+    return [...this.#entries].filter(({ owned }) => !owned).map(({ label, bytes }) => ({ label, bytes }));
+  }
+
+  /** Destroys everything. */
+  destroy(): void {
+    for (const { ref } of [...this.#entries]) ref.deref()?.destroy();
+    for (const entry of [...this.#entries]) this.#forget(entry);
+  }
+
+  #forget(entry: Entry): boolean {
+    if (!this.#entries.delete(entry)) return false;
+    this.#stats.count--;
+    this.#stats.bytes -= entry.bytes;
+    return true;
+  }
+}
