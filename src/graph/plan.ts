@@ -18,7 +18,7 @@ import {
 } from "../ops/operator.ts";
 import { findOperator } from "../ops/registry.ts";
 import { bytesPerElement } from "../tensor/dtype.ts";
-import { type HostTensor, toFloat32 } from "../tensor/host_tensor.ts";
+import { elementCount, type HostTensor, toFloat32 } from "../tensor/host_tensor.ts";
 import {
   canBeImage,
   denseView,
@@ -26,14 +26,13 @@ import {
   isDenseImage,
   isLinear,
   type Layout,
-  sliceView,
   storageElements,
   type View,
 } from "../tensor/view.ts";
 import { type Lifetime, planArena } from "./arena.ts";
-import { GraphError } from "../ops/error.ts";
+import { GraphError, nodeError } from "../ops/error.ts";
 import type { Node } from "../ops/node.ts";
-import { placeConcatenations, type Placement } from "./placement.ts";
+import { placeConcatenations, type Placement, placeView } from "./placement.ts";
 import type { SpecialisedGraph } from "./specialise.ts";
 
 /** One dispatch of a plan and the node that it is for. */
@@ -77,6 +76,7 @@ export function buildPlan(specialised: SpecialisedGraph, target: KernelTarget): 
 }
 
 interface Storage extends Lifetime {
+  elements: number;
   weight: string | undefined;
 }
 
@@ -92,6 +92,8 @@ class PlanBuilder {
   readonly weights: Map<string, PlannedWeights> = new Map();
   readonly #storages: Storage[] = [];
   readonly #constantViews = new Map<string, View>();
+  readonly #wholes = new Map<string, View>();
+  readonly #producers: ReadonlyMap<string, Node>;
 
   readonly target: KernelTarget;
 
@@ -100,6 +102,7 @@ class PlanBuilder {
     this.graph = graph;
     this.types = types;
     this.placement = placeConcatenations(graph, types);
+    this.#producers = graph.producers();
   }
 
   build(): Plan {
@@ -148,8 +151,9 @@ class PlanBuilder {
   }
 
   allocate(type: TensorType, layout: Layout): View {
-    const bytes = Math.max(storageElements(type.shape, layout), 1) * gpuBytes(type);
-    this.#storages.push({ bytes: alignUp(bytes, 16), first: Infinity, last: -Infinity, weight: undefined });
+    const elements = storageElements(type.shape, layout);
+    const bytes = alignUp(Math.max(elements, 1) * gpuBytes(type), 16);
+    this.#storages.push({ bytes, elements, first: Infinity, last: -Infinity, weight: undefined });
     return denseView(this.#storages.length - 1, type.dtype, type.shape, layout);
   }
 
@@ -159,6 +163,10 @@ class PlanBuilder {
     if (view) return view;
     const constant = this.graph.constants.get(name);
     if (!constant) {
+      const maker = this.graph.producers().get(name);
+      if (maker) {
+        throw nodeError(maker, `its output "${name}" is not supported`, "export the model without it");
+      }
       throw new GraphError(
         `Cannot plan: value "${name}" is read before it is made; this is a fault of the planner`,
       );
@@ -167,22 +175,64 @@ class PlanBuilder {
     // Folded constants may depend on the input's shape: plans of other shapes must not take this one for theirs.
     const key = `constant ${name} ${fingerprint(data)}`;
     this.weights.set(key, { make: () => data, form: "buffer" });
-    this.#storages.push({ bytes: Math.max(constant.data.length, 1) * 4, first: 0, last: 0, weight: key });
+    const elements = constant.data.length;
+    this.#storages.push({ bytes: Math.max(elements, 1) * 4, elements, first: 0, last: 0, weight: key });
     const constantView = denseView(this.#storages.length - 1, constant.dtype, constant.shape, "linear");
     this.#constantViews.set(name, constantView);
     return constantView;
   }
 
-  /** Where an output goes: its place in a concatenation (whose storage is made now if need be), or dense storage. */
-  destination(name: string, layout: Layout): View {
+  /**
+   * Where an output goes: the place that was planned for it, if the node that makes it accepts that view; else dense
+   * storage.
+   */
+  destination(name: string, layout: Layout, accepts: (view: View) => boolean): View {
     const existing = this.views.get(name);
     if (existing) return existing;
+    const planned = this.#planned(name);
+    if (planned && accepts(planned)) return planned;
+    return this.allocate(this.types.get(name)!, layout);
+  }
+
+  /** Whether a kernel that writes dense tensors of a layout may write a view: whole `vec4`s, but nobody else's elements. */
+  writable(view: View, layout: Layout): boolean {
+    if (layout === "image") return imageAddress(view) !== undefined;
+    const end = view.offset + elementCount(view.shape);
+    const storage = this.#storages[view.storage]!;
+    return isLinear(view) && view.offset % 4 === 0 && (end % 4 === 0 || end === storage.elements);
+  }
+
+  /** The place planned for a value, whose surroundings are made now if need be. */
+  #planned(name: string): View | undefined {
     const place = this.placement.places.get(name);
-    const type = this.types.get(name)!;
-    if (!place || this.placement.layouts.get(place.within) !== layout) return this.allocate(type, layout);
-    const whole = this.destination(place.within, layout);
-    this.views.set(place.within, whole);
-    return sliceView(whole, place.axis, place.start, type.shape[place.axis]!, 1);
+    if (place) {
+      const whole = this.#whole(place.within);
+      return whole && placeView(whole, place, this.types.get(name)!);
+    }
+    const seen = this.placement.seen.get(name);
+    const whole = seen && this.#whole(seen.as);
+    return whole && seen.within(whole);
+  }
+
+  /** The whole of a value that others are written into before it is lowered itself. */
+  #whole(name: string): View | undefined {
+    const existing = this.views.get(name) ?? this.#wholes.get(name);
+    if (existing) return existing;
+    const layout = this.placement.layouts.get(name)!;
+    const joins = this.#producers.get(name)?.op === "Concat";
+    let whole = joins
+      ? this.destination(name, layout, (view) => this.joinable(name, view))
+      : this.#planned(name);
+    if (!whole && this.graph.isOutput(name)) whole = this.allocate(this.types.get(name)!, "linear");
+    if (!whole) return undefined;
+    // What is only seen through a view gets its own when it is lowered; until then all parts must agree on one.
+    (joins ? this.views : this.#wholes).set(name, whole);
+    return whole;
+  }
+
+  /** Whether a concatenation may be made in a view: anywhere, unless its parts would lie in place in dense storage. */
+  joinable(name: string, view: View): boolean {
+    return !this.placement.complete.has(name) || this.writable(view, this.placement.layouts.get(name)!);
   }
 
   emit(node: Node, dispatch: PlannedDispatch): void {
@@ -244,15 +294,20 @@ class NodeLowering extends NodeContext implements Lowering {
     return copy;
   }
 
-  output(index: number, layout: Layout): View {
+  output(index: number, layout: Layout, accepts?: (view: View) => boolean): View {
     const name = this.node.outputs[index]!;
-    const view = this.#plan.destination(name, layout);
+    const view = this.#plan.destination(
+      name,
+      layout,
+      accepts ?? ((planned) => this.#plan.writable(planned, layout)),
+    );
     this.#plan.views.set(name, view);
     return view;
   }
 
-  plannedLayout(index: number): Layout {
-    return this.#plan.placement.layouts.get(this.node.outputs[index]!)!;
+  joinedOutput(): View {
+    const name = this.node.outputs[0]!;
+    return this.output(0, this.#plan.placement.layouts.get(name)!, (view) => this.#plan.joinable(name, view));
   }
 
   imageOutput(index: number): Addressed {

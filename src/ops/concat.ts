@@ -52,8 +52,7 @@ export const concat: Operator = {
   },
   lower(node) {
     const axis = concatAxis(node);
-    const layout = node.plannedLayout(0);
-    const whole = node.output(0, layout);
+    const whole = node.joinedOutput();
     const parts = node.node.inputs.map((_, i) => node.view(i));
     const joined = joinViews(parts, axis);
     if (joined && joined.storage !== whole.storage) {
@@ -66,7 +65,7 @@ export const concat: Operator = {
       const extent = part.shape[axis]!;
       const place = sliceView(whole, axis, start, extent, 1);
       if (extent > 0 && !sameMemory(part, place)) {
-        const ragged = i === last && layout === "image" && axis === 1 && start % 4 !== 0;
+        const ragged = i === last && whole.padded && axis === 1 && start % 4 !== 0;
         if (ragged) {
           // The padding behind the last part is nobody else's to zero.
           const lanes = paddedChannels(whole.shape[1]!) - start;

@@ -153,10 +153,13 @@ export interface Lowering extends NodeContext {
   materialise(view: View, layout: Layout): View;
   /** A dense copy of a view. */
   copy(view: View, layout: Layout): View;
-  /** Storage for output `index`: dense, or the place in a concatenation that was planned for it. */
-  output(index: number, layout: Layout): View;
-  /** The layout that was planned for output `index` of a concatenation. */
-  plannedLayout(index: number): Layout;
+  /**
+   * Storage for output `index`: dense, or the place in a concatenation that was planned for it, if `accepts` it. By default
+   * a place is accepted that can be written as the dense storage would be: whole `vec4`s.
+   */
+  output(index: number, layout: Layout, accepts?: (view: View) => boolean): View;
+  /** Storage for the output of a concatenation, in which parts may lie already; any view. */
+  joinedOutput(): View;
   /** The same for an output that a kernel writes as `vec4` over channels. */
   imageOutput(index: number): Addressed;
   /** The same for an output that a kernel writes as one flat row of `vec4`s, up to three zeros after its end. */

@@ -51,9 +51,9 @@ function viewOperator(
   };
 }
 
-/** Copies into dense storage in ONNX's order, which every reshape can be said of. */
+/** Copies into dense storage in ONNX's order, which every reshape can be said of, or into any other place of which it can. */
 function copyThrough(node: Lowering, x: View, index: number): void {
-  const y = node.output(index, "linear");
+  const y = node.output(index, "linear", (view) => !view.padded && reshapeView(view, x.shape) !== undefined);
   node.emit(copyDispatch(x, reshapeView(y, x.shape)!));
 }
 
