@@ -43,6 +43,9 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
+  // 0, which a compiler does not see. Mesa's software Vulkan compiles a kernel anew at every dispatch, and never frees
+  // it, when loops and branches hang on uniforms alone and putting in their values makes the kernel much shorter.
+  let zero = local >> 31u;
   let blocks_n = (params.columns + 3u) / 4u;
   let blocks_m = (params.rows + 3u) / 4u;
   let index = (group.y * groups.x + group.x) * 64u + local;
@@ -53,7 +56,7 @@ fn main(
   var a_at = params.a_offset;
   var b_at = params.b_offset;
   var rest = batch;
-  for (var i = params.batch_rank; i > 0u; i--) {
+  for (var i = params.batch_rank + zero; i > 0u; i--) {
     let axis = i - 1u;
     let extent = params.batch_extents[axis / 4u][axis % 4u];
     a_at += i32(rest % extent) * params.batch_a_strides[axis / 4u][axis % 4u];
@@ -65,7 +68,7 @@ fn main(
   let a_rows = vec4i(min(vec4u(m) + lanes, vec4u(params.rows - 1u))) * params.a_stride_m + vec4i(a_at);
   let b_columns = vec4i(min(vec4u(n) + lanes, vec4u(params.columns - 1u))) * params.b_stride_n + vec4i(b_at);
   var sum: array<vec4f, 4>;
-  for (var k = 0u; k < params.depth; k++) {
+  for (var k = 0u; k < params.depth + zero; k++) {
     let from_a = a_rows + vec4i(i32(k) * params.a_stride_k);
     let from_b = b_columns + vec4i(i32(k) * params.b_stride_k);
     let right = vec4f(b[from_b.x], b[from_b.y], b[from_b.z], b[from_b.w]);
@@ -79,7 +82,7 @@ fn main(
     let column = n + i % 4u;
     if (row < params.rows && column < params.columns) {
       var value = params.alpha * sum[i / 4u][i % 4u];
-      if (params.beta != 0.0) {
+      if ((params.beta != 0.0) & (zero == 0u)) {
         let addend = params.c_offset + i32(row) * params.c_stride_m + i32(column) * params.c_stride_n;
         value += params.beta * c[addend];
       }

@@ -178,7 +178,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     if (!AREA) {
       rgb = sample(whole, fraction);
     } else {
-      let taps = params.taps;
+      // Plus 0, which a compiler does not see. Mesa's software Vulkan compiles a kernel anew at every dispatch, and never
+      // frees it, when loops hang on uniforms alone and putting in their values makes the kernel much shorter.
+      let taps = params.taps + (id.xy >> vec2u(31u));
       let step = params.step.xy + params.step.zw;
       var sum = vec3f(0.0);
       for (var j = 0u; j < taps.y; j++) {
