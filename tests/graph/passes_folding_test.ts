@@ -365,3 +365,54 @@ Deno.test("zeros around an image become the padding of the convolution or averag
     ],
   ]);
 });
+
+Deno.test("an activation behind reshapes and transposes is applied by the kernel before them", async () => {
+  const conv = (input = "x"): NodeSpec => node("Conv", [input, "w"], ["c"], {}, { name: "conv" });
+  const turn = node("Transpose", ["c"], ["t"], { perm: [0, 2, 3, 1] }, { name: "turn" });
+  const list = (output = "l"): NodeSpec => node("Reshape", ["t", "list"], [output], {}, { name: "list" });
+  const constants = {
+    w: randn(random, [4, 5, 1, 1]),
+    list: i64(2, -1, 1),
+    low: hostTensor("f32", [], [0.1]),
+  };
+  const of = (name: string, nodes: readonly NodeSpec[], outputs?: readonly string[]): Case => {
+    const used = Object.entries(constants).filter(([key]) =>
+      nodes.some(({ inputs }) => inputs.includes(key))
+    );
+    return network(name, [2, 5, 3, 4], nodes, Object.fromEntries(used), outputs);
+  };
+  const sigmoid = (input: string, output = "y"): NodeSpec =>
+    node("Sigmoid", [input], [output], {}, { name: "sigmoid" });
+  await check([
+    [of("one", [conv(), turn, list(), sigmoid("l")]), "Conv"],
+    [
+      of("two", [
+        conv(),
+        turn,
+        sigmoid("t", "s"),
+        node("Reshape", ["s", "list"], ["l"], {}, { name: "list" }),
+        node("Clip", ["l", "low"], ["y"], {}, { name: "clip" }),
+      ]),
+      "Conv",
+    ],
+    [
+      of("read before", [conv(), turn, list(), sigmoid("l"), node("Neg", ["c"], ["z"])], ["y", "z"]),
+      "Conv Sigmoid Neg copy",
+    ],
+    [
+      of("read between", [conv(), turn, list(), sigmoid("l"), node("Neg", ["t"], ["z"])], ["y", "z"]),
+      "Conv Sigmoid Neg",
+    ],
+    [of("an output between", [conv(), turn, list(), sigmoid("l")], ["y", "t"]), "Conv Sigmoid"],
+    [
+      of(
+        "nothing to apply it",
+        [turn, list(), sigmoid("l")].map((one) => ({
+          ...one,
+          inputs: one.inputs.map((name) => name === "c" ? "x" : name),
+        })),
+      ),
+      "copy Sigmoid",
+    ],
+  ]);
+});

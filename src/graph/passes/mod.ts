@@ -13,6 +13,7 @@ import { foldFocus } from "./fold_focus.ts";
 import { foldPads } from "./fold_pads.ts";
 import { fuseEpilogues } from "./fuse_epilogues.ts";
 import { fuseSilu } from "./fuse_silu.ts";
+import { hoistActivations } from "./hoist_activations.ts";
 import { removeIdentities } from "./remove_identities.ts";
 
 /** Runs all passes, in order. */
@@ -26,6 +27,7 @@ export function runPasses(specialised: SpecialisedGraph): void {
   chainMaxPools(specialised);
   expandBatchNorm(specialised);
   fuseSilu(specialised);
+  hoistActivations(specialised);
   fuseEpilogues(specialised);
   specialised.graph.removeDeadNodes();
 }
