@@ -5,12 +5,14 @@
  * @module
  */
 import {
+  callSite,
   type CountedObject,
   countsSince,
   type CreationCounters,
   type CreationCounts,
   describeCounts,
   GpuError,
+  KIND_NAMES,
   type MemoryReport,
   totalCount,
 } from "../gpu/mod.ts";
@@ -54,7 +56,7 @@ export interface LoopOptions<Result> {
   sinks: readonly FrameSink<Result>[];
   /** Stop after this many frames, without those that were skipped. */
   limit?: number;
-  /** Fail after the first frame that creates a GPU object. */
+  /** Fail after the first frame that creates a GPU object, naming it and the calls that created it. */
   strict?: boolean;
   /** Stops the loop in good order: frames under way are finished and written. */
   signal?: AbortSignal;
@@ -131,7 +133,8 @@ class Loop<Result> {
   readonly #before: CreationCounts;
   readonly #started: number;
   readonly #firstSkipped: SkippedFrame[] = [];
-  #firstCreated: { kind: CountedObject; label: string } | undefined;
+  /** The first object that a frame of a strict loop created, and the calls that led there. */
+  #firstCreated: { kind: CountedObject; label: string; madeAt: string } | undefined;
   #skipped = 0;
   #submitted = 0;
   #done = 0;
@@ -168,14 +171,14 @@ class Loop<Result> {
         failures.push(failure);
       }
     };
-    if (strict) device.counters.watch((kind, label) => this.#firstCreated ??= { kind, label });
+    const unwatch = strict
+      ? device.counters.watch((kind, label) => this.#firstCreated ??= { kind, label, madeAt: callSite(1) })
+      : undefined;
     await attempt(() => this.#pump());
     if (!this.#broken) await attempt(() => this.#drain());
     await this.#abandon();
-    if (strict) {
-      await attempt(() => this.#refuseCreations());
-      device.counters.watch(undefined);
-    }
+    await attempt(() => this.#refuseCreations());
+    unwatch?.();
     await attempt(() => source.close());
     for (const sink of sinks) await attempt(() => sink.close());
     const report = this.#report();
@@ -337,10 +340,13 @@ class Loop<Result> {
     if (!this.#options.strict) return;
     const created = this.#created();
     if (totalCount(created) === 0) return;
-    const first = this.#firstCreated ? ` (the first: "${this.#firstCreated.label}")` : "";
+    const { kind, label, madeAt } = this.#firstCreated!;
     throw new GpuError(
-      `Frame ${this.#lastIndex} created GPU objects in a strict loop: ${describeCounts(created)}${first}; ` +
-        `prepare for the largest frame and every pixel format beforehand`,
+      `Frame ${this.#lastIndex} created GPU objects in a strict loop: ${
+        describeCounts(created)
+      } (the first: ` +
+        `${KIND_NAMES[kind]} "${label}"); prepare for the largest frame and every pixel format beforehand\n` +
+        `It was created\n${madeAt}`,
     );
   }
 

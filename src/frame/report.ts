@@ -72,8 +72,12 @@ export function describeReport(report: LoopReport): string {
   for (const { label, highWaterBytes, capacityBytes } of report.memory.stacks) {
     lines.push(`${label}: high water ${formatBytes(highWaterBytes)} of ${formatBytes(capacityBytes)}`);
   }
-  const { fallbacks, fallbackBytes } = report.memory;
+  const { fallbacks, fallbackBytes, streamsWithoutStack } = report.memory;
+  if (streamsWithoutStack > 0) lines.push(`streams without a stack: ${streamsWithoutStack}`);
   lines.push(`fallbacks: ${fallbacks}${fallbacks > 0 ? ` (${formatBytes(fallbackBytes)})` : ""}`);
+  if (unreleased.count > 0) {
+    lines.push(`left to the garbage collector: ${unreleased.count} (${formatBytes(unreleased.bytes)})`);
+  }
   lines.push(`created in loop: ${describeCounts(report.created)}`);
   return lines.join("\n");
 }

@@ -13,14 +13,17 @@ export interface CreationCounts {
 /** The kinds of object that are counted. */
 export type CountedObject = keyof CreationCounts;
 
-/** Counts what is created, and calls a watcher (a strict loop) at each creation. */
+/** What a watcher is called with: the kind of what is about to be made, and its label. */
+export type CreationWatcher = (kind: CountedObject, label: string) => void;
+
+/** Counts what is created, and calls watchers (strict loops) at each creation. */
 export class CreationCounters {
   readonly #counts: CreationCounts = { buffers: 0, bindGroups: 0, pipelines: 0, modules: 0 };
-  #watcher: ((kind: CountedObject, label: string) => void) | undefined;
+  readonly #watchers = new Set<CreationWatcher>();
 
   /** Counts one creation, just before it; called by the device only. A watcher that throws prevents it. */
   add(kind: CountedObject, label: string): void {
-    this.#watcher?.(kind, label);
+    for (const watcher of this.#watchers) watcher(kind, label);
     this.#counts[kind]++;
   }
 
@@ -29,11 +32,21 @@ export class CreationCounters {
     return { ...this.#counts };
   }
 
-  /** Calls `watcher` at every creation until it is replaced; `undefined` ends watching. */
-  watch(watcher: ((kind: CountedObject, label: string) => void) | undefined): void {
-    this.#watcher = watcher;
+  /** Calls `watcher` at every creation, in the call that creates, until what it gives is called. */
+  watch(watcher: CreationWatcher): () => void {
+    const own: CreationWatcher = (kind, label) => watcher(kind, label);
+    this.#watchers.add(own);
+    return () => void this.#watchers.delete(own);
   }
 }
+
+/** The kinds as words, in the singular. */
+export const KIND_NAMES: Readonly<Record<CountedObject, string>> = {
+  buffers: "buffer",
+  bindGroups: "bind group",
+  pipelines: "pipeline",
+  modules: "shader module",
+};
 
 /** `after - before`, field by field. */
 export function countsSince(before: CreationCounts, after: CreationCounts): CreationCounts {

@@ -19,7 +19,7 @@ Deno.test("the device counts what it makes, and tells its watcher kind and label
   using device = await Device.request({ pool: { stackBytes: 1024, stackCount: 1 } });
   const before = device.counters.snapshot();
   const seen: string[] = [];
-  device.counters.watch((kind, label) => seen.push(`${kind}: ${label}`));
+  const stop = device.counters.watch((kind, label) => seen.push(`${kind}: ${label}`));
   using stream = device.stream();
   const x = device.upload(new Float32Array(64), "x");
   const y = device.upload(new Float32Array(64), "y");
@@ -29,7 +29,7 @@ Deno.test("the device counts what it makes, and tells its watcher kind and label
     uniforms: { count: 64, value: 1 },
     workgroups: [1, 1, 1],
   });
-  device.counters.watch(undefined);
+  stop();
   device.upload(new Float32Array(64), "unseen");
   assertEquals(seen, [
     "buffers: stack 0",
@@ -46,17 +46,31 @@ Deno.test("the device counts what it makes, and tells its watcher kind and label
   await device.settle();
 });
 
+Deno.test("several watchers see the same, and each stops for itself", () => {
+  const counters = new CreationCounters();
+  const seen: string[] = [];
+  const watcher = (_: string, label: string): void => void seen.push(label);
+  const stops = [counters.watch(watcher), counters.watch(watcher)];
+  counters.add("buffers", "both");
+  stops[0]!();
+  stops[0]!();
+  counters.add("buffers", "one");
+  stops[1]!();
+  counters.add("buffers", "none");
+  assertEquals(seen, ["both", "both", "one"]);
+});
+
 Deno.test("a watcher that throws prevents the creation", async () => {
   using device = await Device.request({ pool: false });
   const before = device.counters.snapshot();
-  device.counters.watch((kind, label) => {
+  const stop = device.counters.watch((kind, label) => {
     throw new Error(`no more ${kind}: ${label}`);
   });
   assertThrows(() => device.upload(new Float32Array(1), "late"), Error, "no more buffers: late");
   assertThrows(() => device.kernel(ADD), Error, "no more modules: test/add");
   using stream = device.stream();
   assertThrows(() => stream.allocate(100, "fallback"), Error, "no more buffers: fallback");
-  device.counters.watch(undefined);
+  stop();
   assertEquals(device.counters.snapshot(), before);
   const { default: rest, fallbacks } = device.memory();
   assertEquals([rest.currentBytes, rest.allocations, fallbacks], [0, 0, 0]);
