@@ -18,13 +18,16 @@ export interface Arguments {
   number(name: string, fallback: number, bounds: { min: number; max: number; whole?: boolean }): number;
 }
 
-/** `--json -` as `--json=-`: the parser takes a lone dash for a positional argument. */
+/** What begins with a dash and is a value all the same: the dash itself, and negative numbers. */
+const DASHED_VALUE = /^-(\.?\d.*)?$/;
+
+/** `--json -` as `--json=-`: the parser takes what begins with a dash for an argument of its own. */
 function joinDashes(args: readonly string[], values: readonly string[]): string[] {
   const joined: string[] = [];
   for (const arg of args) {
     const option = joined.at(-1);
-    if (arg === "-" && option !== undefined && values.some((name) => option === `--${name}`)) {
-      joined[joined.length - 1] = `${option}=-`;
+    if (DASHED_VALUE.test(arg) && option !== undefined && values.some((name) => option === `--${name}`)) {
+      joined[joined.length - 1] = `${option}=${arg}`;
     } else {
       joined.push(arg);
     }

@@ -115,9 +115,12 @@ function refuseNothing(report: LoopReport): void {
   );
 }
 
+/** What to do about a strict loop that created something; where in the engine it did so is no matter of the user's. */
 function withAdvice(error: LoopError, { info }: FrameSource, { strict }: DetectOptions): Error {
-  if (!strict || info.width !== undefined || totalCount(error.report.created) === 0) return error;
-  return new Error(`${error.message}; tell the largest image by --size WxH`, { cause: error });
+  if (!strict || totalCount(error.report.created) === 0) return error;
+  const [message] = error.message.split("\n");
+  const advice = info.width === undefined ? "; tell the largest image by --size WxH" : "";
+  return new Error(`${message}${advice}`, { cause: error });
 }
 
 function describeSkipped({ index, name, reason }: SkippedFrame): string {

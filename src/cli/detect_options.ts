@@ -31,7 +31,7 @@ export const DETECT_USAGE = `Usage:
     --input 416x416,letterbox-top-left,bgr,fill=114,scale=1,mean=0,std=1
     --labels FILE      a class name a line`;
 
-const FLAGS = ["help", "agnostic", "strict", "quiet"];
+const FLAGS = ["agnostic", "strict", "quiet"];
 const VALUES = "model json video conf iou classes slots limit size format rate family input labels".split(
   " ",
 );

@@ -8,7 +8,7 @@ import { type Head, HEAD_FAMILIES, HeadError, type HeadFamily, recogniseHead } f
 import type { Graph } from "../graph/graph.ts";
 import { loadGraph, planGraph } from "../graph/session.ts";
 import { FIT_MODES, type FitMode, type Size } from "../vision/fit.ts";
-import type { InputTreatment } from "../vision/treatment.ts";
+import { fullTreatment, type InputTreatment } from "../vision/treatment.ts";
 import { type CatalogueEntry, CatalogueError, readLabels } from "./catalogue.ts";
 import { UsageError } from "./failure.ts";
 import { openModel } from "./model_store.ts";
@@ -106,7 +106,7 @@ export function parseInputOption(
   let size: Size | undefined;
   const treatment: Record<string, unknown> = {};
   for (const part of text.split(",").map((one) => one.trim())) {
-    const dims = /^(\d+)x(\d+)$/.exec(part);
+    const dims = /^([1-9]\d*)x([1-9]\d*)$/.exec(part);
     const [name, value] = part.split("=") as [string, string | undefined];
     if (dims) {
       size = { width: Number(dims[1]), height: Number(dims[2]) };
@@ -115,8 +115,8 @@ export function parseInputOption(
     } else if (part === "rgb" || part === "bgr") {
       treatment.channels = part;
     } else if (value !== undefined && ["fill", "scale", "mean", "std"].includes(name)) {
-      const numbers = value.split(":").map(Number);
-      if (numbers.some(Number.isNaN) || (numbers.length !== 1 && numbers.length !== 3)) {
+      const numbers = value.split(":").map((text) => text.trim() === "" ? NaN : Number(text));
+      if (!numbers.every(Number.isFinite) || (numbers.length !== 1 && numbers.length !== 3)) {
         throw new UsageError(`--input: "${part}" must be a number, or three joined by colons`);
       }
       treatment[name] = numbers.length === 1 ? numbers[0] : numbers;
@@ -127,6 +127,12 @@ export function parseInputOption(
         }, rgb or bgr, fill=, scale=, mean=, std=`,
       );
     }
+  }
+  try {
+    fullTreatment({ fit: "stretch", channels: "rgb", ...treatment }, "option --input");
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new UsageError(error.message, { cause: error });
   }
   return { size, treatment };
 }

@@ -132,6 +132,11 @@ function countBy(names: readonly string[]): Record<string, number> {
   return Object.fromEntries(Object.entries(counts).sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1)));
 }
 
+/** `522.6 million`, and small numbers as they are. */
+function formatCount(count: number): string {
+  return count < 1e6 ? count.toLocaleString("en") : `${(count / 1e6).toFixed(1)} million`;
+}
+
 /** The report for people. */
 export function formatInfo(info: ModelInfo): string {
   const dims = (list: readonly (number | string)[] | undefined): string => list ? `[${list.join(", ")}]` : "";
@@ -162,7 +167,7 @@ export function formatInfo(info: ModelInfo): string {
       formatTable(info.unsupported.map(({ op, domain, opset, nodes, reason }) => [
         `  ${domain ? `${domain}.` : ""}${op}`,
         `operator set ${opset}`,
-        `${nodes.length} nodes, first "${nodes[0]}"`,
+        `${nodes.length} node${nodes.length === 1 ? "" : "s"}, first "${nodes[0]}"`,
         reason,
       ])),
     );
@@ -170,9 +175,7 @@ export function formatInfo(info: ModelInfo): string {
     const { plan } = info;
     const inputs = Object.entries(plan.inputs).map(([name, shape]) => `${name} ${dims(shape)}`).join(", ");
     lines.push(
-      `plan for ${inputs}: ${
-        (plan.multiplyAdds / 1e6).toFixed(1)
-      } M multiply-adds in ${plan.dispatches} dispatches`,
+      `plan for ${inputs}: ${formatCount(plan.multiplyAdds)} multiply-adds in ${plan.dispatches} dispatches`,
       formatTable([
         ["kernel", "dispatches"],
         ...Object.entries(plan.kernels).map(([name, count]) => [name, String(count)]),

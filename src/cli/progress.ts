@@ -1,17 +1,18 @@
 /** How often the bar is drawn anew, in milliseconds. */
 const INTERVAL_MS = 100;
+/** Over how many seconds the rate is taken, at least. */
+const WINDOW_S = 1;
 const BAR_WIDTH = 24;
 
 /** A progress bar with frames per second on stderr; draws nothing where stderr is no terminal. */
 export class ProgressBar {
   readonly #total: number | undefined;
   readonly #write: ((text: string) => void) | undefined;
-  readonly #started = performance.now();
   #drawnAt = -Infinity;
   #shown = false;
-  #recentAt = performance.now();
-  #recentDone = 0;
-  #rate = 0;
+  /** Since when, and from which frame on, the rate is taken; from the first frame, as what was before is preparation. */
+  #since: { at: number; done: number } | undefined;
+  #rate: number | undefined;
 
   /**
    * @param total frames to come, where known.
@@ -34,15 +35,16 @@ export class ProgressBar {
   update(done: number): void {
     if (!this.#write) return;
     const now = performance.now();
+    this.#since ??= { at: now, done };
     if (now - this.#drawnAt < INTERVAL_MS) return;
     this.#drawnAt = now;
-    if (now - this.#recentAt > 500) {
-      this.#rate = (done - this.#recentDone) / (now - this.#recentAt) * 1000;
-      this.#recentAt = now;
-      this.#recentDone = done;
+    const seconds = (now - this.#since.at) / 1000;
+    const rate = seconds > 0 ? (done - this.#since.done) / seconds : 0;
+    if (seconds > WINDOW_S) {
+      this.#rate = rate;
+      this.#since = { at: now, done };
     }
-    const rate = this.#rate || done / (now - this.#started) * 1000;
-    this.#write(`\r\x1b[2K${progressLine(done, this.#total, rate)}`);
+    this.#write(`\r\x1b[2K${progressLine(done, this.#total, this.#rate ?? rate)}`);
     this.#shown = true;
   }
 
@@ -53,15 +55,15 @@ export class ProgressBar {
   }
 }
 
-/** The text of the bar. */
+/** The text of the bar; a rate of 0 is one that is not known yet. */
 export function progressLine(done: number, total: number | undefined, framesPerSecond: number): string {
-  const rate = `${framesPerSecond.toFixed(1)} frames/s`;
-  if (total === undefined || total === 0) return `${done} frames  ${rate}`;
+  const rate = framesPerSecond > 0 ? `  ${framesPerSecond.toFixed(1)} frames/s` : "";
+  if (total === undefined || total === 0) return `${done} frames${rate}`;
   // Containers' frame counts are estimates: more may come than was said.
   const share = Math.min(1, done / total);
   const filled = Math.round(share * BAR_WIDTH);
   const left = framesPerSecond > 0
     ? `  ${Math.ceil(Math.max(0, total - done) / framesPerSecond)} s left`
     : "";
-  return `[${"#".repeat(filled)}${".".repeat(BAR_WIDTH - filled)}] ${done}/${total}  ${rate}${left}`;
+  return `[${"#".repeat(filled)}${".".repeat(BAR_WIDTH - filled)}] ${done}/${total}${rate}${left}`;
 }

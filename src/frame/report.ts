@@ -72,7 +72,8 @@ export function describeReport(report: LoopReport): string {
   for (const { label, highWaterBytes, capacityBytes } of report.memory.stacks) {
     lines.push(`${label}: high water ${formatBytes(highWaterBytes)} of ${formatBytes(capacityBytes)}`);
   }
-  const { fallbacks, fallbackBytes, streamsWithoutStack } = report.memory;
+  const { fallbacks, fallbackBytes, streamsWithoutStack, unreleased, buffers } = report.memory;
+  lines.push(`all GPU memory: high water ${formatBytes(buffers.highWaterBytes)}`);
   if (streamsWithoutStack > 0) lines.push(`streams without a stack: ${streamsWithoutStack}`);
   lines.push(`fallbacks: ${fallbacks}${fallbacks > 0 ? ` (${formatBytes(fallbackBytes)})` : ""}`);
   if (unreleased.count > 0) {
