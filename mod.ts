@@ -22,5 +22,6 @@ export * from "./src/gpu/mod.ts";
 export * from "./src/tensor/mod.ts";
 export * from "./src/graph/mod.ts";
 export * from "./src/vision/mod.ts";
+export * from "./src/matrix/mod.ts";
 export * from "./src/detect/mod.ts";
 export * from "./src/frame/mod.ts";

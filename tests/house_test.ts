@@ -11,6 +11,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["ops"],
   ["graph"],
   ["vision"],
+  ["matrix"],
   ["detect", "place"],
   ["frame"],
   ["video"],
