@@ -210,11 +210,12 @@ export class Device implements Disposable {
       );
     }
     this.counters.add("buffers", descriptor.label);
-    const buffer = this.#guard.create(
-      descriptor.label,
-      () => this.gpu.createBuffer(descriptor),
-      following.refused,
-    );
+    const refused = (): void => {
+      // It takes no memory; what it is to its owner is settled there.
+      buffer.destroy();
+      following.refused?.();
+    };
+    const buffer = this.#guard.create(descriptor.label, () => this.gpu.createBuffer(descriptor), refused);
     this.#memory.add(buffer, descriptor.size, descriptor.label, following.owned);
     return buffer;
   }
@@ -252,13 +253,13 @@ export class Device implements Disposable {
     const whole = new Float32Array(bytes / 4);
     whole.set(data);
     this.counters.add("buffers", label);
-    const texture = this.#guard.create(label, () =>
+    const texture: GPUTexture = this.#guard.create(label, () =>
       this.gpu.createTexture({
         label,
         size: [TEXTURE_WIDTH, rows],
         format: "rgba32float",
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
-      }));
+      }), () => texture.destroy());
     this.#memory.add(texture, bytes, label, false);
     this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, [
       TEXTURE_WIDTH,

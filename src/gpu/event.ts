@@ -55,11 +55,16 @@ export class GpuEvent implements Disposable {
     this.#device = device;
     this.label = options.label ?? "event";
     this.#timer = options.timing === false ? undefined : GpuTimer.create(device, 1);
-    this.#staging = this.#timer && device.createBuffer({
-      label: `${this.label}: time`,
-      size: STAMP_BYTES,
-      usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
-    });
+    try {
+      this.#staging = this.#timer && device.createBuffer({
+        label: `${this.label}: time`,
+        size: STAMP_BYTES,
+        usage: GPUBufferUsage.MAP_READ | GPUBufferUsage.COPY_DST,
+      });
+    } catch (error) {
+      this.#timer?.[Symbol.dispose]();
+      throw error;
+    }
   }
 
   /** Whether it takes the time. */

@@ -32,7 +32,7 @@ export class MemoryWatch implements AllocationWatch {
   /** Whether each allocation's call stack is kept. */
   readonly debug: boolean;
   readonly #warn: (message: string) => void;
-  readonly #live = new Map<AllocationRecord, number>();
+  readonly #live = new Map<AllocationRecord, { readonly id: number; readonly stream: number | undefined }>();
   readonly #registry: FinalizationRegistry<AllocationRecord>;
   readonly #told = new Set<string>();
   readonly #streams = new Map<WatchedStream, number>();
@@ -101,17 +101,15 @@ export class MemoryWatch implements AllocationWatch {
     const stream = this.#asking ?? this.#holders.get(allocation.owner);
     if (stream) record.stream = stream.label;
     if (this.debug) record.madeAt = callSite();
-    const id = this.#allocationId++;
-    this.#live.set(record, id);
+    const entry = { id: this.#allocationId++, stream: stream && this.#streams.get(stream) };
+    this.#live.set(record, entry);
     this.#registry.register(allocation, record, allocation);
-    if (this.#traces.size > 0) {
-      this.#tell(allocateLine(id, record, stream && this.#streams.get(stream)));
-    }
+    if (this.#traces.size > 0) this.#tell(allocateLine(record, entry));
   }
 
   /** An allocation was given back. */
   freed(allocation: Allocation): void {
-    const id = this.#live.get(allocation.record);
+    const id = this.#live.get(allocation.record)?.id;
     this.#live.delete(allocation.record);
     this.#registry.unregister(allocation);
     this.#handedOut.get(allocation.buffer)?.delete(allocation.record);
@@ -136,10 +134,7 @@ export class MemoryWatch implements AllocationWatch {
   /** Tells `listener` what is there now, as lines that would make it, and all that happens until it is told to stop. */
   trace(listener: (line: TraceLine) => void): () => void {
     for (const [stream, id] of this.#streams) listener(openLine(id, stream));
-    const ids = new Map([...this.#streams].map(([stream, id]) => [stream.label, id]));
-    for (const [record, id] of this.#live) {
-      listener(allocateLine(id, record, record.stream === undefined ? undefined : ids.get(record.stream)));
-    }
+    for (const [record, entry] of this.#live) listener(allocateLine(record, entry));
     this.#traces.add(listener);
     return () => this.#traces.delete(listener);
   }
@@ -214,14 +209,17 @@ function openLine(id: number, stream: WatchedStream): TraceLine {
   return { do: "open", stream: id, label: stream.label, allocator: stream.allocator.label };
 }
 
-function allocateLine(id: number, record: AllocationRecord, stream: number | undefined): TraceLine {
+function allocateLine(
+  { bytes, label, allocator, offset }: AllocationRecord,
+  { id, stream }: { id: number; stream: number | undefined },
+): TraceLine {
   return {
     do: "allocate",
     id,
     ...(stream !== undefined && { stream }),
-    bytes: record.bytes,
-    label: record.label,
-    on: record.allocator,
-    offset: record.offset,
+    bytes,
+    label,
+    on: allocator,
+    offset,
   };
 }

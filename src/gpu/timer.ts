@@ -27,12 +27,17 @@ export class GpuTimer implements Disposable {
 
   private constructor(device: Device, capacity: number) {
     this.capacity = capacity;
-    this.#querySet = device.gpu.createQuerySet({ label: "timer", type: "timestamp", count: capacity * 2 });
     this.#resolve = device.createBuffer({
       label: "timer resolve",
       size: capacity * 16,
       usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC,
     });
+    try {
+      this.#querySet = device.gpu.createQuerySet({ label: "timer", type: "timestamp", count: capacity * 2 });
+    } catch (error) {
+      this.#resolve.destroy();
+      throw error;
+    }
   }
 
   /** What a pass needs to be timed as number `index`, from 0. @throws {GpuError} if there is no such number. */

@@ -81,6 +81,93 @@ Deno.test("device.dispatch() refuses overlapping ranges if one is written, with 
   await device.settle();
 });
 
+Deno.test("regions of one matrix: rows apart are accepted, columns apart share bytes and are refused with both labels", async () => {
+  using device = await Device.request({ pool: { stackBytes: 65536, stackCount: 1 } });
+  using stream = device.stream();
+  // 16 rows of 64 floats; a row is 256 bytes, so that every region of whole rows can be bound.
+  const [rows, step] = [16, 256];
+  using matrix = stream.allocate(rows * step, "frame");
+  /** The bytes from a region's first pixel to its last, as a binding covers them. */
+  const region = (label: string, y: number, height: number, x = 0, width = 64): BufferRange =>
+    part(matrix, y * step + x * 4, (height - 1) * step + width * 4, label);
+  const kernel = device.kernel(ADD);
+  const dispatch = (x: BufferRange, y: BufferRange, disjoint?: [string, string][]): void => {
+    const uniforms = { count: 1, value: 1 };
+    const options = { label: "blend", bindings: { x, y }, uniforms, ...(disjoint && { disjoint }) };
+    device.dispatch(kernel, { ...options, workgroups: [1, 1, 1] });
+  };
+  const cases: [a: BufferRange, b: BufferRange, overlap: boolean][] = [
+    [region("top", 0, 8), region("bottom", 8, 8), false],
+    [region("top", 0, 9), region("bottom", 8, 8), true],
+    [region("first row", 0, 1), region("second row", 1, 1), false],
+    [region("all", 0, 16), region("inside", 5, 2), true],
+    [region("left", 0, 16, 0, 32), region("right", 0, 16, 32, 32), true],
+    [region("end of row 3", 3, 1, 0, 64), region("row 4 on", 4, 12), false],
+    [region("left, one row", 2, 1, 0, 16), region("below", 3, 1, 0, 16), false],
+  ];
+  for (const [a, b, overlap] of cases) {
+    for (const [x, y] of [[a, b], [b, a]] as const) {
+      const name = `${x.label} and ${y.label}`;
+      if (!overlap) {
+        dispatch(x, y);
+        continue;
+      }
+      const error = assertThrows(() => dispatch(x, y), GpuError, 'Cannot dispatch "blend"', name);
+      assertStringIncludes(error.message, `"x" (${x.label}, bytes ${x.offset} to ${x.offset + x.bytes})`);
+      assertStringIncludes(
+        error.message,
+        `"y" (${y.label}, bytes ${y.offset} to ${y.offset + y.bytes}) overlap`,
+      );
+    }
+  }
+  // Who knows that the columns are apart says so.
+  const [left, right] = [region("left", 0, 16, 0, 64), region("right", 0, 16, 0, 64)];
+  dispatch(left, right, [["x", "y"]]);
+  // What follows on the stack has nothing in common with the matrix.
+  using behind = stream.allocate(256, "behind");
+  dispatch(region("all", 0, 16), behind);
+  await device.settle();
+});
+
+Deno.test("device.dispatch() refuses one range that is written twice, whatever the order of three bindings", async () => {
+  using device = await Device.request({ pool: false });
+  const source: KernelSource = {
+    name: "test/split",
+    wgsl: `
+@group(0) @binding(0) var<storage, read_write> x: array<f32>;
+@group(0) @binding(1) var<storage, read_write> even: array<f32>;
+@group(0) @binding(2) var<storage, read_write> odd: array<f32>;
+@compute @workgroup_size(1) fn main() {
+  even[0] = x[0];
+  odd[0] = x[1];
+}`,
+  };
+  const kernel = device.kernel(source);
+  const memory = device.upload(new Float32Array(256), "memory");
+  const parts = [
+    part(memory, 0, 256, "p"),
+    part(memory, 256, 256, "q"),
+    part(memory, 512, 256, "r"),
+  ] as const;
+  const wide = part(memory, 256, 512, "wide");
+  const dispatch = (x: BufferRange, even: BufferRange, odd: BufferRange): void =>
+    void device.dispatch(kernel, { bindings: { x, even, odd }, workgroups: [1, 1, 1] });
+  dispatch(...parts);
+  for (
+    const [x, even, odd, pair] of [
+      [parts[0], parts[1], wide, ["even", "odd"]],
+      [parts[0], wide, parts[2], ["even", "odd"]],
+      [wide, parts[0], parts[1], ["x", "odd"]],
+      [wide, parts[2], parts[0], ["x", "even"]],
+      [parts[0], parts[1], parts[1], ["even", "odd"]],
+    ] as const
+  ) {
+    const error = assertThrows(() => dispatch(x, even, odd), GpuError);
+    for (const name of pair) assertStringIncludes(error.message, `"${name}" (`);
+  }
+  await device.settle();
+});
+
 Deno.test("device.dispatch() allows overlap of ranges that are only read", async () => {
   using device = await Device.request({ pool: false });
   const sum: KernelSource = {
