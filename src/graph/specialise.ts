@@ -61,7 +61,14 @@ export function specialise(source: Graph, shapes: InputShapes): SpecialisedGraph
         types.set(name, folded[i]!);
       });
     } else {
-      graph.nodes.push({ ...node, inputs: [...node.inputs], outputs: [...node.outputs] });
+      // Passes change nodes; the source is planned again for other shapes.
+      const { inputs, outputs, attributes } = node;
+      graph.nodes.push({
+        ...node,
+        inputs: [...inputs],
+        outputs: [...outputs],
+        attributes: new Map(attributes),
+      });
     }
   }
   graph.removeDeadNodes();
