@@ -18,20 +18,20 @@ interface Network {
 }
 
 const NETWORKS: readonly Network[] = [
-  { file: "yolox-nano-416", shapes: [[1, 3, 416, 416]], low: 0, high: 255, dispatches: 133 },
-  { file: "fastestdet-352", shapes: [[1, 3, 352, 352]], low: 0, high: 1, dispatches: 126 },
-  { file: "ultraface-rfb-320", shapes: [[1, 3, 240, 320]], low: -1, high: 1, dispatches: 75 },
-  { file: "yunet-n-320", shapes: [[1, 3, 320, 320]], low: 0, high: 255, dispatches: 80 },
+  { file: "yolox-nano-416", shapes: [[1, 3, 416, 416]], low: 0, high: 255, dispatches: 127 },
+  { file: "fastestdet-352", shapes: [[1, 3, 352, 352]], low: 0, high: 1, dispatches: 89 },
+  { file: "ultraface-rfb-320", shapes: [[1, 3, 240, 320]], low: -1, high: 1, dispatches: 69 },
+  { file: "yunet-n-320", shapes: [[1, 3, 320, 320]], low: 0, high: 255, dispatches: 74 },
   {
     file: "yunet-n-dynamic",
     shapes: [[1, 3, 160, 224], [1, 3, 320, 320]],
     low: 0,
     high: 255,
-    dispatches: 80,
+    dispatches: 74,
   },
   { file: "mobilenet-v1-0.25-128", shapes: [[1, 3, 128, 128]], low: -1, high: 1, dispatches: 30 },
   { file: "mobilenet-v1-1.0-224-embed", shapes: [[1, 3, 224, 224]], low: -1, high: 1, dispatches: 29 },
-  { file: "xfeat-640", shapes: [[1, 3, 640, 640]], low: 0, high: 1, dispatches: 45 },
+  { file: "xfeat-640", shapes: [[1, 3, 640, 640]], low: 0, high: 1, dispatches: 41 },
 ];
 
 /** Smooth colours with some noise, as pictures have them. */
