@@ -12,10 +12,21 @@ import {
 } from "./matrix_kernel.ts";
 import { type MatrixType, parseMatrixType } from "./matrix_type.ts";
 import { Readback } from "./readback.ts";
+import type { Recording } from "./recordings.ts";
 import type { Stream } from "./stream.ts";
 import { packUniforms } from "./uniforms.ts";
 
-/** How many dispatches a pool keeps; the one that was not used for longest goes. */
+/** A dispatch with parameters of its own, which are written anew when no recorded work reads them any more. */
+interface KeptDispatch {
+  dispatch: Dispatch;
+  readonly uniforms: BufferRange;
+  /** The parameters that it holds. */
+  values: string;
+  /** The work that it was last recorded for. */
+  recording: Readonly<Recording> | undefined;
+}
+
+/** How many dispatches a pool keeps; those that were not used for longest go. */
 const KEPT_DISPATCHES = 512;
 
 /** Names buffers in the keys of dispatches. */
@@ -25,12 +36,14 @@ let buffers = 0;
 /**
  * The matrices of a stream, after `cv::cuda::BufferPool`: typed memory from the stream's allocator, which is a stack
  * unless told otherwise. It also keeps what operations on matrices need, so that a loop that does the same in every
- * turn creates nothing after the first.
+ * turn, with whatever parameters, creates nothing after the first.
  */
 export class BufferPool implements Disposable {
   /** The stream that it allocates and records on. */
   readonly stream: Stream;
-  readonly #dispatches = new Map<string, { dispatch: Dispatch; uniforms: BufferRange }>();
+  /** By kernel and memory; the one that was not used for longest comes first. */
+  readonly #dispatches = new Map<string, KeptDispatch[]>();
+  #kept = 0;
   readonly #readbacks: Readback[] = [];
   #made = 0;
   #disposed = false;
@@ -124,36 +137,46 @@ export class BufferPool implements Disposable {
   }
 
   /**
-   * Records a dispatch, and keeps it for the next time that the same kernel runs on the same memory with the same
-   * parameters.
+   * Records a dispatch, and keeps it for the next time that the same kernel runs on the same memory. Other parameters are
+   * written into it as soon as the work that it was recorded for before is submitted.
    *
    * @throws {GpuError} as {@linkcode Device.kernel} and {@linkcode Device.dispatch} do.
    */
   record(source: KernelSource, { overrides, bindings, uniforms, workgroups }: MatrixDispatch): void {
     const { device } = this.stream;
-    let key = `${source.name} ${JSON.stringify(overrides)} ${JSON.stringify(uniforms)}`;
+    let key = `${source.name} ${JSON.stringify(overrides)}`;
     for (const [name, { buffer, offset, bytes }] of Object.entries(bindings)) {
       let number = bufferNumbers.get(buffer);
       if (number === undefined) bufferNumbers.set(buffer, number = buffers++);
       key += ` ${name} ${number} ${offset} ${bytes}`;
     }
-    let kept = this.#dispatches.get(key);
-    if (kept) this.#dispatches.delete(key);
-    else {
-      const kernel = device.kernel(source, { overrides });
-      const values = packUniforms(kernel.uniforms!, uniforms, source.name);
-      const packed = device.uploadUniforms(new Uint8Array(values), source.name);
-      kept = {
-        dispatch: device.dispatch(kernel, { bindings, uniforms: packed, workgroups }),
-        uniforms: packed,
-      };
+    const values = JSON.stringify(uniforms);
+    const list = this.#dispatches.get(key) ?? [];
+    let kept = list.find((candidate) => candidate.values === values);
+    if (!kept) {
+      kept = list.find(({ recording }) => recording?.state !== "recorded");
+      const kernel = kept?.dispatch.kernel ?? device.kernel(source, { overrides });
+      const packed = new Uint8Array(packUniforms(kernel.uniforms!, uniforms, source.name));
+      if (kept) {
+        device.gpu.queue.writeBuffer(kept.uniforms.buffer, kept.uniforms.offset, packed);
+        kept.values = values;
+        kept.dispatch = { ...kept.dispatch, workgroups };
+      } else {
+        const range = device.uploadUniforms(packed, source.name);
+        const dispatch = device.dispatch(kernel, { bindings, uniforms: range, workgroups });
+        list.push(kept = { dispatch, uniforms: range, values, recording: undefined });
+        this.#kept++;
+      }
     }
-    this.#dispatches.set(key, kept);
     this.stream.run(kept.dispatch);
-    if (this.#dispatches.size > KEPT_DISPATCHES) {
-      const [oldest, { uniforms }] = this.#dispatches.entries().next().value!;
+    kept.recording = this.stream.recording;
+    this.#dispatches.delete(key);
+    this.#dispatches.set(key, list);
+    if (this.#kept > KEPT_DISPATCHES) {
+      const [oldest, dropped] = this.#dispatches.entries().next().value!;
       this.#dispatches.delete(oldest);
-      device.recordings.destroyAfter(uniforms.buffer);
+      this.#kept -= dropped.length;
+      for (const { uniforms } of dropped) device.recordings.destroyAfter(uniforms.buffer);
     }
   }
 
@@ -180,7 +203,7 @@ export class BufferPool implements Disposable {
   /** Ends what it keeps; called by the stream. Matrices that are alive stay so. */
   [Symbol.dispose](): void {
     this.#disposed = true;
-    for (const { uniforms } of this.#dispatches.values()) {
+    for (const { uniforms } of [...this.#dispatches.values()].flat()) {
       this.stream.device.recordings.destroyAfter(uniforms.buffer);
     }
     this.#dispatches.clear();
