@@ -1,0 +1,193 @@
+/**
+ * The pictures of the habits experiment, as SVG.
+ *
+ * @module
+ */
+import * as echarts from "npm:echarts@^6.1.0";
+import { type FrameRecord, type Habit, HABIT_TITLES, type HabitRun } from "./record.ts";
+import { WINDOW, windows } from "./summary.ts";
+
+const WIDTH = 1120;
+const HEIGHT = 460;
+const FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
+const INK = "#1f2430";
+const FAINT = "#667085";
+const RULE = "#e4e7ec";
+const COLOURS: Readonly<Record<Habit, string>> = { anew: "#c2410c", kept: "#a16207", framewise: "#1d4ed8" };
+const SEARCH_COLOUR = "#0e9384";
+
+type Series = echarts.LineSeriesOption;
+
+/** Time a frame: all three on a logarithmic scale, and the third by itself with the search apart. */
+export function drawTimes(runs: readonly HabitRun[]): string {
+  const intended = runs.filter(({ run }) => run.habit === "framewise");
+  const frames = Math.max(...runs.map(({ run }) => run.frames));
+  const right: Series[] = intended.flatMap(({ frames }) => [
+    line("the whole frame", windows(frames, ({ ms }) => ms), COLOURS.framewise, 1, "whole frame"),
+    {
+      ...line("its search", windows(frames, ({ searchMs }) => searchMs ?? 0), SEARCH_COLOUR, 1, "search"),
+      areaStyle: { color: SEARCH_COLOUR, opacity: 0.18 },
+    },
+  ]);
+  return render({
+    title: title(
+      "Time per frame",
+      `means of ${WINDOW} frames; each frame runs two networks and is compared with all earlier ones`,
+      ["all three (logarithmic)", "Framewise alone (linear): its search apart"],
+    ),
+    legend: legend(),
+    grid: GRIDS,
+    xAxis: [frameAxis(0, frames), frameAxis(1, frames)],
+    yAxis: [
+      valueAxis(0, (ms) => ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`, "log"),
+      valueAxis(1, (ms) => `${ms} ms`),
+    ],
+    series: [...perHabit(runs, ({ ms }) => ms, 0), ...right],
+  });
+}
+
+/** GPU memory and resident memory. */
+export function drawMemory(runs: readonly HabitRun[]): string {
+  const frames = Math.max(...runs.map(({ run }) => run.frames));
+  const gibibytes = (value: number): string => value === 0 ? "0" : `${value} GiB`;
+  return render({
+    title: title("Memory", "after each frame; a software adapter's GPU memory is resident memory too", [
+      "GPU buffers and textures alive",
+      "resident memory of the process",
+    ]),
+    legend: legend(),
+    grid: GRIDS,
+    xAxis: [frameAxis(0, frames), frameAxis(1, frames)],
+    yAxis: [valueAxis(0, gibibytes), valueAxis(1, gibibytes)],
+    series: [
+      ...perHabit(runs, ({ gpuBytes }) => gpuBytes / 2 ** 30, 0),
+      ...perHabit(runs, ({ residentBytes }) => residentBytes / 2 ** 30, 1),
+    ],
+  });
+}
+
+function perHabit(runs: readonly HabitRun[], value: (frame: FrameRecord) => number, grid: number): Series[] {
+  return runs.map(({ run: { habit }, frames, end }) => {
+    const points = windows(frames, value);
+    const series = line(HABIT_TITLES[habit], points, COLOURS[habit], grid);
+    if (end.stopped === undefined || points.length === 0) return series;
+    return {
+      ...series,
+      markPoint: {
+        silent: true,
+        symbol: "circle",
+        symbolSize: 9,
+        itemStyle: { color: COLOURS[habit] },
+        label: {
+          show: true,
+          formatter: "stopped",
+          position: "right",
+          color: COLOURS[habit],
+          fontFamily: FONT,
+        },
+        data: [{ name: "end", coord: points.at(-1)! }],
+      },
+    };
+  });
+}
+
+function line(name: string, data: [number, number][], colour: string, grid: number, label?: string): Series {
+  return {
+    type: "line",
+    name,
+    data,
+    xAxisIndex: grid,
+    yAxisIndex: grid,
+    showSymbol: false,
+    animation: false,
+    lineStyle: { color: colour, width: 2.2 },
+    itemStyle: { color: colour },
+    ...(label !== undefined && {
+      endLabel: { show: true, formatter: label, color: colour, fontFamily: FONT, fontSize: 12, distance: 6 },
+    }),
+  };
+}
+
+const GRIDS = [
+  { left: 76, top: 128, width: 560, bottom: 52 },
+  { left: 726, top: 128, width: 300, bottom: 52 },
+];
+
+function title(
+  text: string,
+  subtext: string,
+  panels: readonly [string, string],
+): echarts.TitleComponentOption[] {
+  const panel = (name: string, left: number): echarts.TitleComponentOption => ({
+    text: name,
+    left,
+    top: 94,
+    textStyle: { color: INK, fontFamily: FONT, fontSize: 13, fontWeight: "bold" },
+  });
+  return [
+    {
+      text,
+      subtext,
+      left: 20,
+      top: 12,
+      itemGap: 6,
+      textStyle: { color: INK, fontFamily: FONT, fontSize: 19 },
+      subtextStyle: { color: FAINT, fontFamily: FONT, fontSize: 13 },
+    },
+    panel(panels[0], GRIDS[0]!.left - 6),
+    panel(panels[1], GRIDS[1]!.left - 6),
+  ];
+}
+
+function legend(): echarts.LegendComponentOption {
+  return {
+    data: Object.values(HABIT_TITLES),
+    left: 18,
+    top: 62,
+    icon: "roundRect",
+    itemWidth: 18,
+    itemHeight: 4,
+    itemGap: 44,
+    textStyle: { color: INK, fontFamily: FONT, fontSize: 13 },
+  };
+}
+
+function frameAxis(grid: number, frames: number): echarts.XAXisComponentOption {
+  return {
+    type: "value",
+    gridIndex: grid,
+    min: 0,
+    max: frames,
+    name: "frame",
+    nameLocation: "middle",
+    nameGap: 28,
+    nameTextStyle: { color: FAINT, fontFamily: FONT, fontSize: 12 },
+    axisLine: { lineStyle: { color: "#98a2b3" } },
+    axisLabel: { color: FAINT, fontFamily: FONT, fontSize: 12 },
+    splitLine: { show: false },
+    splitNumber: grid === 0 ? 8 : 4,
+  };
+}
+
+function valueAxis(
+  grid: number,
+  format: (value: number) => string,
+  type: "value" | "log" = "value",
+): echarts.YAXisComponentOption {
+  return {
+    type,
+    gridIndex: grid,
+    axisLabel: { color: FAINT, fontFamily: FONT, fontSize: 12, formatter: format },
+    splitLine: { lineStyle: { color: RULE } },
+  };
+}
+
+function render(option: echarts.EChartsOption): string {
+  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT });
+  try {
+    chart.setOption({ backgroundColor: "#ffffff", animation: false, ...option });
+    return chart.renderToSVGString() + "\n";
+  } finally {
+    chart.dispose();
+  }
+}
