@@ -145,6 +145,7 @@ export class Allocation implements BufferRange, Disposable {
   readonly record: AllocationRecord;
   #freed = false;
   #watch: AllocationWatch | undefined;
+  #tag: unknown;
 
   /** Made by an {@linkcode Allocator}. */
   constructor(owner: Allocator, buffer: GPUBuffer, offset: number, bytes: number, label: string) {
@@ -166,9 +167,15 @@ export class Allocation implements BufferRange, Disposable {
     return this.#watch;
   }
 
+  /** What who is told keeps with it. */
+  get tag(): unknown {
+    return this.#tag;
+  }
+
   /** Sets who is told when it is given back; called by the device that hands it out, once. */
-  follow(watch: AllocationWatch): void {
+  follow(watch: AllocationWatch, tag?: unknown): void {
     this.#watch = watch;
+    this.#tag = tag;
   }
 
   /**

@@ -1,3 +1,5 @@
+import { type Followed, Nursery } from "./nursery.ts";
+
 /** Buffers and textures that a device made. */
 export interface GpuMemoryStats {
   /** How many there are now. */
@@ -13,7 +15,7 @@ export interface GpuMemoryStats {
 }
 
 interface Entry {
-  readonly ref: WeakRef<GPUBuffer | GPUTexture>;
+  followed: Followed<GPUBuffer | GPUTexture, Entry> | undefined;
   readonly label: string;
   readonly bytes: number;
   /** Told to nobody when it is collected: something else owns it, or tells of it. */
@@ -26,7 +28,7 @@ interface Entry {
  */
 export class GpuMemory {
   readonly #entries = new Set<Entry>();
-  readonly #registry: FinalizationRegistry<Entry>;
+  readonly #nursery: Nursery<GPUBuffer | GPUTexture, Entry>;
   readonly #stats: GpuMemoryStats = {
     count: 0,
     bytes: 0,
@@ -37,7 +39,7 @@ export class GpuMemory {
 
   /** Follows nothing yet; `collected` is told the label and size of what was collected and not destroyed. */
   constructor(collected: (label: string, bytes: number) => void) {
-    this.#registry = new FinalizationRegistry((entry) => {
+    this.#nursery = new Nursery((entry) => {
       if (!this.#forget(entry) || entry.owned) return;
       this.#stats.collected++;
       this.#stats.collectedBytes += entry.bytes;
@@ -47,16 +49,16 @@ export class GpuMemory {
 
   /** Follows one until it is destroyed. `owned`: not to be told when it is collected. */
   add(memory: GPUBuffer | GPUTexture, bytes: number, label: string, owned: boolean): void {
-    const entry: Entry = { ref: new WeakRef(memory), label, bytes, owned };
+    const entry: Entry = { followed: undefined, label, bytes, owned };
     this.#entries.add(entry);
     this.#stats.count++;
     this.#stats.bytes += bytes;
     this.#stats.highWaterBytes = Math.max(this.#stats.highWaterBytes, this.#stats.bytes);
-    this.#registry.register(memory, entry, entry);
+    const followed = entry.followed = this.#nursery.follow(memory, entry);
     // WebGPU does not tell what was destroyed.
     const destroy = memory.destroy.bind(memory);
     memory.destroy = (): undefined => {
-      if (this.#forget(entry)) this.#registry.unregister(entry);
+      if (this.#forget(entry)) this.#nursery.leave(followed);
       destroy();
     };
   }
@@ -73,7 +75,7 @@ export class GpuMemory {
 
   /** Destroys everything. */
   destroy(): void {
-    for (const { ref } of [...this.#entries]) ref.deref()?.destroy();
+    for (const { followed } of [...this.#entries]) (followed?.target ?? followed?.ref?.deref())?.destroy();
     for (const entry of [...this.#entries]) this.#forget(entry);
   }
 

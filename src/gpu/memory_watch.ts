@@ -7,6 +7,7 @@ import {
   describeOrigins,
 } from "./allocator.ts";
 import { callSite } from "./call_site.ts";
+import { type Followed, Nursery } from "./nursery.ts";
 import { allocateChecked } from "./user_allocator.ts";
 import type { TraceLine } from "./trace.ts";
 
@@ -16,6 +17,16 @@ export interface WatchedStream {
   readonly label: string;
   /** Where its allocations come from while that has room. */
   readonly allocator: Allocator;
+}
+
+/** What is alive. */
+interface Entry {
+  readonly record: AllocationRecord;
+  readonly id: number;
+  readonly stream: number | undefined;
+  readonly followed: Followed<Allocation, AllocationRecord>;
+  /** Where it is in the list. */
+  index: number;
 }
 
 /** Labels that are told of when they are collected; beyond, only the count goes on. */
@@ -32,8 +43,9 @@ export class MemoryWatch implements AllocationWatch {
   /** Whether each allocation's call stack is kept. */
   readonly debug: boolean;
   readonly #warn: (message: string) => void;
-  readonly #live = new Map<AllocationRecord, { readonly id: number; readonly stream: number | undefined }>();
-  readonly #registry: FinalizationRegistry<AllocationRecord>;
+  /** In no order, so that taking one out is cheap. */
+  readonly #live: Entry[] = [];
+  readonly #nursery: Nursery<Allocation, AllocationRecord>;
   readonly #told = new Set<string>();
   readonly #streams = new Map<WatchedStream, number>();
   /** The streams' stacks. */
@@ -52,7 +64,7 @@ export class MemoryWatch implements AllocationWatch {
   constructor(debug: boolean, warn: (message: string) => void) {
     this.debug = debug;
     this.#warn = warn;
-    this.#registry = new FinalizationRegistry((record) => this.#collected(record));
+    this.#nursery = new Nursery((record) => this.#collected(record));
   }
 
   /** A stream was made. `hasStack`: its allocator is its alone. */
@@ -96,29 +108,38 @@ export class MemoryWatch implements AllocationWatch {
 
   /** An allocation was handed out. */
   allocated(allocation: Allocation): void {
-    allocation.follow(this);
     const { record } = allocation;
     const stream = this.#asking ?? this.#holders.get(allocation.owner);
     if (stream) record.stream = stream.label;
     if (this.debug) record.madeAt = callSite();
-    const entry = { id: this.#allocationId++, stream: stream && this.#streams.get(stream) };
-    this.#live.set(record, entry);
-    this.#registry.register(allocation, record, allocation);
-    if (this.#traces.size > 0) this.#tell(allocateLine(record, entry));
+    const entry: Entry = {
+      record,
+      index: this.#live.length,
+      id: this.#allocationId++,
+      stream: stream && this.#streams.get(stream),
+      followed: this.#nursery.follow(allocation, record),
+    };
+    this.#live.push(entry);
+    allocation.follow(this, entry);
+    if (this.#traces.size > 0) this.#tell(allocateLine(entry));
   }
 
   /** An allocation was given back. */
   freed(allocation: Allocation): void {
-    const id = this.#live.get(allocation.record)?.id;
-    this.#live.delete(allocation.record);
-    this.#registry.unregister(allocation);
+    const entry = allocation.tag as Entry;
+    const last = this.#live.pop()!;
+    if (last !== entry) {
+      this.#live[entry.index] = last;
+      last.index = entry.index;
+    }
+    this.#nursery.leave(entry.followed);
     this.#handedOut.get(allocation.buffer)?.delete(allocation.record);
-    if (this.#traces.size > 0 && id !== undefined) this.#tell({ do: "free", id });
+    if (this.#traces.size > 0) this.#tell({ do: "free", id: entry.id });
   }
 
   /** What was not released, oldest first, whether or not somebody still holds it. */
   alive(): AllocationRecord[] {
-    return [...this.#live.keys()];
+    return this.#inOrder().map(({ record }) => record);
   }
 
   /** The streams that were not disposed. */
@@ -134,7 +155,7 @@ export class MemoryWatch implements AllocationWatch {
   /** Tells `listener` what is there now, as lines that would make it, and all that happens until it is told to stop. */
   trace(listener: (line: TraceLine) => void): () => void {
     for (const [stream, id] of this.#streams) listener(openLine(id, stream));
-    for (const [record, entry] of this.#live) listener(allocateLine(record, entry));
+    for (const entry of this.#inOrder()) listener(allocateLine(entry));
     this.#traces.add(listener);
     return () => this.#traces.delete(listener);
   }
@@ -181,12 +202,16 @@ export class MemoryWatch implements AllocationWatch {
     );
   }
 
+  #inOrder(): Entry[] {
+    return [...this.#live].sort((a, b) => a.id - b.id);
+  }
+
   #tell(line: TraceLine): void {
     for (const listener of this.#traces) listener(line);
   }
 
   #collected(record: AllocationRecord): void {
-    if (!this.#live.has(record) || this.#ended) return;
+    if (this.#ended) return;
     this.#unreleased++;
     this.#unreleasedBytes += record.bytes;
     if (!this.#first(record.label)) return;
@@ -209,10 +234,8 @@ function openLine(id: number, stream: WatchedStream): TraceLine {
   return { do: "open", stream: id, label: stream.label, allocator: stream.allocator.label };
 }
 
-function allocateLine(
-  { bytes, label, allocator, offset }: AllocationRecord,
-  { id, stream }: { id: number; stream: number | undefined },
-): TraceLine {
+function allocateLine({ record, id, stream }: Entry): TraceLine {
+  const { bytes, label, allocator, offset } = record;
   return {
     do: "allocate",
     id,
