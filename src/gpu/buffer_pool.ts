@@ -91,7 +91,8 @@ export class BufferPool implements Disposable {
           `adapter sees at most ${most}; split it`,
       );
     }
-    const allocation = this.stream.allocate(rows * step, label);
+    // Whole quads of words, which is how a copy of all bytes takes it.
+    const allocation = this.stream.allocate(Math.ceil(rows * step / 16) * 16, label);
     this.#made++;
     return new Matrix(this.stream, rows, cols, type, label, { allocation, offset: 0, step });
   }
@@ -106,6 +107,14 @@ export class BufferPool implements Disposable {
   run(kernel: KernelSource, run: MatrixRun, taken: (view: MatrixView) => MatrixView = (view) => view): void {
     const copies: Matrix[] = [];
     const separate = (source: MatrixView | undefined): MatrixView | undefined => {
+      if (source instanceof Matrix && source.stream.device !== this.stream.device) {
+        throw new GpuError(
+          `Cannot run ${kernel.name}: ${describe(source)} lies on another device than ${
+            describe(run.y)
+          }; download ` +
+            `it there, and upload it here`,
+        );
+      }
       if (source?.allocation !== run.y.allocation) return source;
       if (viewsOverlap(run.y, source)) {
         throw new GpuError(

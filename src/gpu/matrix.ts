@@ -43,7 +43,9 @@ export interface MatrixPlace {
 /**
  * A matrix on the GPU, after `cv::cuda::GpuMat`: rows of pixels of one to four channels. Elements of 8 and 16 bits lie
  * packed, rows are padded to whole groups of four pixels. Everything that is called on it is recorded on its stream, in
- * the order of the calls; nothing runs before the stream is submitted, which {@linkcode Matrix.download} does.
+ * the order of the calls; nothing runs before the stream is submitted, which {@linkcode Matrix.download} does. An
+ * operation on two matrices is recorded on the stream of the one that is written: where the other is of another stream,
+ * that stream is submitted first, by the caller.
  *
  * Made by `stream.pool.getBuffer()`. On a stack, matrices are released in the reverse order of their making, as `using`
  * does.

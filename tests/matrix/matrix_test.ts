@@ -277,6 +277,9 @@ Deno.test("what matrices cannot do is said with the numbers", async () => {
   using device = await Device.request();
   using stream = device.stream();
   const { pool } = stream;
+  using elsewhere = await Device.request();
+  using farStream = elsewhere.stream();
+  using far = farStream.pool.getBuffer(4, 6, "8UC3", "far");
   using a = pool.getBuffer(4, 6, "8UC3", "a");
   using b = pool.getBuffer(4, 5, "8UC3", "b");
   using c = pool.getBuffer(4, 6, "32FC1", "c");
@@ -307,6 +310,7 @@ Deno.test("what matrices cannot do is said with the numbers", async () => {
       () => a.roi(0, 0, 4, 4).copyTo(a.roi(2, 0, 4, 4)),
       '"a[0,0]" (4 x 4 8UC3) and "a[2,0]" (4 x 4 8UC3) overlap',
     ],
+    [() => far.copyTo(a), '"far" (4 x 6 8UC3) lies on another device than "a" (4 x 6 8UC3)'],
     [() => gone.setTo(1), 'Cannot set "gone" (2 x 2 8UC1): it was released'],
     [() => region.setTo(1), '"gone", which it is a region of, was released'],
     [() => gone.roi(0, 0, 1, 1), "was released"],
