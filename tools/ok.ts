@@ -27,7 +27,7 @@ export const STAGES: readonly Stage[] = [
 ];
 
 async function documentationTests(): Promise<string[]> {
-  const paths = ["README.md", "CONTRIBUTING.md", "mod.ts", "src"];
+  const paths = ["README.md", "CONTRIBUTING.md", "docs", "mod.ts", "src"];
   return ["test", "-A", "--doc", "--permit-no-files", "--filter", await runnableOnly(paths), ...paths];
 }
 

@@ -14,6 +14,7 @@ import { GpuError } from "./errors.ts";
  *
  * @example An allocator that counts what it passes on
  * ```ts
+ * import { assert } from "@std/assert";
  * import { type Allocator, Device } from "@framewise/framewise";
  *
  * using device = await Device.request();
@@ -27,7 +28,7 @@ import { GpuError } from "./errors.ts";
  * };
  * using stream = device.stream({ allocator: counting });
  * using temporary = stream.allocate(1000, "temporary");
- * console.assert(asked === 1 && temporary.bytes === 1024);
+ * assert(asked === 1 && temporary.bytes === 1024);
  * ```
  */
 export interface Allocator {

@@ -24,6 +24,7 @@ const STAMP_BYTES = 16;
  *
  * @example
  * ```ts
+ * import { assert } from "@std/assert";
  * import { Device } from "@framewise/framewise";
  *
  * using device = await Device.request();
@@ -36,7 +37,7 @@ const STAMP_BYTES = 16;
  * stream.submit();
  * await end.synchronize();
  * const ms = await begin.elapsedMs(end);
- * console.assert(ms === undefined || ms >= 0);
+ * assert(ms === undefined || ms >= 0);
  * ```
  */
 export class GpuEvent implements Disposable {
