@@ -6,7 +6,7 @@
 import { DESCRIPTOR_DIMENSIONS, NETWORK_HEIGHT, NETWORK_WIDTH } from "./networks.ts";
 import { RECENT } from "./loops.ts";
 import type { HabitRun } from "./record.ts";
-import { summarise, tableRows } from "./summary.ts";
+import { agreement, summarise, tableRows } from "./summary.ts";
 import { TOUR_HEIGHT, TOUR_WIDTH } from "./tour.ts";
 
 /** Writes the page; the pictures are part of it. */
@@ -19,6 +19,7 @@ export function page(
   const [head, ...rows] = tableRows(runs);
   const cells = (tag: string, row: readonly string[]): string =>
     `<tr>${row.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join("")}</tr>`;
+  const { compared, same } = agreement(runs);
   const stopped = runs.map(summarise).filter((row) => row.stopped !== undefined);
   const ends = stopped.length === 0
     ? "None of the three had to be stopped."
@@ -73,8 +74,8 @@ not in its total; the first frame of the other two compiles the kernels and is. 
 ${bounds.ms} ms each, when the process holds ${
     bounds.bytes / 2 ** 30
   } GiB, or after ${bounds.minutes} minutes. ${escape(ends)}</p>
-<p>The networks' weights are random: what is measured is time and memory, not recognition. The search is right all the
-same: all three ways find the same earlier frame for each frame.</p>
+<p>The networks' weights are random: what is measured is time and memory, not recognition. The three do the
+same work: of the ${compared} frames that all of them compared with earlier ones, they found the same frame for ${same}.</p>
 <footer>${escape(run.adapter)}; ${escape(run.processor)}, ${run.processors} threads; ${
     escape(run.system)
   }; Deno ${escape(run.deno)}; ${escape(run.date)}</footer>

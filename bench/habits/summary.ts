@@ -97,6 +97,19 @@ export function markdownTable(runs: readonly HabitRun[]): string {
   return [line(head!), line(rule), ...rows.map(line)].join("\n");
 }
 
+/** For how many of the frames that all runs have seen, and compared with others, all found the same earlier frame. */
+export function agreement(runs: readonly HabitRun[]): { compared: number; same: number } {
+  const common = Math.min(...runs.map(({ frames }) => frames.length));
+  let compared = 0, same = 0;
+  for (let i = 0; i < common; i++) {
+    const matches = runs.map(({ frames }) => frames[i]!.match);
+    if (matches[0] === undefined) continue;
+    compared++;
+    if (matches.every((match) => match === matches[0])) same++;
+  }
+  return { compared, same };
+}
+
 function mebibytes(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20).toLocaleString("en")} MiB`;
 }
