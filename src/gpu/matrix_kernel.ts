@@ -13,12 +13,13 @@ import mask from "../../shaders/matrix/library/mask.wgsl" with { type: "text" };
 import number from "../../shaders/matrix/library/number.wgsl" with { type: "text" };
 import scale from "../../shaders/matrix/library/scale.wgsl" with { type: "text" };
 import store from "../../shaders/matrix/library/store.wgsl" with { type: "text" };
+import sums from "../../shaders/matrix/library/sums.wgsl" with { type: "text" };
 
 /** Invocations of a workgroup of every matrix kernel. */
 const WORKGROUP = 64;
 
 /** The parts that a matrix kernel's "Uses:" line can name. */
-const LIBRARY: Readonly<Record<string, string>> = { load, mask, number, scale, store };
+const LIBRARY: Readonly<Record<string, string>> = { load, mask, number, scale, store, sums };
 
 /** A rectangle of pixels in an allocation, as kernels see it: a matrix, or a matrix taken otherwise. */
 export interface MatrixView {

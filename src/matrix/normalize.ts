@@ -4,6 +4,7 @@ import {
   type KernelSource,
   type Matrix,
   matrixKernel,
+  refuseMask,
   refuseSizes,
   sourceConstants,
   viewParameters,
@@ -11,11 +12,13 @@ import {
 import { depthNumber, refuseReleased } from "./operand.ts";
 import factorsWgsl from "../../shaders/matrix/factors.wgsl" with { type: "text" };
 import normalizeWgsl from "../../shaders/matrix/normalize.wgsl" with { type: "text" };
+import reduceMaskedWgsl from "../../shaders/matrix/reduce_masked.wgsl" with { type: "text" };
 import reduceWgsl from "../../shaders/matrix/reduce.wgsl" with { type: "text" };
 
 const FACTORS: KernelSource = { name: "matrix/factors", wgsl: factorsWgsl };
 const NORMALIZE: KernelSource = matrixKernel("matrix/normalize", normalizeWgsl);
 const REDUCE: KernelSource = matrixKernel("matrix/reduce", reduceWgsl);
+const REDUCE_MASKED: KernelSource = matrixKernel("matrix/reduce_masked", reduceMaskedWgsl);
 
 /** What {@linkcode normalize} sets: the range, or a norm of all elements. */
 export type NormType = "minmax" | "inf" | "L1" | "L2";
@@ -32,14 +35,23 @@ const MOST_GROUPS = 256;
  * range is from `alpha` to `beta`, after `cv::normalize`. The norm is found on the GPU; nothing is read back.
  *
  * @param dst of the same size and channels; its depth is that of the result.
+ * @param mask `8UC1` of the same size: only pixels where it is not 0 count, and only they are written.
  * @throws {GpuError} if sizes or channels differ, a parameter is no number, the two overlap, or one was released.
  */
-export function normalize(src: Matrix, dst: Matrix, alpha = 1, beta = 0, normType: NormType = "L2"): void {
+export function normalize(
+  src: Matrix,
+  dst: Matrix,
+  alpha = 1,
+  beta = 0,
+  normType: NormType = "L2",
+  mask?: Matrix,
+): void {
   refuseReleased("normalize", src, dst);
   refuseSizes("normalize", src, dst);
   if (src.channels !== dst.channels) {
     throw new GpuError(`Cannot normalize ${src.describe()} to ${dst.describe()}: the channels differ`);
   }
+  if (mask) refuseMask(src, mask);
   const kind = NORMS.indexOf(normType);
   if (kind < 0) throw new GpuError(`Cannot normalize by "${normType}"; take ${NORMS.join(", ")}`);
   if (!Number.isFinite(alpha) || !Number.isFinite(beta)) {
@@ -48,15 +60,23 @@ export function normalize(src: Matrix, dst: Matrix, alpha = 1, beta = 0, normTyp
     );
   }
   const { pool } = dst.stream;
-  const x = asElements(src);
+  const x = mask ? src : asElements(src);
   const quads = Math.ceil(x.cols / 4);
   const groups = Math.min(Math.ceil(quads * x.rows / (64 * QUADS_EACH)), MOST_GROUPS);
   using partial = pool.getRow(groups, "32FC4", `${src.label}: sums`);
   using factors = pool.getRow(2, "32FC1", `${src.label}: factors`);
-  pool.record(REDUCE, {
-    overrides: { ...sourceConstants(x), X_DEPTH: depthNumber(src), VIEWS: x.offset % 4 !== 0 || !src.whole },
-    bindings: { x: src.allocation, partial: partial.allocation },
-    uniforms: { x_view: viewParameters(x), quads: [quads, quads * x.rows] },
+  pool.record(mask ? REDUCE_MASKED : REDUCE, {
+    overrides: { ...sourceConstants(x), X_DEPTH: depthNumber(src), VIEWS: !src.whole },
+    bindings: {
+      x: src.allocation,
+      partial: partial.allocation,
+      ...(mask && { mask: mask.allocation }),
+    },
+    uniforms: {
+      x_view: viewParameters(x),
+      quads: [quads, quads * x.rows],
+      ...(mask && { mask_view: viewParameters(mask) }),
+    },
     workgroups: [groups, 1, 1],
   });
   const range = normType === "minmax" ? [Math.min(alpha, beta), Math.max(alpha, beta)] : [alpha, 0];
@@ -66,10 +86,15 @@ export function normalize(src: Matrix, dst: Matrix, alpha = 1, beta = 0, normTyp
     uniforms: { count: groups, kind, range },
     workgroups: [1, 1, 1],
   });
-  pool.run(NORMALIZE, {
-    y: dst,
-    x: src,
-    bindings: { factors: factors.allocation },
-    overrides: { X_DEPTH: depthNumber(src), Y_DEPTH: depthNumber(dst) },
-  }, asElements);
+  const scaled = (target: Matrix): void =>
+    pool.run(NORMALIZE, {
+      y: target,
+      x: src,
+      bindings: { factors: factors.allocation },
+      overrides: { X_DEPTH: depthNumber(src), Y_DEPTH: depthNumber(target) },
+    }, asElements);
+  if (!mask) return scaled(dst);
+  using whole = pool.getBuffer(dst.rows, dst.cols, dst.type, `${src.label}: normalized`);
+  scaled(whole);
+  whole.copyTo(dst, mask);
 }

@@ -118,6 +118,14 @@ for name, flag in norms.items():
         sources, image = one(*((9, 13) if kind != "8UC1" else (3, 5)), kind, 5)
         add("normalize", sources, cv2.normalize(image, None, alpha, beta, flag, CV[depth]), alpha=alpha, beta=beta, norm=name)
 
+for name, kind, depth in [("minmax", "16SC1", "8U"), ("L1", "8UC1", "32F"), ("L2", "8UC3", "32F"), ("inf", "32FC3", "32F")]:
+    sources, image = one(9, 13, kind, 5)
+    mask = source(9, 13, "8UC1", 7)
+    mask[mask < 99] = 0
+    result = np.zeros(image.shape, DEPTHS[depth])
+    cv2.normalize(image, result, 20, 200, norms[name], CV[depth], mask)
+    add("normalize", sources, result, alpha=20, beta=200, norm=name, masked=True)
+
 for kind, depth in [("8UC3", "32F"), ("32FC3", "8U"), ("32FC1", "16S"), ("16SC1", "8S"), ("16UC1", "8U"), ("8SC1", "16U"), ("32SC1", "16S"), ("32FC1", "32S")]:
     for alpha, beta in [(0.5, 0.25), (-1.75, 100), (10, 0)]:
         sources, image = one(3, 5, kind, 6)

@@ -28,7 +28,7 @@ import {
   type NormType,
   resize,
 } from "../../src/matrix/mod.ts";
-import type { HostMatrix } from "./support.ts";
+import { type HostMatrix, put } from "./support.ts";
 import cases from "../data/opencv_matrix.json" with { type: "json" };
 
 type Case = typeof cases[number];
@@ -152,8 +152,12 @@ Deno.test("flip() gives what OpenCV gives", async () => {
 });
 
 Deno.test("normalize() gives what OpenCV gives, in every norm", async () => {
-  await check("normalize", 20, (src, dst, { alpha, beta, norm }) => {
-    normalize(src, dst, alpha, beta, norm as NormType);
+  await check("normalize", 24, (src, dst, { alpha, beta, norm, masked }) => {
+    if (!masked) return normalize(src, dst, alpha, beta, norm as NormType);
+    const host = source([src.rows, src.cols, "8UC1", 7]);
+    using mask = src.stream.pool.getBuffer(src.rows, src.cols, "8UC1", "mask");
+    put(mask, { ...host, data: new Uint8Array([...host.data].map((value) => value < 99 ? 0 : value)) });
+    normalize(src, dst.setTo(0), alpha, beta, norm as NormType, mask);
   });
 });
 

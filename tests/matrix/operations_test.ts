@@ -326,6 +326,7 @@ Deno.test("operations say what does not fit, with the numbers, and leave nothing
     [() => normalize(bgr, odd), "the sizes differ"],
     [() => normalize(bgr, float, NaN), "alpha NaN"],
     [() => normalize(bgr, float, 1, 0, "L3" as NormType), 'by "L3"; take minmax, inf, L1, L2'],
+    [() => normalize(bgr, float, 1, 0, "L2", float), '"float" (4 x 6 32FC3) as a mask of "bgr"'],
     [() => normalize(float, float), '"float" (4 x 6 32FC3) and "float" (4 x 6 32FC3) overlap'],
     [() => blobFromImagesWithParams([]), "no images"],
     [() => blobFromImagesWithParams([bgr, gray]), "the types differ"],
