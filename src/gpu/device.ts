@@ -150,13 +150,15 @@ export class Device implements Disposable {
         owned: true,
         ...(refused && { refused }),
       });
+    const destroy = (buffer: GPUBuffer): void => this.recordings.destroyAfter(buffer);
     this.defaultAllocator = new DefaultAllocator(
       (size, label) => create(size, label),
       undefined,
-      (buffer) => this.recordings.destroyAfter(buffer),
+      destroy,
       this.watch,
     );
-    this.pool = new StackPool(create, options.pool === false ? { stackCount: 0 } : options.pool, this.watch);
+    const pool = options.pool === false ? { stackCount: 0 } : options.pool;
+    this.pool = new StackPool(create, pool, this.watch, destroy);
   }
 
   /** What kernels are chosen for. */

@@ -30,6 +30,7 @@ export type StackBufferMaker = (bytes: number, label: string, refused: () => voi
 export class StackPool {
   readonly #create: StackBufferMaker;
   readonly #watch: AllocationWatch | undefined;
+  readonly #destroy: (buffer: GPUBuffer) => void;
   #stackBytes = 10 * 1024 * 1024;
   #stackCount = 5;
   #stacks: Stack[] = [];
@@ -39,9 +40,16 @@ export class StackPool {
    *
    * @param create makes the buffers.
    * @param watch is told of every allocation.
+   * @param destroy ends a stack's buffer, at once or as soon as recorded work that may use it was submitted.
    * @throws {GpuError} if the sizes are no whole numbers.
    */
-  constructor(create: StackBufferMaker, options: StackPoolOptions = {}, watch?: AllocationWatch) {
+  constructor(
+    create: StackBufferMaker,
+    options: StackPoolOptions = {},
+    watch?: AllocationWatch,
+    destroy: (buffer: GPUBuffer) => void = (buffer) => buffer.destroy(),
+  ) {
+    this.#destroy = destroy;
     this.#create = create;
     this.#watch = watch;
     this.#setSizes(options);
@@ -118,7 +126,7 @@ export class StackPool {
 
   /** Destroys all stacks, held or not. */
   destroy(): void {
-    for (const stack of this.#stacks) stack.buffer.destroy();
+    for (const stack of this.#stacks) this.#destroy(stack.buffer);
     this.#stacks = [];
   }
 

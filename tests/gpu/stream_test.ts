@@ -127,6 +127,27 @@ Deno.test("memory may be freed before the work recorded with it is submitted, on
   }
 });
 
+Deno.test("a stack that the pool gives up lives until the work recorded with it is submitted", async () => {
+  using own = await Device.request({ pool: { stackBytes: 1024, stackCount: 1 } });
+  using recorder = own.stream({ label: "recorder", allocator: own.defaultAllocator });
+  using y = recorder.allocate(256, "y");
+  const kernel = own.kernel(ADD);
+  {
+    using stream = own.stream();
+    using x = stream.allocate(256, "x");
+    own.gpu.queue.writeBuffer(x.buffer, x.offset, new Float32Array(64).fill(4));
+    recorder.run(own.dispatch(kernel, {
+      bindings: { x, y },
+      uniforms: { count: 64, value: 3 },
+      workgroups: [1, 1, 1],
+    }));
+  }
+  own.pool.configure({ stackBytes: 2048 });
+  recorder.submit();
+  assertEquals(new Float32Array(await own.read(y))[63], 7);
+  assertEquals(own.memory().stacks, []);
+});
+
 Deno.test("a fallback's buffer ends with the last recording that may use it", async () => {
   using stream = device.stream();
   using _full = stream.allocate(4096, "filling");
