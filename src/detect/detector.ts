@@ -48,6 +48,14 @@ export interface DetectorOptions extends DetectionSettings {
   onWarning?: (message: string) => void;
 }
 
+/** Formats that decoders give: video, and images. */
+const USUAL_FORMATS: readonly PixelFormat[] = ["i420", "rgb24"];
+
+function blankFrame(format: PixelFormat): PixelFrame {
+  const size = { width: 2, height: 2, format };
+  return { ...size, data: new Uint8Array(pixelBytes(size)) };
+}
+
 /** Detects objects in frames. After {@linkcode Detector.create}, a frame creates nothing on the GPU. */
 export class Detector implements Disposable {
   /** One for each frame in flight; a frame loop takes them as they are. */
@@ -72,6 +80,11 @@ export class Detector implements Disposable {
     const slots: DetectionSlot[] = [];
     try {
       for (let i = 0; i < count; i++) slots.push(await DetectionSlot.create(device, plan, options, i));
+      // Some drivers compile a kernel when it first runs: that belongs here, not into the first frame.
+      for (const format of options.formats ?? USUAL_FORMATS) {
+        slots[0]!.submit(blankFrame(format));
+        await slots[0]!.collect();
+      }
     } catch (error) {
       for (const slot of slots) slot[Symbol.dispose]();
       throw error;
@@ -113,7 +126,9 @@ function measure(device: Device, plan: Plan, options: DetectorOptions): number {
   try {
     const outputs = outputRanges(plan, () => scratch(largestOutput(plan), "measure"));
     const before = made.length;
-    PostProcess.prepare(device, scratch, outputs, { ...options, head: options.head })[Symbol.dispose]();
+    device.allOrNothing(() =>
+      PostProcess.prepare(device, scratch, outputs, { ...options, head: options.head })
+    )[Symbol.dispose]();
     return alignUp(plan.arenaBytes) + made.slice(before).reduce((sum, { bytes }) => sum + bytes, 0);
   } finally {
     for (const allocation of made) allocation.free();
@@ -155,14 +170,25 @@ export class DetectionSlot implements Disposable {
   ): Promise<DetectionSlot> {
     const stream = device.stream({ label: `detect ${index}` });
     const region = new Region(stream, `detect ${index}`);
+    let bound: BoundPlan | undefined;
     try {
       const arena = region.take(plan.arenaBytes, "activations");
-      const bound = await options.session.bind(plan, arena);
-      const slot = new DetectionSlot(device, stream, region, bound, options, index);
+      bound = await options.session.bind(plan, arena);
+      const onArena = bound;
+      const slot = device.allOrNothing(() =>
+        new DetectionSlot(device, stream, region, onArena, options, index)
+      );
       region.seal();
-      await device.settle();
+      try {
+        await device.settle();
+      } catch (error) {
+        for (const part of [slot.#post, slot.#blob, slot.#readback]) part[Symbol.dispose]();
+        slot.#timer?.[Symbol.dispose]();
+        throw error;
+      }
       return slot;
     } catch (error) {
+      bound?.[Symbol.dispose]();
       region.abandon();
       stream[Symbol.dispose]();
       throw error;
@@ -190,7 +216,7 @@ export class DetectionSlot implements Disposable {
       channels: value!.type.shape[1] === 1 ? 1 : 3,
       output: bound.inputs[value!.name]!,
       ...(frame && { sourceBytes: pixelBytes({ ...frame, format: "rgb24" }) }),
-      ...(formats && { formats }),
+      formats: formats ?? USUAL_FORMATS,
       label: `blob ${index}`,
     });
     const outputs = outputRanges(bound.plan, (name) => bound.outputs[name]!);

@@ -83,21 +83,24 @@ export function bindPlan(device: Device, plan: Plan, arena: BufferRange, weights
     if (storage.weight !== undefined) return weights.get(storage.weight) as BufferRange;
     return { buffer: arena.buffer, offset: arena.offset + storage.offset!, bytes: storage.bytes, label };
   };
-  const uniforms = bindUniforms(device, plan);
-  const dispatches = plan.steps.map((step, i) => {
-    const bindings = Object.fromEntries(
-      Object.entries(step.bindings).map(([name, target]) => [
-        name,
-        "weight" in target ? weights.get(target.weight) : rangeOf(target, `${step.label} ${name}`),
-      ]),
-    );
-    return device.dispatch(device.kernel(step.kernel, step.options), {
-      label: step.label,
-      bindings,
-      uniforms: uniforms.ranges[i]!,
-      workgroups: step.workgroups,
-      disjoint: step.disjoint,
+  const { uniforms, dispatches } = device.allOrNothing(() => {
+    const uniforms = bindUniforms(device, plan);
+    const dispatches = plan.steps.map((step, i) => {
+      const bindings = Object.fromEntries(
+        Object.entries(step.bindings).map(([name, target]) => [
+          name,
+          "weight" in target ? weights.get(target.weight) : rangeOf(target, `${step.label} ${name}`),
+        ]),
+      );
+      return device.dispatch(device.kernel(step.kernel, step.options), {
+        label: step.label,
+        bindings,
+        uniforms: uniforms.ranges[i]!,
+        workgroups: step.workgroups,
+        disjoint: step.disjoint,
+      });
     });
+    return { uniforms, dispatches };
   });
   const values = (list: Plan["inputs"]): Record<string, BufferRange> =>
     Object.fromEntries(list.map(({ name, view }) => [name, rangeOf(view, name)]));

@@ -121,7 +121,12 @@ export class Session implements Disposable {
   /** Uploads weights, compiles kernels and makes all bind groups of a plan over `arena`. @throws {GpuError} */
   async bind(plan: Plan, arena: BufferRange): Promise<BoundPlan> {
     const bound = bindPlan(this.device, plan, arena, this.weights);
-    await this.device.settle();
+    try {
+      await this.device.settle();
+    } catch (error) {
+      bound[Symbol.dispose]();
+      throw error;
+    }
     return bound;
   }
 
@@ -170,13 +175,15 @@ export class Session implements Disposable {
     const plan = this.plan(shapes);
     const stream = this.device.stream({ label: "session" });
     const arena = stream.allocate(plan.arenaBytes, "session arena");
+    let bound: BoundPlan | undefined;
     try {
-      const bound = await this.bind(plan, arena);
+      bound = await this.bind(plan, arena);
       const bytes = Object.values(bound.outputs).reduce((sum, range) => sum + range.bytes, 0);
       const readback = bytes > 0 ? new Readback(this.device, bytes, "session outputs") : undefined;
       this.#own = { key, stream, arena, bound, readback };
       return this.#own;
     } catch (error) {
+      bound?.[Symbol.dispose]();
       arena.free();
       stream[Symbol.dispose]();
       throw error;

@@ -151,6 +151,12 @@ function chooseDepthwise(shape: ConvShape): ConvChoice {
   };
 }
 
+/**
+ * Output vec4s of an invocation at most. Everything is unrolled over them, and llvmpipe's compiler takes more than twice
+ * as long for twice as many: about 2 s with 32, 7 s with 64, most of a minute with 128, for 3x3 kernels a third faster.
+ */
+const MAX_UNROLLED = 32;
+
 /** Whether subgroup kernels pay: measured on llvmpipe, where they are four times as fast as the plain ones. */
 function prefersSubgroups(target: KernelTarget): boolean {
   return target.software && target.subgroups;
@@ -168,7 +174,7 @@ function chooseGemm(shape: ConvShape, target: KernelTarget): ConvChoice {
   const pixels = pixelsOf(shape);
   const subgroups = prefersSubgroups(target);
   const { q, blocks } = channelTile(shape, subgroups ? 16 : 8);
-  const p = q <= 4 ? 8 : pixels < 1000 ? 2 : 4;
+  const p = Math.min(8, Math.floor(MAX_UNROLLED / q));
   const wg = target.software ? 8 : 64;
   return {
     kernel: subgroups ? implicitGemmSubgroup : implicitGemm,
@@ -182,10 +188,12 @@ function chooseDirect(shape: ConvShape, target: KernelTarget): ConvChoice {
     shape;
   const subgroups = prefersSubgroups(target);
   const { q, blocks } = channelTile(shape, subgroups ? 16 : 8);
+  const widest = Math.min(8, Math.floor(MAX_UNROLLED / q));
   // On narrow images the tile that wastes the fewest columns.
-  const p = outW >= 16
-    ? 8
-    : [8, 4, 2].toSorted((a, b) => Math.ceil(outW / a) * a - Math.ceil(outW / b) * b)[0]!;
+  const waste = (tile: number): number => Math.ceil(outW / tile) * tile - outW;
+  const p = [8, 4, 2].filter((tile) => tile <= widest).reduce((best, tile) =>
+    outW < 16 && waste(tile) < waste(best) ? tile : best
+  );
   const wg = target.software ? 8 : 64;
   const tile = {
     KH: kh,

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { GraphError } from "../../src/graph/error.ts";
+import { GraphError } from "../../src/ops/error.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import type { Plan } from "../../src/graph/plan.ts";
 import { loadGraph, planGraph } from "../../src/graph/session.ts";

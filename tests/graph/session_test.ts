@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
-import { GraphError } from "../../src/graph/error.ts";
+import { GraphError } from "../../src/ops/error.ts";
 import { Session } from "../../src/graph/session.ts";
 import { Device, GpuError } from "../../src/gpu/mod.ts";
 import { OnnxError } from "../../src/onnx/error.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { GraphError } from "../../src/graph/error.ts";
+import { GraphError } from "../../src/ops/error.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Random } from "../support/random.ts";
 import { type Case, opCase, OpTester, randn } from "./harness.ts";

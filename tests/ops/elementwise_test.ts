@@ -1,5 +1,5 @@
 import { assertRejects } from "@std/assert";
-import { GraphError } from "../../src/graph/error.ts";
+import { GraphError } from "../../src/ops/error.ts";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";

@@ -1,5 +1,5 @@
 import { assertRejects } from "@std/assert";
-import { GraphError } from "../../src/graph/error.ts";
+import { GraphError } from "../../src/ops/error.ts";
 import { Random } from "../support/random.ts";
 import { type Case, f32, i64, opCase, OpTester, randn } from "./harness.ts";
 
