@@ -3,7 +3,7 @@ import { openGpu } from "./adapter.ts";
 import { Completion } from "./completion.ts";
 import { CreationCounters } from "./counters.ts";
 import { DefaultAllocator } from "./default_allocator.ts";
-import { type Dispatch, type DispatchDescriptor, refuseGrid, refuseOverlap } from "./dispatch.ts";
+import { type Dispatch, type DispatchDescriptor, isPacked, refuseGrid, refuseOverlap } from "./dispatch.ts";
 import { GpuError } from "./errors.ts";
 import { type EventOptions, GpuEvent } from "./event.ts";
 import { Fallbacks } from "./fallbacks.ts";
@@ -26,7 +26,7 @@ import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
 import { TraceRecording } from "./trace.ts";
-import { packUniforms, type UniformValues } from "./uniforms.ts";
+import { packUniforms } from "./uniforms.ts";
 
 /** How a device is made. */
 export interface DeviceOptions {
@@ -284,6 +284,16 @@ export class Device implements Disposable {
   }
 
   /**
+   * Runs `body`, which makes several things; if it throws, the buffers and textures that it made are destroyed. Memory of
+   * streams is not touched: that goes back where it came from.
+   *
+   * @param body must not be asynchronous, since what others make meanwhile would count as its own.
+   */
+  allOrNothing<T>(body: () => T): T {
+    return this.#memory.attempt(body);
+  }
+
+  /**
    * A compiled kernel; the same source and options give the same object. What the GPU has against it is known later:
    * see {@linkcode settle}; a kernel that it refused is not kept.
    *
@@ -346,7 +356,7 @@ export class Device implements Disposable {
     refuseOverlap(kernel, ranges, label, descriptor.disjoint);
     if (kernel.uniformName && kernel.uniforms) {
       const uniforms = descriptor.uniforms ?? {};
-      ranges[kernel.uniformName] = isRange(uniforms) ? uniforms : this.#uploadUniforms(
+      ranges[kernel.uniformName] = isPacked(uniforms) ? uniforms : this.#uploadUniforms(
         new Uint8Array(packUniforms(kernel.uniforms, uniforms, label)),
         label,
         // It lives and ends with the bind group.
@@ -481,10 +491,6 @@ export class Device implements Disposable {
     this.pool.destroy();
     this.gpu.destroy();
   }
-}
-
-function isRange(uniforms: UniformValues | BufferRange): uniforms is BufferRange {
-  return "buffer" in uniforms && typeof uniforms.buffer === "object" && !Array.isArray(uniforms.buffer);
 }
 
 /** What activations and weights are used for. A function, because these constants exist only where WebGPU does. */

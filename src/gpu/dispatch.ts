@@ -32,6 +32,11 @@ export interface DispatchDescriptor {
   disjoint?: readonly (readonly [string, string])[];
 }
 
+/** Whether parameters are given as a buffer that holds them packed. */
+export function isPacked(uniforms: UniformValues | BufferRange): uniforms is BufferRange {
+  return "buffer" in uniforms && typeof uniforms.buffer === "object" && !Array.isArray(uniforms.buffer);
+}
+
 /** WebGPU's guaranteed limit of workgroups in each dimension. */
 export const MAX_WORKGROUPS = 65535;
 

@@ -29,6 +29,8 @@ interface Entry {
 export class GpuMemory {
   readonly #entries = new Set<Entry>();
   readonly #nursery: Nursery<GPUBuffer | GPUTexture, Entry>;
+  /** What was made in each attempt that is under way. */
+  readonly #attempts: Entry[][] = [];
   readonly #stats: GpuMemoryStats = {
     count: 0,
     bytes: 0,
@@ -51,6 +53,7 @@ export class GpuMemory {
   add(memory: GPUBuffer | GPUTexture, bytes: number, label: string, owned: boolean): void {
     const entry: Entry = { followed: undefined, label, bytes, owned };
     this.#entries.add(entry);
+    if (!owned) { for (const made of this.#attempts) made.push(entry); }
     this.#stats.count++;
     this.#stats.bytes += bytes;
     this.#stats.highWaterBytes = Math.max(this.#stats.highWaterBytes, this.#stats.bytes);
@@ -61,6 +64,20 @@ export class GpuMemory {
       if (this.#forget(entry)) this.#nursery.leave(followed);
       destroy();
     };
+  }
+
+  /** Runs `body`; if it throws, what was made in it and has no other owner is destroyed. */
+  attempt<T>(body: () => T): T {
+    const made: Entry[] = [];
+    this.#attempts.push(made);
+    try {
+      return body();
+    } catch (error) {
+      for (const entry of made) destroyEntry(entry);
+      throw error;
+    } finally {
+      this.#attempts.pop();
+    }
   }
 
   /** The figures now. */
@@ -75,7 +92,7 @@ export class GpuMemory {
 
   /** Destroys everything. */
   destroy(): void {
-    for (const { followed } of [...this.#entries]) (followed?.target ?? followed?.ref?.deref())?.destroy();
+    for (const entry of [...this.#entries]) destroyEntry(entry);
     for (const entry of [...this.#entries]) this.#forget(entry);
   }
 
@@ -85,4 +102,8 @@ export class GpuMemory {
     this.#stats.bytes -= entry.bytes;
     return true;
   }
+}
+
+function destroyEntry({ followed }: Entry): void {
+  (followed?.target ?? followed?.ref?.deref())?.destroy();
 }

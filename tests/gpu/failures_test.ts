@@ -266,3 +266,48 @@ Deno.test("an error while a scope unwinds leaves other streams and the next fram
   }
   assert(!untouched.freed);
 });
+
+Deno.test("Device.allOrNothing() destroys what was made before the failure, and nothing else", async () => {
+  using device = await Device.request({ pool: POOL, onWarning: () => {} });
+  const faults = new BufferFaults(device);
+  const before = device.upload(new Float32Array(64), "before");
+  const make = (): GPUBuffer[] =>
+    ["a", "b", "c"].map((label) => device.upload(new Float32Array(64), label).buffer);
+  faults.arm(3, "throws");
+  assertThrows(() => device.allOrNothing(make), GpuError, 'Cannot make "c"');
+  assertEquals(device.memory().buffers.count, 1);
+  faults.arm(0, "throws");
+  assertEquals(device.allOrNothing(make).length, 3);
+  assertEquals(device.memory().buffers.count, 4);
+  // An inner attempt that was caught does not end the outer one; one that succeeded ends with it.
+  const mine = new TypeError("mine");
+  const nested = (): void => {
+    make();
+    device.allOrNothing(make);
+    try {
+      device.allOrNothing(() => {
+        make();
+        throw mine;
+      });
+    } catch (error) {
+      assertEquals(error, mine);
+    }
+    assertEquals(device.memory().buffers.count, 10);
+    throw mine;
+  };
+  assertThrows(() => device.allOrNothing(nested), TypeError, "mine");
+  assertEquals(device.memory().buffers.count, 4);
+  // A stream's stack is the pool's.
+  assertThrows(
+    () =>
+      device.allOrNothing(() => {
+        using stream = device.stream();
+        stream.allocate(100, "temporary").free();
+        throw mine;
+      }),
+    TypeError,
+    "mine",
+  );
+  assertEquals(device.memory().stacks.length, 1);
+  assertEquals(new Float32Array(await device.read(before))[0], 0);
+});
