@@ -1,5 +1,5 @@
 // Resizes by bilinear interpolation between pixel centres, the border repeated: OpenCV's INTER_LINEAR; with AREA what its
-// INTER_AREA does where a side grows.
+// INTER_AREA does where a side grows. 8U: in OpenCV's whole numbers, which drop bits between the two directions.
 // Uses: store, load, number, scale
 
 override X_DEPTH: u32 = 0u;
@@ -23,8 +23,9 @@ fn position(d: i32, scale: vec2i) -> Position {
   return Position(whole, select(0.0, f32(n % scale.x) / f32(scale.x), n > 0));
 }
 
-fn pixel(px: i32, py: i32) -> vec4f {
-  return decode(X_DEPTH, load(px, py));
+// The weights of a position's two pixels in whole numbers of 2^-11.
+fn whole_weights(part: f32) -> vec2i {
+  return vec2i(round(vec2f(1.0 - part, part) * 2048.0));
 }
 
 @compute @workgroup_size(64)
@@ -47,9 +48,19 @@ fn main(
     let x = position(quad.px + i32(p) + params.start.x, params.scale.xy);
     let left = clamp(x.whole, 0, last.x);
     let right = clamp(x.whole + 1, 0, last.x);
-    let upper = mix(pixel(left, top), pixel(right, top), x.part);
-    let lower = mix(pixel(left, bottom), pixel(right, bottom), x.part);
-    v[p] = encode(X_DEPTH, mix(upper, lower, y.part));
+    let corners = array<vec4u, 4>(load(left, top), load(right, top), load(left, bottom), load(right, bottom));
+    if (X_DEPTH == 0u) {
+      let wx = whole_weights(x.part);
+      let wy = whole_weights(y.part);
+      let upper = (vec4i(corners[0]) * wx.x + vec4i(corners[1]) * wx.y) >> vec4u(4u);
+      let lower = (vec4i(corners[2]) * wx.x + vec4i(corners[3]) * wx.y) >> vec4u(4u);
+      let sum = ((upper * wy.x) >> vec4u(16u)) + ((lower * wy.y) >> vec4u(16u));
+      v[p] = vec4u(clamp((sum + 2) >> vec4u(2u), vec4i(0), vec4i(255)));
+    } else {
+      let upper = mix(decode(X_DEPTH, corners[0]), decode(X_DEPTH, corners[1]), x.part);
+      let lower = mix(decode(X_DEPTH, corners[2]), decode(X_DEPTH, corners[3]), x.part);
+      v[p] = encode(X_DEPTH, mix(upper, lower, y.part));
+    }
   }
   //#end
   save(quad, v, inside(quad));

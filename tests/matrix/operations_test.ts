@@ -95,11 +95,12 @@ function assertNear(
   expected: ArrayLike<number>,
   type: MatrixType,
   context: string,
+  levels = 0,
 ): void {
   assertEquals(actual.length, expected.length, context);
   const { depth } = parseMatrixType(type);
   for (let i = 0; i < expected.length; i++) {
-    const near = isNear(actual[i]!, expected[i]!, depth);
+    const near = isNear(actual[i]!, expected[i]!, depth, levels);
     assert(near, `element ${i} is ${actual[i]}, not ${expected[i]} as ${depth}: ${context}`);
   }
 }
@@ -171,7 +172,15 @@ Deno.test("linear, area and cubic resize, of regions as well, by their definitio
           seed: random.seed,
         });
         resize(src, dst, interpolation);
-        assertNear(await dst.download(), resized(host, dst.rows, dst.cols, interpolation), type, context);
+        // OpenCV drops bits between the two directions of 8-bit linear, and so does the kernel.
+        const levels = type === "8UC3" && interpolation !== "cubic" ? 1 : 0;
+        assertNear(
+          await dst.download(),
+          resized(host, dst.rows, dst.cols, interpolation),
+          type,
+          context,
+          levels,
+        );
         await matrices.checkSurroundings(context);
       }
     }

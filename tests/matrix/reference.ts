@@ -116,11 +116,11 @@ export function normalizing(
   return [size > 0 ? alpha / size : 0, 0];
 }
 
-/** Whether an element is the nearest of its depth to a value, or next to it where the value is close to a tie. */
-export function isNear(element: number, value: number, depth: MatrixDepth): boolean {
+/** Whether an element is the nearest of its depth to a value, or next to it where the value is close to a tie; or within `levels` of it. */
+export function isNear(element: number, value: number, depth: MatrixDepth, levels = 0): boolean {
   if (depth.endsWith("F")) {
     return Math.abs(element - value) <= (depth === "16F" ? 1e-3 : 1e-5) * Math.max(1, Math.abs(value));
   }
-  const slack = 1e-6 * Math.abs(value) + 1e-3;
+  const slack = 1e-6 * Math.abs(value) + 1e-3 + levels;
   return element >= saturate(value - slack, depth) && element <= saturate(value + slack, depth);
 }
