@@ -1,5 +1,6 @@
 import type { Device } from "./device.ts";
 import { GpuError } from "./errors.ts";
+import { unmap } from "./readback.ts";
 import type { Recording } from "./recordings.ts";
 import type { Stream } from "./stream.ts";
 import { GpuTimer } from "./timer.ts";
@@ -180,7 +181,7 @@ export class GpuEvent implements Disposable {
       throw error;
     } finally {
       this.#reading = false;
-      if (!this.#disposed && !this.#device.disposed && staging.mapState === "mapped") staging.unmap();
+      if (!this.#disposed && !this.#device.disposed && staging.mapState === "mapped") unmap(staging);
     }
   }
 }

@@ -97,9 +97,8 @@ export class Readback implements Disposable {
     } finally {
       this.#taking = false;
       this.#recorded = undefined;
-      // A buffer that was destroyed meanwhile cannot be unmapped.
       if (!this.#disposed && !this.#device.disposed && this.#buffer.mapState === "mapped") {
-        this.#buffer.unmap();
+        unmap(this.#buffer);
       }
     }
   }
@@ -112,5 +111,14 @@ export class Readback implements Disposable {
 
   #refuseDisposed(): void {
     if (this.#disposed) throw new GpuError(`Cannot use readback "${this.#label}": it is disposed`);
+  }
+}
+
+/** Ends a mapping; that of a buffer which the GPU turned out to have no memory for has ended with it. */
+export function unmap(buffer: GPUBuffer): void {
+  try {
+    buffer.unmap();
+  } catch {
+    // Destroyed meanwhile: what is wrong is thrown by who looks for trouble.
   }
 }

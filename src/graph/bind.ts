@@ -34,6 +34,21 @@ export class WeightStore implements Disposable {
     }
   }
 
+  /** What is there now. */
+  keys(): ReadonlySet<string> {
+    return new Set(this.#ranges.keys());
+  }
+
+  /** Ends all but these: what was added for a plan that the GPU then had no memory for is uploaded anew next time. */
+  keep(keys: ReadonlySet<string>): void {
+    for (const [key, range] of this.#ranges) {
+      if (keys.has(key)) continue;
+      if ("buffer" in range) range.buffer.destroy();
+      else range.texture.destroy();
+      this.#ranges.delete(key);
+    }
+  }
+
   /** Where a constant lies. */
   get(key: string): BufferRange | TextureRange {
     const range = this.#ranges.get(key);
@@ -47,11 +62,7 @@ export class WeightStore implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const range of this.#ranges.values()) {
-      if ("buffer" in range) range.buffer.destroy();
-      else range.texture.destroy();
-    }
-    this.#ranges.clear();
+    this.keep(new Set());
   }
 }
 

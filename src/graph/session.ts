@@ -120,11 +120,13 @@ export class Session implements Disposable {
 
   /** Uploads weights, compiles kernels and makes all bind groups of a plan over `arena`. @throws {GpuError} */
   async bind(plan: Plan, arena: BufferRange): Promise<BoundPlan> {
+    const before = this.weights.keys();
     const bound = bindPlan(this.device, plan, arena, this.weights);
     try {
       await this.device.settle();
     } catch (error) {
       bound[Symbol.dispose]();
+      this.weights.keep(before);
       throw error;
     }
     return bound;
@@ -176,13 +178,16 @@ export class Session implements Disposable {
     const stream = this.device.stream({ label: "session" });
     const arena = stream.allocate(plan.arenaBytes, "session arena");
     let bound: BoundPlan | undefined;
+    let readback: Readback | undefined;
     try {
       bound = await this.bind(plan, arena);
       const bytes = Object.values(bound.outputs).reduce((sum, range) => sum + range.bytes, 0);
-      const readback = bytes > 0 ? new Readback(this.device, bytes, "session outputs") : undefined;
+      readback = bytes > 0 ? new Readback(this.device, bytes, "session outputs") : undefined;
+      await this.device.settle();
       this.#own = { key, stream, arena, bound, readback };
       return this.#own;
     } catch (error) {
+      readback?.[Symbol.dispose]();
       bound?.[Symbol.dispose]();
       arena.free();
       stream[Symbol.dispose]();

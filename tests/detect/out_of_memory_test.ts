@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { Detector } from "../../src/detect/mod.ts";
 import { Device, GpuError } from "../../src/gpu/mod.ts";
 import { Session } from "../../src/graph/mod.ts";
+import { hostTensor } from "../../src/tensor/mod.ts";
 import { BufferFaults, type FaultKind } from "../gpu/faults.ts";
 import { TINY_INPUT, tinyDetector } from "../support/tiny_detector.ts";
 
@@ -51,3 +52,36 @@ for (const kind of ["throws", "out of memory"] satisfies FaultKind[]) {
     assertEquals(device.memory().buffers.collected, 0);
   });
 }
+
+Deno.test("a session whose weights found no memory is used again when there is some", async () => {
+  using device = await Device.request({ onWarning: () => {} });
+  const faults = new BufferFaults(device);
+  using session = await Session.load(device, MODEL);
+  const [input] = session.inputs;
+  const elements = 3 * TINY_INPUT * TINY_INPUT;
+  const data = new Float32Array(elements).map((_, i) => (i * 37) % 256);
+  const run = async (): Promise<number[]> => {
+    const inputs = { [input!.name]: hostTensor("f32", [1, 3, TINY_INPUT, TINY_INPUT], data) };
+    const outputs = await session.run(inputs);
+    return Object.values(outputs).flatMap((tensor) => [...tensor.data as Float32Array]);
+  };
+  let made = 0;
+  for (let n = 1; n === 1 || n <= made; n++) {
+    faults.arm(n, "out of memory");
+    const failed = await run().then(() => undefined, (error) => error);
+    made = Math.max(made, faults.made);
+    faults.arm(0, "out of memory");
+    // What the fault met may have been made by an earlier turn already.
+    if (failed === undefined) continue;
+    assert(failed instanceof GpuError, String(failed));
+    assertStringIncludes(failed.message, "no memory (injected)", `buffer ${n}`);
+    await device.idle();
+  }
+  const first = await run();
+  using other = await Device.request();
+  using fresh = await Session.load(other, MODEL);
+  const expected = await fresh.run({
+    [input!.name]: hostTensor("f32", [1, 3, TINY_INPUT, TINY_INPUT], data),
+  });
+  assertEquals(first, Object.values(expected).flatMap((tensor) => [...tensor.data as Float32Array]));
+});

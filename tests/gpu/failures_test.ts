@@ -311,3 +311,19 @@ Deno.test("Device.allOrNothing() destroys what was made before the failure, and 
   assertEquals(device.memory().stacks.length, 1);
   assertEquals(new Float32Array(await device.read(before))[0], 0);
 });
+
+Deno.test("a readback that the GPU had no memory for says so when it is taken", async () => {
+  using device = await Device.request({ pool: false });
+  const faults = new BufferFaults(device);
+  using stream = device.stream();
+  const x = device.upload(new Float32Array([5]), "x");
+  faults.arm(1, "out of memory");
+  using readback = new Readback(device, 16, "result");
+  readback.record(stream, x);
+  stream.submit();
+  await assertRejects(() => readback.take((bytes) => bytes.byteLength), GpuError, "no memory (injected)");
+  using again = new Readback(device, 16, "result");
+  again.record(stream, x);
+  stream.submit();
+  assertEquals(await again.take((bytes) => new Float32Array(bytes)[0]), 5);
+});
