@@ -29,17 +29,19 @@ export function drawTimes(runs: readonly HabitRun[]): string {
       areaStyle: { color: SEARCH_COLOUR, opacity: 0.18 },
     },
   ]);
+  const means = runs.flatMap(({ frames }) => windows(frames, ({ ms }) => ms).map(([, ms]) => ms));
   return render({
     title: title(
       "Time per frame",
       `means of ${WINDOW} frames; each frame runs two networks and is compared with all earlier ones`,
       ["all three (logarithmic)", "Framewise alone (linear): its search apart"],
+      TIME_PANELS,
     ),
     legend: legend(),
-    grid: GRIDS,
+    grid: [...TIME_PANELS],
     xAxis: [frameAxis(0, frames), frameAxis(1, frames)],
     yAxis: [
-      valueAxis(0, (ms) => ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`, "log"),
+      { ...valueAxis(0, powerOfTen, "log"), min: Math.min(...means) / 2, max: Math.max(...means) * 2 },
       valueAxis(1, (ms) => `${ms} ms`),
     ],
     series: [...perHabit(runs, ({ ms }) => ms, 0), ...right],
@@ -51,12 +53,14 @@ export function drawMemory(runs: readonly HabitRun[]): string {
   const frames = Math.max(...runs.map(({ run }) => run.frames));
   const gibibytes = (value: number): string => value === 0 ? "0" : `${value} GiB`;
   return render({
-    title: title("Memory", "after each frame; a software adapter's GPU memory is resident memory too", [
-      "GPU buffers and textures alive",
-      "resident memory of the process",
-    ]),
+    title: title(
+      "Memory",
+      "after each frame; a software adapter's GPU memory is resident memory too",
+      ["GPU buffers and textures alive", "resident memory of the process"],
+      MEMORY_PANELS,
+    ),
     legend: legend(),
-    grid: GRIDS,
+    grid: [...MEMORY_PANELS],
     xAxis: [frameAxis(0, frames), frameAxis(1, frames)],
     yAxis: [valueAxis(0, gibibytes), valueAxis(1, gibibytes)],
     series: [
@@ -64,6 +68,12 @@ export function drawMemory(runs: readonly HabitRun[]): string {
       ...perHabit(runs, ({ residentBytes }) => residentBytes / 2 ** 30, 1),
     ],
   });
+}
+
+/** The axis ends at no round number, and only powers of ten are written. */
+function powerOfTen(ms: number): string {
+  if (!Number.isInteger(Math.log10(ms))) return "";
+  return ms >= 1000 ? `${ms / 1000} s` : `${ms} ms`;
 }
 
 function perHabit(runs: readonly HabitRun[], value: (frame: FrameRecord) => number, grid: number): Series[] {
@@ -81,7 +91,7 @@ function perHabit(runs: readonly HabitRun[], value: (frame: FrameRecord) => numb
         label: {
           show: true,
           formatter: "stopped",
-          position: "right",
+          position: "top",
           color: COLOURS[habit],
           fontFamily: FONT,
         },
@@ -108,19 +118,30 @@ function line(name: string, data: [number, number][], colour: string, grid: numb
   };
 }
 
-const GRIDS = [
-  { left: 76, top: 128, width: 560, bottom: 52 },
-  { left: 726, top: 128, width: 300, bottom: 52 },
-];
+interface Panel {
+  left: number;
+  width: number;
+  top: number;
+  bottom: number;
+}
+
+function panel(left: number, width: number): Panel {
+  return { left, width, top: 128, bottom: 52 };
+}
+
+/** The second panel leaves room for the names at its lines' ends. */
+const TIME_PANELS: readonly [Panel, Panel] = [panel(76, 560), panel(726, 300)];
+const MEMORY_PANELS: readonly [Panel, Panel] = [panel(76, 450), panel(628, 450)];
 
 function title(
   text: string,
   subtext: string,
-  panels: readonly [string, string],
+  names: readonly [string, string],
+  panels: readonly [Panel, Panel],
 ): echarts.TitleComponentOption[] {
-  const panel = (name: string, left: number): echarts.TitleComponentOption => ({
-    text: name,
-    left,
+  const heading = (i: 0 | 1): echarts.TitleComponentOption => ({
+    text: names[i],
+    left: panels[i].left - 6,
     top: 94,
     textStyle: { color: INK, fontFamily: FONT, fontSize: 13, fontWeight: "bold" },
   });
@@ -134,8 +155,8 @@ function title(
       textStyle: { color: INK, fontFamily: FONT, fontSize: 19 },
       subtextStyle: { color: FAINT, fontFamily: FONT, fontSize: 13 },
     },
-    panel(panels[0], GRIDS[0]!.left - 6),
-    panel(panels[1], GRIDS[1]!.left - 6),
+    heading(0),
+    heading(1),
   ];
 }
 
@@ -165,7 +186,7 @@ function frameAxis(grid: number, frames: number): echarts.XAXisComponentOption {
     axisLine: { lineStyle: { color: "#98a2b3" } },
     axisLabel: { color: FAINT, fontFamily: FONT, fontSize: 12 },
     splitLine: { show: false },
-    splitNumber: grid === 0 ? 8 : 4,
+    splitNumber: 4,
   };
 }
 

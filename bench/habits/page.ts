@@ -76,6 +76,7 @@ ${bounds.ms} ms each, when the process holds ${
   } GiB, or after ${bounds.minutes} minutes. ${escape(ends)}</p>
 <p>The networks' weights are random: what is measured is time and memory, not recognition. The three do the
 same work: of the ${compared} frames that all of them compared with earlier ones, they found the same frame for ${same}.</p>
+<p>Other programs may have run on the machine meanwhile; they make times larger and uneven, and leave memory alone.</p>
 <footer>${escape(run.adapter)}; ${escape(run.processor)}, ${run.processors} threads; ${
     escape(run.system)
   }; Deno ${escape(run.deno)}; ${escape(run.date)}</footer>
