@@ -3,11 +3,12 @@
  */
 import { type Arguments, readArguments } from "../cli/arguments.ts";
 import { reportFailure, UsageError } from "../cli/failure.ts";
+import { untilInterrupted } from "../cli/interrupt.ts";
 import { ProgressBar } from "../cli/progress.ts";
 import { formatTable } from "../cli/table.ts";
 import { Detector } from "../detect/detector.ts";
-import { LoopError, runLoop } from "../frame/loop.ts";
-import { describeReport, type LoopReport } from "../frame/report.ts";
+import { runLoop } from "../frame/loop.ts";
+import { describeReport } from "../frame/report.ts";
 import { Device } from "../gpu/mod.ts";
 import { Session } from "../graph/mod.ts";
 import { JsonLinesSink, VideoSink } from "../video/mod.ts";
@@ -83,7 +84,8 @@ async function run(given: Arguments, print: (line: string) => void): Promise<num
         score.add(source.truth(frame.index), detections);
         progress.update(done);
       },
-    }), progress);
+    })
+  ).finally(() => progress.clear());
   print(describeReport(report));
   print(describeScore(score));
   print(`\nlook at ${videoPath}; every detection is a line in ${jsonPath}`);
@@ -108,27 +110,6 @@ async function prepare(
     frame: { width: SCENE_WIDTH, height: SCENE_HEIGHT },
     formats: ["rgb24"],
   });
-}
-
-/** Runs a loop that Ctrl-C ends in good order; a second one ends the process. */
-async function untilInterrupted(
-  loop: (signal: AbortSignal) => Promise<LoopReport>,
-  progress: ProgressBar,
-): Promise<LoopReport> {
-  const controller = new AbortController();
-  const interrupt = (): void => {
-    if (controller.signal.aborted) Deno.exit(130);
-    controller.abort();
-  };
-  Deno.addSignalListener("SIGINT", interrupt);
-  try {
-    return await loop(controller.signal);
-  } catch (error) {
-    throw error instanceof LoopError ? error.cause : error;
-  } finally {
-    progress.clear();
-    Deno.removeSignalListener("SIGINT", interrupt);
-  }
 }
 
 function describeScore(score: SceneScore): string {
