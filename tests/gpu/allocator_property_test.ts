@@ -19,7 +19,7 @@ import {
 } from "../../src/gpu/mod.ts";
 
 const SEED = 20_260_731;
-const RUNS = 40;
+const RUNS = 36;
 const STEPS = { minLength: 1, maxLength: 1200 };
 const STACK_BYTES = 4096;
 const STACK_COUNT = 2;
