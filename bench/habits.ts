@@ -83,9 +83,14 @@ async function main(options: Options): Promise<void> {
   }
   const runs = await recorded(out);
   const [times, memory] = [drawTimes(runs), drawMemory(runs)];
-  await Deno.writeTextFile(`${pictures}/habits-time.svg`, times);
-  await Deno.writeTextFile(`${pictures}/habits-memory.svg`, memory);
-  await Deno.writeTextFile(`${out}/habits.html`, page(runs, { times, memory }, BOUNDS));
+  const files = {
+    [`${pictures}/habits-time.svg`]: times,
+    [`${pictures}/habits-memory.svg`]: memory,
+    [`${out}/habits.html`]: page(runs, { times, memory }, BOUNDS),
+  };
+  for (const [path, text] of Object.entries(files)) await Deno.writeTextFile(path, text);
+  // What is committed is formatted as all other files are.
+  await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", ...Object.keys(files)] }).output();
   console.log(markdownTable(runs));
   console.log(`\nlook at ${out}/habits.html`);
 }
