@@ -17,8 +17,8 @@ import { describeMachine } from "./habits/machine.ts";
 
 const BLOCK = 20;
 const THOUSAND = 1000;
-/** Frames before the first thousand: kernels reach the disk cache, buffers their sizes, V8 its optimised code. */
-const WARM_UP = 1000;
+/** Frames before the first thousand: V8 still optimises code in these. A multiple of a thousand. */
+const WARM_UP = 3000;
 
 interface Times {
   /** Milliseconds a frame. */
@@ -55,7 +55,7 @@ if (!collectGarbage) {
 
 const loadBefore = Deno.loadavg();
 const total = WARM_UP + frames;
-const { samples, report, found } = await steadyLoop({ frames: total, every: BLOCK, collectEvery: WARM_UP });
+const { samples, report, found } = await steadyLoop({ frames: total, every: BLOCK, collectEvery: THOUSAND });
 const at = (frame: number): SteadySample => samples.find((sample) => sample.frames === frame)!;
 const first = times(samples, WARM_UP, WARM_UP + THOUSAND);
 const last = times(samples, total - THOUSAND, total);
