@@ -22,6 +22,25 @@ interface Entry {
   readonly owned: boolean;
 }
 
+/** What is to be done when a buffer or texture is destroyed, which WebGPU does not tell. */
+const ending = new WeakMap<GPUBuffer | GPUTexture, () => void>();
+const heard = new WeakSet<object>();
+
+/**
+ * Lets the `destroy` of all objects of a kind tell. On the prototype, once: a function of its own on each object, which
+ * holds the object, was seen to upset Deno at its exit.
+ */
+function hear(memory: GPUBuffer | GPUTexture): void {
+  const prototype: { destroy(): undefined } = Object.getPrototypeOf(memory);
+  if (heard.has(prototype)) return;
+  heard.add(prototype);
+  const { destroy } = prototype;
+  prototype.destroy = function (this: GPUBuffer | GPUTexture): undefined {
+    ending.get(this)?.();
+    return destroy.call(this as never);
+  };
+}
+
 /**
  * Every buffer and texture of a device that was not destroyed, without keeping any from the garbage collector. One that
  * is collected all the same is told: until the collector comes by, which does not see GPU memory, its memory is lost.
@@ -58,12 +77,10 @@ export class GpuMemory {
     this.#stats.bytes += bytes;
     this.#stats.highWaterBytes = Math.max(this.#stats.highWaterBytes, this.#stats.bytes);
     const followed = entry.followed = this.#nursery.follow(memory, entry);
-    // WebGPU does not tell what was destroyed.
-    const destroy = memory.destroy.bind(memory);
-    memory.destroy = (): undefined => {
+    ending.set(memory, () => {
       if (this.#forget(entry)) this.#nursery.leave(followed);
-      destroy();
-    };
+    });
+    hear(memory);
   }
 
   /** Runs `body`; if it throws, what was made in it and has no other owner is destroyed. */
