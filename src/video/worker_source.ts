@@ -86,7 +86,10 @@ export class WorkerSource implements FrameSource {
       throw source.#error ?? new SourceError(`Cannot read "${info.name}": it has no frames; check the file`);
     }
     const first = source.#queue[0];
-    if ((job.kind === "video" || (job.kind === "images" && job.single)) && first !== undefined && "width" in first) {
+    if (
+      (job.kind === "video" || (job.kind === "images" && job.single)) && first !== undefined &&
+      "width" in first
+    ) {
       info.width = first.width;
       info.height = first.height;
     }
