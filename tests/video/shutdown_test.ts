@@ -56,7 +56,7 @@ Deno.test("a Ctrl-C, which reaches the whole process group, leaves playable file
       printed += decoder.decode(value);
       if (!signalled && printed.split("\n").length > 10) {
         signalled = true;
-        await new Deno.Command("kill", { args: ["-INT", "--", `-${child.pid}`] }).output();
+        Deno.kill(-child.pid, "SIGINT");
       }
     }
     const { code } = await child.status;
