@@ -26,12 +26,15 @@ const COCO_NAMES: Readonly<Record<string, string>> = {
 /** A class counts if it occurs this often. */
 const LEAST_TRUTHS = 5;
 
-/** VOC 2007's own measure: eleven points, boxes of whole pixels. */
+/**
+ * VOC 2007's own measure: eleven points, boxes of whole pixels. How the known figures were computed is not on record;
+ * of the usual measures this one comes nearest to both. What is held tightly is the agreement with ONNX Runtime.
+ */
 const VOC_2007 = { points: 11, pixel: 1 } as const;
 
 const NETWORKS = {
-  "yolox-nano-416": { family: "yolox", scoreThreshold: 0.05, published: 0.398 },
-  "fastestdet-352": { family: "fastestdet", scoreThreshold: 0.1, published: 0.207 },
+  "yolox-nano-416": { family: "yolox", scoreThreshold: 0.05, known: 0.398 },
+  "fastestdet-352": { family: "fastestdet", scoreThreshold: 0.1, known: 0.207 },
 } as const;
 
 /** Opens the detector under test and the reference for one network. */
@@ -74,7 +77,7 @@ async function readTruth(folder: string, coco: readonly string[]): Promise<TrueB
   return truths.filter(({ className }) => (counts.get(className) ?? 0) >= LEAST_TRUTHS);
 }
 
-for (const [file, { scoreThreshold, published }] of Object.entries(NETWORKS)) {
+for (const [file, { scoreThreshold, known }] of Object.entries(NETWORKS)) {
   testWithShared(
     `${file} reaches ONNX Runtime's mAP50 on 85 photographs within 0.01`,
     "images/voc85",
@@ -104,7 +107,7 @@ for (const [file, { scoreThreshold, published }] of Object.entries(NETWORKS)) {
       console.log(`${file}: mAP50 ${mine.toFixed(4)}, ONNX Runtime ${wanted.toFixed(4)}, ${classes} classes`);
       assertEquals(classes, 15);
       assert(Math.abs(mine - wanted) <= 0.01, `mAP50 ${mine}, ONNX Runtime's ${wanted}`);
-      assert(Math.abs(mine - published) <= 0.02, `mAP50 ${mine}, published ${published}`);
+      assert(Math.abs(mine - known) <= 0.02, `mAP50 ${mine}, known ${known}`);
     },
   );
 }
