@@ -21,7 +21,7 @@ import {
 } from "./kernel.ts";
 import { describeMemory, type MemoryReport } from "./memory_report.ts";
 import { MemoryWatch } from "./memory_watch.ts";
-import { type KernelTarget, probeSubgroups } from "./probe.ts";
+import { type KernelTarget, probeDot4, probeSubgroups } from "./probe.ts";
 import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
@@ -110,6 +110,7 @@ export class Device implements Disposable {
   readonly #memory: GpuMemory;
   readonly #fallbacks: Fallbacks;
   #subgroups = false;
+  #dot4 = false;
   #streams = 0;
   #streamsWithoutStack = 0;
 
@@ -126,6 +127,7 @@ export class Device implements Disposable {
     try {
       const device = new Device(gpu, info, options);
       device.#subgroups = await probeSubgroups(device);
+      device.#dot4 = await probeDot4(device);
       return device;
     } catch (error) {
       gpu.destroy();
@@ -167,7 +169,7 @@ export class Device implements Disposable {
     const software = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i.test(
       `${description} ${vendor} ${architecture}`,
     );
-    return { software, subgroups: this.#subgroups };
+    return { software, subgroups: this.#subgroups, dot4: this.#dot4 };
   }
 
   /**
