@@ -7,8 +7,24 @@
 import { bytesPerElement, type NumericDType, typedArray } from "../tensor/dtype.ts";
 import { elementCount, type Elements, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { BFLOAT16, dataTypeName, dtypeOf } from "./data_type.ts";
+import { OnnxError } from "./error.ts";
 import type { ExternalData, OnnxTensor } from "./model.ts";
-import type { Message } from "./wire.ts";
+import { Message } from "./wire.ts";
+
+/**
+ * Reads a file that holds one tensor, as ONNX keeps the inputs and outputs of its conformance cases.
+ *
+ * @throws {OnnxError} if it is damaged, or a tensor that cannot be held here.
+ */
+export function parseTensor(file: Uint8Array): HostTensor {
+  const message = Message.root(file);
+  const { data, unsupported } = readTensor(message);
+  const problems = [...message.findings.problems];
+  if (unsupported !== undefined) problems.push(`it ${unsupported}`);
+  else if (data === undefined && problems.length === 0) problems.push("its elements lie in another file");
+  if (data === undefined || problems.length > 0) throw new OnnxError("Cannot read the tensor", { problems });
+  return data;
+}
 
 /** The fields of a TensorProto that hold its elements, each empty unless the file uses it. */
 interface Fields {
