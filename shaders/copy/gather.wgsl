@@ -5,6 +5,11 @@
 // Grid: the elements of y (`count`), the last dimension fastest. Up to 8 dimensions; the table is for dimension
 // `axis`. Strides and offsets count elements and may be negative. The table holds whole numbers as floats.
 
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
+
 struct Params {
   count: u32,
   rank: u32,
@@ -16,8 +21,8 @@ struct Params {
   y_strides: array<vec4i, 2>,
 };
 
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<scalar>;
+@group(0) @binding(1) var<storage, read_write> y: array<scalar>;
 @group(0) @binding(2) var<storage, read> table: array<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 

@@ -8,11 +8,16 @@
 // OUTER of them (up to 6). Source elements outside x_extent (padding lanes of y, or the border of a Pad in constant
 // mode) are written as `fill`; `begin` is where x begins in y. Strides and offsets count elements and may be negative.
 
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
+
 struct Params {
   count: u32,
   x_offset: i32,
   y_offset: i32,
-  fill: f32,
+  fill: scalar,
   inner_extent: u32,
   inner_x_extent: u32,
   inner_begin: i32,
@@ -30,8 +35,8 @@ struct Params {
   y_strides: array<vec4i, 2>,
 };
 
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<scalar>;
+@group(0) @binding(1) var<storage, read_write> y: array<scalar>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 override RUN: u32 = 4u;

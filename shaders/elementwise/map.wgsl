@@ -4,6 +4,11 @@
 // x, y: NHWC, channels padded to a multiple of 4; offsets and strides count vec4s. Padding lanes are written as zero.
 // A linear tensor of E elements is taken as one pixel of E channels.
 
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
+
 struct Params {
   count: u32,
   c: u32,
@@ -21,12 +26,12 @@ struct Params {
   operands: array<vec4u, 4>,
 };
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(0) @binding(0) var<storage, read_write> x: array<vec>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 //#inject epilogue
-fn epilogue(value: vec4f, pixel: u32, c4: u32) -> vec4f { return value; }
+fn epilogue(value: vec, pixel: u32, c4: u32) -> vec { return value; }
 //#end
 
 @compute @workgroup_size(64)
@@ -46,5 +51,5 @@ fn main(
   let destination = params.y_offset + image * params.y_stride_n + row * params.y_stride_h + column * params.y_stride_w;
   let value = epilogue(x[source + c4], pixel, c4);
   let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
-  y[destination + c4] = select(vec4f(0.0), value, lanes < vec4u(params.c));
+  y[destination + c4] = select(vec(), value, lanes < vec4u(params.c));
 }

@@ -29,7 +29,9 @@ export class WeightStore implements Disposable {
       if (this.#ranges.has(key)) continue;
       this.#ranges.set(
         key,
-        form === "texture" ? this.#device.uploadTexture(make(), key) : this.#device.upload(make(), key),
+        form === "texture"
+          ? this.#device.uploadTexture(make() as Float32Array<ArrayBuffer>, key)
+          : this.#device.upload(make(), key),
       );
     }
   }
@@ -74,6 +76,8 @@ export interface BoundPlan extends Disposable {
   readonly inputs: Readonly<Record<string, BufferRange>>;
   /** Each output's elements, dense in ONNX's order. */
   readonly outputs: Readonly<Record<string, BufferRange>>;
+  /** The counts that outputs' types name. */
+  readonly counts: Readonly<Record<string, BufferRange>>;
 }
 
 /** Makes the bind groups of `plan` over `arena`, which holds at least `plan.arenaBytes`. */
@@ -120,6 +124,7 @@ export function bindPlan(device: Device, plan: Plan, arena: BufferRange, weights
     dispatches,
     inputs: values(plan.inputs),
     outputs: values(plan.outputs),
+    counts: values(plan.counts),
     [Symbol.dispose]: () => uniforms.buffer.destroy(),
   };
 }

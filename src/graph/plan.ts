@@ -13,12 +13,14 @@ import {
   NodeContext,
   type PlannedDispatch,
   type TensorType,
+  type WeightData,
   type WeightForm,
   type WeightRef,
 } from "../ops/operator.ts";
 import { findOperator } from "../ops/registry.ts";
-import { bytesPerElement } from "../tensor/dtype.ts";
-import { elementCount, type HostTensor, toFloat32 } from "../tensor/host_tensor.ts";
+import { gpuScalar } from "../tensor/dtype.ts";
+import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
+import { toWords, type Words } from "../tensor/words.ts";
 import {
   canBeImage,
   denseView,
@@ -52,7 +54,7 @@ export interface PlanValue {
 
 /** Constants before they are uploaded. */
 export interface PlannedWeights {
-  make: () => Float32Array<ArrayBuffer>;
+  make: () => WeightData;
   form: WeightForm;
 }
 
@@ -62,6 +64,8 @@ export interface Plan {
   inputs: readonly PlanValue[];
   /** Outputs are dense in ONNX's order. */
   outputs: readonly PlanValue[];
+  /** The counts that outputs' types name: one `i32` each. */
+  counts: readonly PlanValue[];
   /** Bytes of the arena, and where each storage lies in it; a storage without an offset is a constant. */
   arenaBytes: number;
   storages: readonly { bytes: number; offset: number | undefined; weight: string | undefined }[];
@@ -128,7 +132,11 @@ class PlanBuilder {
       const view = new NodeLowering(this, node).materialise(this.viewOf(name), "linear");
       return { name, type: this.types.get(name)!, view };
     });
-    for (const { view } of outputs) this.#touch(view.storage, this.steps.length);
+    const counts = [
+      ...new Set(outputs.flatMap(({ type }) => type.counts?.filter((name) => name !== undefined) ?? [])),
+    ]
+      .map((name): PlanValue => ({ name, type: COUNT, view: this.viewOf(name) }));
+    for (const { view } of [...outputs, ...counts]) this.#touch(view.storage, this.steps.length);
     // Storage that no step uses (a concatenation that became a view) takes no room.
     const live = this.#storages.filter((storage) =>
       storage.weight === undefined && storage.first <= storage.last
@@ -139,6 +147,7 @@ class PlanBuilder {
       steps: this.steps,
       inputs,
       outputs,
+      counts,
       arenaBytes: arena.bytes,
       storages: this.#storages.map((storage) => ({
         bytes: alignUp(storage.bytes, 16),
@@ -152,7 +161,7 @@ class PlanBuilder {
 
   allocate(type: TensorType, layout: Layout): View {
     const elements = storageElements(type.shape, layout);
-    const bytes = alignUp(Math.max(elements, 1) * gpuBytes(type), 16);
+    const bytes = alignUp(Math.max(elements, 1) * wordBytes(type), 16);
     this.#storages.push({ bytes, elements, first: Infinity, last: -Infinity, weight: undefined });
     return denseView(this.#storages.length - 1, type.dtype, type.shape, layout);
   }
@@ -305,6 +314,12 @@ class NodeLowering extends NodeContext implements Lowering {
     return view;
   }
 
+  count(index: number): View {
+    const view = this.#plan.allocate(COUNT, "linear");
+    this.#plan.views.set(this.countName(index), view);
+    return view;
+  }
+
   joinedOutput(): View {
     const name = this.node.outputs[0]!;
     return this.output(0, this.#plan.placement.layouts.get(name)!, (view) => this.#plan.joinable(name, view));
@@ -330,7 +345,7 @@ class NodeLowering extends NodeContext implements Lowering {
     return this.#plan.target;
   }
 
-  weights(key: string, make: () => Float32Array<ArrayBuffer>, form: WeightForm = "buffer"): WeightRef {
+  weights(key: string, make: () => WeightData, form: WeightForm = "buffer"): WeightRef {
     const weight = `${this.node.name || this.node.outputs[0]} ${key}`;
     this.#plan.weights.set(weight, { make, form });
     return { weight, form };
@@ -341,27 +356,36 @@ class NodeLowering extends NodeContext implements Lowering {
   }
 }
 
-/** Bytes of an element on the GPU. */
-function gpuBytes(type: TensorType): number {
-  if (type.dtype !== "f32") {
+/** Type of a count. */
+const COUNT: TensorType = { dtype: "i32", shape: [1] };
+
+/** Bytes of an element on the GPU. @throws {GraphError} if it has no word there. */
+function wordBytes({ dtype, shape }: TensorType): number {
+  try {
+    gpuScalar(dtype);
+    return 4;
+  } catch (error) {
     throw new GraphError(
-      `Cannot plan: a tensor of ${type.dtype} is computed while the network runs; only f32 is supported there`,
+      `Cannot plan: a tensor of ${dtype} [${shape.join(", ")}] is computed while the network runs; ` +
+        `export the model in f32`,
+      { cause: error },
     );
   }
-  return bytesPerElement(type.dtype);
 }
 
-function constantData(name: string, constant: HostTensor): Float32Array<ArrayBuffer> {
-  if (constant.dtype !== "f32") {
+function constantData(name: string, constant: HostTensor): Words {
+  try {
+    return toWords(constant);
+  } catch (error) {
     throw new GraphError(
-      `Cannot plan: constant "${name}" of ${constant.dtype} is read while the network runs; only f32 is supported there`,
+      `Cannot plan: constant "${name}": ${(error as Error).message}; export the model with a narrower type`,
+      { cause: error },
     );
   }
-  return toFloat32(constant);
 }
 
 /** A number that differs between lists of numbers, all but surely (FNV-1a over the elements' bits). */
-function fingerprint(data: Float32Array<ArrayBuffer>): string {
+function fingerprint(data: Words): string {
   const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
   let hash = 0x811c9dc5;
   for (const word of words) hash = Math.imul(hash ^ word, 0x01000193) ^ (hash >>> 15);

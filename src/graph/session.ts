@@ -15,8 +15,9 @@ import {
 import { externalLocations, loadExternalData } from "../onnx/external.ts";
 import { OnnxError } from "../onnx/error.ts";
 import { parseModel } from "../onnx/parse.ts";
-import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
-import { storageElements, viewOffsets } from "../tensor/view.ts";
+import type { HostTensor } from "../tensor/host_tensor.ts";
+import { fromWords, toWords } from "../tensor/words.ts";
+import { viewOffsets } from "../tensor/view.ts";
 import { bindPlan, type BoundPlan, WeightStore } from "./bind.ts";
 import { GraphError } from "../ops/error.ts";
 import type { Graph, OutputInfo, ValueInfo } from "./graph.ts";
@@ -156,8 +157,7 @@ export class Session implements Disposable {
       const outputs: Record<string, HostTensor> = {};
       let at = 0;
       bound.plan.outputs.forEach(({ name, type, view }, i) => {
-        const data = new Float32Array(bytes, at + view.offset * 4, storageElements(type.shape, "linear"));
-        outputs[name] = hostTensor(type.dtype, type.shape, data.slice());
+        outputs[name] = fromWords(type.dtype, type.shape, bytes, at + view.offset * 4);
         at += ranges[i]!.bytes;
       });
       return outputs;
@@ -220,9 +220,12 @@ export function writeInput(device: Device, range: BufferRange, value: PlanValue,
       `Cannot write input "${value.name}": it is ${value.type.dtype}, but ${tensor.dtype} was given`,
     );
   }
-  const laidOut = new Float32Array(range.bytes / 4);
+  const words = toWords(tensor);
+  const laidOut = words instanceof Float32Array
+    ? new Float32Array(range.bytes / 4)
+    : new Int32Array(range.bytes / 4);
   let i = 0;
-  for (const offset of viewOffsets(value.view)) laidOut[offset] = Number(tensor.data[i++]);
+  for (const offset of viewOffsets(value.view)) laidOut[offset] = words[i++]!;
   device.gpu.queue.writeBuffer(range.buffer, range.offset, laidOut);
 }
 

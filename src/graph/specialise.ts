@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { NodeContext, type TensorType } from "../ops/operator.ts";
+import { NodeContext, type Operator, type TensorType } from "../ops/operator.ts";
 import { findOperator } from "../ops/registry.ts";
 import type { HostTensor } from "../tensor/host_tensor.ts";
 import { GraphError } from "../ops/error.ts";
@@ -20,8 +20,17 @@ export interface SpecialisedGraph {
 /** Input shapes by name; inputs whose shape is fixed in the file may be left out. */
 export type InputShapes = Readonly<Record<string, readonly number[]>>;
 
-/** A copy of `graph` with shapes known, constants folded and dead nodes removed. @throws {GraphError} */
-export function specialise(source: Graph, shapes: InputShapes): SpecialisedGraph {
+/** Values of inputs by name: those that decide a shape or a parameter, and so the plan. */
+export type InputValues = Readonly<Record<string, HostTensor>>;
+
+/**
+ * A copy of `graph` with shapes known, constants folded and dead nodes removed. Inputs whose value is given become
+ * constants.
+ *
+ * @throws {UnknownValueError} if an operator needs the value of something that is computed while the network runs.
+ * @throws {GraphError} if the shapes or values do not fit.
+ */
+export function specialise(source: Graph, shapes: InputShapes, values: InputValues = {}): SpecialisedGraph {
   const graph = new Graph(source.name, source.opsets);
   graph.outputs = source.outputs;
   const types = new Map<string, TensorType>();
@@ -30,11 +39,14 @@ export function specialise(source: Graph, shapes: InputShapes): SpecialisedGraph
     types.set(name, constant);
   }
   const named = new Map<string, number>();
-  graph.inputs = source.inputs.map((input) => {
-    const shape = shapes[input.name] ?? fixedShape(input.name, input.dims);
+  graph.inputs = source.inputs.flatMap((input) => {
+    const value = values[input.name];
+    const shape = value?.shape ?? shapes[input.name] ?? fixedShape(input.name, input.dims);
     checkShape(input.name, input.dims, shape, named);
     types.set(input.name, { dtype: input.dtype, shape });
-    return { ...input, dims: [...shape] };
+    if (!value) return [{ ...input, dims: [...shape] }];
+    graph.constants.set(input.name, value);
+    return [];
   });
   const unknown = Object.keys(shapes).filter((name) => !source.inputs.some((input) => input.name === name));
   if (unknown.length > 0) {
@@ -49,7 +61,7 @@ export function specialise(source: Graph, shapes: InputShapes): SpecialisedGraph
     if (!operator) {
       throw new GraphError(`${node.op} (node "${node.name}"): no such operator; see docs/operators.md`);
     }
-    const outputs = operator.infer(context);
+    const outputs = withCounts(operator, context, operator.infer(context));
     node.outputs.forEach((name, i) => {
       if (name !== "" && outputs[i]) types.set(name, outputs[i]);
     });
@@ -75,8 +87,24 @@ export function specialise(source: Graph, shapes: InputShapes): SpecialisedGraph
   return { graph, types };
 }
 
+/** The outputs' types with the counts that come from the inputs'. */
+function withCounts(operator: Operator, node: NodeContext, outputs: TensorType[]): TensorType[] {
+  const counted = node.node.inputs.find((_, index) =>
+    node.has(index) && node.type(index).counts !== undefined
+  );
+  if (counted === undefined) return outputs;
+  if (!operator.counts) {
+    node.fail(
+      `how many elements of "${counted}" mean something is known only while the network runs`,
+      "end the network there, and do the rest with its outputs",
+    );
+  }
+  const counts = operator.counts(node);
+  return outputs.map((type, i) => counts[i] ? { ...type, counts: counts[i] } : type);
+}
+
 function fold(
-  operator: NonNullable<ReturnType<typeof findOperator>>,
+  operator: Operator,
   context: NodeContext,
   constants: ReadonlyMap<string, HostTensor>,
 ): HostTensor[] | undefined {

@@ -12,6 +12,7 @@ import { elementCount } from "../tensor/host_tensor.ts";
 import { imageAddress, isLinear, paddedChannels, type View } from "../tensor/view.ts";
 import { NO_EPILOGUE, type PlannedEpilogue } from "./epilogue.ts";
 import { addressUniforms, type PlannedDispatch, type WeightRef } from "./operator.ts";
+import { typesOf } from "./types.ts";
 import { axesCount, extentRow, MAX_STRIDED_RANK, strideRow } from "./strided.ts";
 
 const gather: KernelSource = { name: "copy/gather", wgsl: GATHER };
@@ -34,7 +35,7 @@ export function mapImageDispatch(from: View, to: View, epilogue: PlannedEpilogue
   const count = n * h * w * c4;
   return {
     kernel: map,
-    options: { inject: epilogue.inject },
+    options: { inject: { ...typesOf(from.dtype), ...epilogue.inject } },
     bindings: { x: from, y: to, ...epilogue.bindings },
     uniforms: {
       count,
@@ -62,7 +63,7 @@ export function mapFlatDispatch(from: View, to: View, epilogue: PlannedEpilogue)
   const flat = { n: 1, h: 1, w: 1, c, c4, strideN: 0, strideH: 0, strideW: 0 };
   return {
     kernel: map,
-    options: { inject: epilogue.inject },
+    options: { inject: { ...typesOf(from.dtype), ...epilogue.inject } },
     bindings: { x: from, y: to, ...epilogue.bindings },
     uniforms: {
       count: c4,
@@ -122,7 +123,7 @@ export function padDispatch(from: View, to: View, begin: readonly number[], fill
     Array.from({ length: MAX_COPY_RANK }, (_, i) => pick(axes[i] ?? NO_AXIS));
   return {
     kernel: strided,
-    options: { overrides: { RUN, OUTER: axes.length } },
+    options: { overrides: { RUN, OUTER: axes.length }, inject: typesOf(from.dtype) },
     bindings: { x: from, y: to },
     uniforms: {
       count,
@@ -197,6 +198,7 @@ export function gatherDispatch(from: View, to: View, axis: number, table: Weight
   const count = axesCount(axes);
   return {
     kernel: gather,
+    options: { inject: typesOf(from.dtype) },
     bindings: { x: from, y: to, table },
     uniforms: {
       count,

@@ -40,3 +40,18 @@ export function describeNode(node: NamedNode): string {
 export function nodeError(node: NamedNode, what: string, advice: string): GraphError {
   return new GraphError(`${describeNode(node)}: ${what}; ${advice}`);
 }
+
+/** Thrown where an operator needs a value when it is planned, and the value is computed while the network runs. */
+export class UnknownValueError extends GraphError {
+  /** The value's name in the graph. */
+  readonly value: string;
+
+  /** An error about the input `input` of `node`, which is the value `value`. */
+  constructor(node: NamedNode, input: string, value: string) {
+    super(
+      `${describeNode(node)}: input "${input}" ("${value}") is computed while the network runs; ` +
+        `make it a constant or a small input of its own when exporting the model`,
+    );
+    this.value = value;
+  }
+}

@@ -6,7 +6,7 @@
  */
 import type { KernelOptions, KernelSource, KernelTarget, UniformValues, Workgroups } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
-import { nodeError } from "./error.ts";
+import { nodeError, UnknownValueError } from "./error.ts";
 import type { Node } from "./node.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { type HostTensor, toNumbers } from "../tensor/host_tensor.ts";
@@ -15,8 +15,17 @@ import { type ImageAddress, imageAddress, type Layout, type View } from "../tens
 /** Type and shape of a value. */
 export interface TensorType {
   readonly dtype: DType;
+  /** Extents; where a size depends on data, its bound. */
   readonly shape: readonly number[];
+  /**
+   * For each axis whose extent depends on data: the name of the value (one `i32` on the GPU) that counts the elements
+   * that mean something; those after them are zero.
+   */
+  readonly counts?: Counts;
 }
+
+/** The values that hold an axis's live extent, by axis. */
+export type Counts = readonly (string | undefined)[];
 
 /** One operator of one domain. */
 export interface Operator {
@@ -36,6 +45,11 @@ export interface Operator {
   evaluate?(node: NodeContext, inputs: readonly (HostTensor | undefined)[]): HostTensor[];
   /** The outputs depend on the inputs' types alone. */
   readonly dependsOnTypesOnly?: boolean;
+  /**
+   * For operators that keep elements of no meaning apart from the others: where the outputs' counts come from, given
+   * inputs of which some have counts. Operators without it refuse such inputs.
+   */
+  counts?(node: NodeContext): (Counts | undefined)[];
   /** For operators that move nothing: the outputs as views of a view of the first input; `undefined` where none can say it. */
   views?(node: NodeContext, x: View): (View | undefined)[];
   /** Emits the dispatches; left out where the operator is only ever folded. */
@@ -97,7 +111,12 @@ export class NodeContext {
     if (!this.has(index)) return undefined;
     const constant = this.constant(index);
     if (constant) return toNumbers(constant);
-    return this.fail(`input "${name}" is computed while the network runs`, "fix it when exporting the model");
+    throw new UnknownValueError(this.node, name, this.node.inputs[index]!);
+  }
+
+  /** The name of the value that counts output `index`, for operators whose output's size depends on data. */
+  countName(index: number): string {
+    return `${this.node.name}#count${index}`;
   }
 
   /** A list given as an attribute in old operator sets and as an input in newer ones. */
@@ -126,6 +145,9 @@ export interface WeightRef {
   /** Where they are kept: a buffer, or a texture of `vec4`s for kernels that bind one. */
   readonly form: WeightForm;
 }
+
+/** Elements of a constant as a kernel reads them; textures hold floats alone. */
+export type WeightData = Float32Array<ArrayBuffer> | Int32Array<ArrayBuffer> | Uint32Array<ArrayBuffer>;
 
 /** Memory of constants. */
 export type WeightForm = "buffer" | "texture";
@@ -160,6 +182,8 @@ export interface Lowering extends NodeContext {
   output(index: number, layout: Layout, accepts?: (view: View) => boolean): View;
   /** Storage for the output of a concatenation, in which parts may lie already; any view. */
   joinedOutput(): View;
+  /** Storage for the count of output `index`: one `i32`. */
+  count(index: number): View;
   /** The same for an output that a kernel writes as `vec4` over channels. */
   imageOutput(index: number): Addressed;
   /** The same for an output that a kernel writes as one flat row of `vec4`s, up to three zeros after its end. */
@@ -169,7 +193,7 @@ export interface Lowering extends NodeContext {
   /** Dense storage that lives until the last dispatch that reads it. */
   temporary(type: TensorType, layout: Layout): View;
   /** A constant made once for all plans of the session; `key` names it within the node. */
-  weights(key: string, make: () => Float32Array<ArrayBuffer>, form?: WeightForm): WeightRef;
+  weights(key: string, make: () => WeightData, form?: WeightForm): WeightRef;
   /** What kernels are chosen for. */
   readonly target: KernelTarget;
   /** Adds a dispatch to the plan. */

@@ -98,6 +98,43 @@ export function isBigInt(dtype: DType): dtype is "i64" | "u64" {
   return dtype === "i64" || dtype === "u64";
 }
 
+/** What an element is on the GPU: one 32-bit word, a float or a signed integer. */
+export type GpuScalar = "f32" | "i32";
+
+/**
+ * The word that holds an element on the GPU. Floats up to 32 bits are `f32`; booleans (0 or 1) and integers up to 32
+ * bits are `i32`, and so are 64-bit integers, whose values must fit (they are mostly indices).
+ *
+ * @throws {TypeError} for `"f64"`, `"u32"`, `"u64"` and `"string"`, which no word holds.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * assertEquals(gpuScalar("f16"), "f32");
+ * assertEquals(gpuScalar("bool"), "i32");
+ * ```
+ */
+export function gpuScalar(dtype: DType): GpuScalar {
+  switch (dtype) {
+    case "f32":
+    case "f16":
+      return "f32";
+    case "i8":
+    case "u8":
+    case "i16":
+    case "u16":
+    case "i32":
+    case "i64":
+    case "bool":
+      return "i32";
+    case "f64":
+    case "u32":
+    case "u64":
+    case "string":
+      throw new TypeError(`Cannot hold ${dtype} on the GPU: its words are 32-bit floats and signed integers`);
+  }
+}
+
 /**
  * A zeroed typed array of `length` elements, or a view of `length` elements of `buffer` from `byteOffset`, which
  * must then be a multiple of the element's size.
