@@ -4,18 +4,15 @@
  *
  * @module
  */
-import GATHER from "../../shaders/copy/gather.wgsl" with { type: "text" };
 import STRIDED from "../../shaders/copy/strided.wgsl" with { type: "text" };
 import MAP from "../../shaders/elementwise/map.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { elementCount } from "../tensor/host_tensor.ts";
 import { imageAddress, isLinear, paddedChannels, type View } from "../tensor/view.ts";
 import { NO_EPILOGUE, type PlannedEpilogue } from "./epilogue.ts";
-import { addressUniforms, type PlannedDispatch, type WeightRef } from "./operator.ts";
+import { addressUniforms, type PlannedDispatch } from "./operator.ts";
 import { typesOf } from "./types.ts";
-import { axesCount, extentRow, MAX_STRIDED_RANK, strideRow } from "./strided.ts";
 
-const gather: KernelSource = { name: "copy/gather", wgsl: GATHER };
 const strided: KernelSource = { name: "copy/strided", wgsl: STRIDED };
 const map: KernelSource = { name: "elementwise/map", wgsl: MAP };
 
@@ -184,32 +181,5 @@ function axisUniforms(name: string, axis: CopyAxis): Record<string, number> {
     [`${name}_begin`]: axis.begin,
     [`${name}_x_stride`]: axis.xStride,
     [`${name}_y_stride`]: axis.yStride,
-  };
-}
-
-/** `to[..., i, ...] = from[..., table[i], ...]` along one axis; the table holds whole numbers. */
-export function gatherDispatch(from: View, to: View, axis: number, table: WeightRef): PlannedDispatch {
-  const axes = to.shape.map((extent, at) => ({ extent, strides: [from.strides[at]!, to.strides[at]!] }));
-  if (axes.length > MAX_STRIDED_RANK) {
-    throw new RangeError(
-      `Cannot gather from ${axes.length} dimensions: at most ${MAX_STRIDED_RANK} are supported`,
-    );
-  }
-  const count = axesCount(axes);
-  return {
-    kernel: gather,
-    options: { inject: typesOf(from.dtype) },
-    bindings: { x: from, y: to, table },
-    uniforms: {
-      count,
-      rank: axes.length,
-      axis,
-      x_offset: from.offset,
-      y_offset: to.offset,
-      extents: extentRow(axes),
-      x_strides: strideRow(axes, 0),
-      y_strides: strideRow(axes, 1),
-    },
-    workgroups: foldWorkgroups(Math.ceil(count / 64)),
   };
 }

@@ -6,8 +6,9 @@
  */
 import { attr } from "./attribute.ts";
 import { imageAddress, type View } from "../tensor/view.ts";
-import { gatherDispatch, padDispatch } from "./copy.ts";
+import { padDispatch } from "./copy.ts";
 import { epilogueSteps } from "./epilogue.ts";
+import { gatherDispatch } from "./gather.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { lowerResampling, type ResampleTable } from "./resample.ts";
 
@@ -122,7 +123,7 @@ function lowerGathers(node: Lowering, x: View, tables: readonly (readonly [numbe
     const to = i === tables.length - 1
       ? node.output(0, "linear")
       : node.temporary({ dtype: x.dtype, shape }, "linear");
-    const table = node.weights(`indices ${axis} ${indices.join(" ")}`, () => new Float32Array(indices));
+    const table = node.weights(`indices ${axis} ${indices.join(" ")}`, () => new Int32Array(indices));
     node.emit(gatherDispatch(from, to, axis, table));
     from = to;
   });

@@ -7,6 +7,7 @@ import type { Node } from "./node.ts";
 import { concat } from "./concat.ts";
 import { conv } from "./conv.ts";
 import { elementwiseOperators } from "./elementwise.ts";
+import { gatherOperators } from "./gather.ts";
 import { gemmOperators } from "./gemm.ts";
 import { normalizationOperators } from "./normalization.ts";
 import type { Operator } from "./operator.ts";
@@ -23,6 +24,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     concat,
     conv,
     ...elementwiseOperators,
+    ...gatherOperators,
     ...gemmOperators,
     ...normalizationOperators,
     pad,

@@ -5,9 +5,8 @@
  */
 import { attr } from "./attribute.ts";
 import { type DType, isFloat } from "../tensor/dtype.ts";
+import { pickElements } from "./host_elements.ts";
 import { elementCount, type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
-import { denseView, reshapeView, sliceView } from "../tensor/view.ts";
-import { gatherDispatch } from "./copy.ts";
 import { dtypeOf } from "../onnx/data_type.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 
@@ -38,13 +37,21 @@ const size: Operator = {
 const constantOfShape: Operator = {
   op: "ConstantOfShape",
   opsets: [9, 99],
-  infer: (node) => [{ dtype: fillValue(node).dtype, shape: node.numbers(0, "input")! }],
+  infer: (node) => [{ dtype: fillValue(node).dtype, shape: filledShape(node) }],
   evaluate(node) {
-    const fill = fillValue(node);
-    const wanted = node.numbers(0, "input")!;
-    return [hostTensor(fill.dtype, wanted, new Array(elementCount(wanted)).fill(fill.data[0]))];
+    const value = fillValue(node);
+    const wanted = filledShape(node);
+    return [pickElements(value, wanted, new Uint8Array(elementCount(wanted)))];
   },
 };
+
+function filledShape(node: NodeContext): number[] {
+  const wanted = node.numbers(0, "input")!;
+  if (wanted.some((extent) => extent < 0)) {
+    node.fail(`fills the shape [${wanted.join(", ")}]`, "extents must be 0 or more; export the model again");
+  }
+  return wanted;
+}
 
 function fillValue(node: NodeContext): HostTensor {
   return attr.tensor(node.node, "value", hostTensor("f32", [1], [0]));
@@ -92,79 +99,43 @@ function castTarget(node: NodeContext): DType {
     node.fail(`casts to the unknown type ${attr.int(node.node, "to")}`, "export the model again");
 }
 
-/** Gather: on the host for constants; on the GPU a view for a constant index or an even run of them, else a copy. */
-const gather: Operator = {
-  op: "Gather",
-  opsets: [1, 99],
+/** EyeLike: ones on a diagonal of a matrix of the input's shape. */
+const eyeLike: Operator = {
+  op: "EyeLike",
+  opsets: [9, 99],
+  dependsOnTypesOnly: true,
   infer(node) {
-    const data = node.shape(0);
-    const axis = node.axis(attr.int(node.node, "axis", 0), data.length);
+    const { dtype, shape } = node.type(0);
+    if (shape.length !== 2) {
+      node.fail(`its input is [${shape.join(", ")}], not a matrix`, "check the input's size");
+    }
     return [{
-      dtype: node.type(0).dtype,
-      shape: [...data.slice(0, axis), ...node.shape(1), ...data.slice(axis + 1)],
+      dtype: attr.has(node.node, "dtype") ? dtypeNumbered(node, attr.int(node.node, "dtype")) : dtype,
+      shape,
     }];
   },
-  evaluate(node, [data, indices]) {
-    const axis = node.axis(attr.int(node.node, "axis", 0), data!.shape.length);
+  evaluate(node) {
     const { dtype, shape } = this.infer(node)[0]!;
-    const outer = elementCount(data!.shape.slice(0, axis));
-    const inner = elementCount(data!.shape.slice(axis + 1));
-    const extent = data!.shape[axis]!;
-    const elements: (number | bigint)[] = [];
-    for (let i = 0; i < outer; i++) {
-      for (const index of checkedIndices(node, toNumbers(indices!), extent)) {
-        for (let j = 0; j < inner; j++) elements.push(data!.data[(i * extent + index) * inner + j]!);
-      }
-    }
-    return [hostTensor(dtype, shape, elements as number[])];
-  },
-  views(node, data) {
-    if (!node.constant(1)) return [undefined];
-    const axis = node.axis(attr.int(node.node, "axis", 0), data.shape.length);
-    const run = runOf(checkedIndices(node, node.numbers(1, "indices")!, data.shape[axis]!));
-    if (!run) return [undefined];
-    const [first, step] = run;
-    const ownShape = node.shape(1);
-    const slice = sliceView(data, axis, first, elementCount(ownShape), step);
-    // Indices of rank r put r dimensions where the axis was.
-    const split = denseView(0, "f32", ownShape, "linear");
-    const stride = slice.strides[axis]!;
-    return [{
-      ...slice,
-      shape: slice.shape.toSpliced(axis, 1, ...ownShape),
-      strides: slice.strides.toSpliced(axis, 1, ...split.strides.map((one) => one * stride)),
-      padded: slice.padded && axis > 1 && ownShape.length === 1,
-    }];
-  },
-  lower(node) {
-    const data = node.view(0);
-    const indices = node.numbers(1, "indices")!;
-    const [view] = this.views!(node, data);
-    if (view) {
-      node.alias(0, view);
-      return;
-    }
-    const axis = node.axis(attr.int(node.node, "axis", 0), data.shape.length);
-    const checked = checkedIndices(node, indices, data.shape[axis]!);
-    const to = reshapeView(node.output(0, "linear"), data.shape.with(axis, checked.length))!;
-    node.emit(gatherDispatch(data, to, axis, node.weights("indices", () => new Float32Array(checked))));
+    const [rows, columns] = shape as [number, number];
+    const shift = attr.int(node.node, "k", 0);
+    const elements = Array.from(
+      { length: rows * columns },
+      (_, i) => i % columns === Math.floor(i / columns) + shift ? 1 : 0,
+    );
+    return [hostTensor(dtype, shape, elements)];
   },
 };
 
-function checkedIndices(node: NodeContext, indices: readonly number[], extent: number): number[] {
-  return indices.map((index) => {
-    if (index < -extent || index >= extent) {
-      node.fail(`index ${index} is outside an axis of ${extent}`, "export the model again");
-    }
-    return index < 0 ? index + extent : index;
-  });
-}
-
-function runOf(indices: readonly number[]): [first: number, step: number] | undefined {
-  const step = indices.length > 1 ? indices[1]! - indices[0]! : 1;
-  const regular = step !== 0 && indices.every((index, i) => index === indices[0]! + i * step);
-  return regular ? [indices[0]!, step] : undefined;
+function dtypeNumbered(node: NodeContext, number: number): DType {
+  return dtypeOf(number) ?? node.fail(`the element type ${number} is unknown`, "export the model again");
 }
 
 /** All operators of shape arithmetic. */
-export const shapeOperators: readonly Operator[] = [shape, size, constantOfShape, range, cast, gather];
+export const shapeOperators: readonly Operator[] = [
+  shape,
+  size,
+  constantOfShape,
+  range,
+  eyeLike,
+  cast,
+];

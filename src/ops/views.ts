@@ -5,7 +5,7 @@
  * @module
  */
 import { attr } from "./attribute.ts";
-import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import { elementCount, type HostTensor, withShape } from "../tensor/host_tensor.ts";
 import {
   denseStrides,
   expandView,
@@ -17,6 +17,9 @@ import {
 } from "../tensor/view.ts";
 import { broadcastShapes } from "./broadcast.ts";
 import { copyDispatch } from "./copy.ts";
+import { anyCounts, countsOf, refuseCount } from "./counts.ts";
+import { dropout } from "./dropout.ts";
+import { pickElements, product } from "./host_elements.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 
 /** The views that a node's outputs are of its first input, or `undefined` for one that needs a copy. */
@@ -25,16 +28,24 @@ type ViewRule = (node: NodeContext, x: View) => (View | undefined)[];
 /** The shapes that a node's outputs have. */
 type ShapeRule = (node: NodeContext) => (readonly number[])[];
 
+/** The counts of the one output, or of each, given those of the first input's axes. */
+type CountRule = (node: NodeContext, counts: (string | undefined)[]) => (string | undefined)[];
+
 function viewOperator(
   op: string,
   opsets: readonly [number, number],
   shapes: ShapeRule,
   views: ViewRule,
+  counts: CountRule,
 ): Operator {
   return {
     op,
     opsets,
     views,
+    counts(node) {
+      const own = anyCounts(counts(node, countsOf(node, 0)));
+      return node.node.outputs.map(() => own);
+    },
     infer: (node) => shapes(node).map((shape) => ({ dtype: node.type(0).dtype, shape })),
     evaluate(node, [x]) {
       const dense = hostView(x!);
@@ -68,15 +79,30 @@ function hostView(x: HostTensor): View {
   };
 }
 
-/** The elements of a host tensor as a view orders them. */
+/** The elements of a host tensor as a view orders them; those of a view without strides in their own order. */
 function gather(x: HostTensor, view: Pick<View, "shape" | "strides" | "offset">): HostTensor {
-  if (view.strides.length !== view.shape.length) return hostTensor(x.dtype, view.shape, x.data);
-  const elements = Array.from(viewOffsets(view), (offset) => x.data[offset]!);
-  return hostTensor(x.dtype, view.shape, elements as number[]);
+  if (view.strides.length !== view.shape.length) return withShape(x, view.shape);
+  return pickElements(x, view.shape, viewOffsets(view));
 }
 
-function product(extents: readonly number[]): number {
-  return extents.reduce((total, extent) => total * extent, 1);
+/** Counts of the axes that are still there after a reshape: of the same extent, and as far from the first element. */
+function reshapedCounts(
+  node: NodeContext,
+  counts: readonly (string | undefined)[],
+  shape: readonly number[],
+) {
+  const old = node.shape(0);
+  const kept = new Array<string | undefined>(shape.length).fill(undefined);
+  counts.forEach((name, axis) => {
+    if (name === undefined) return;
+    const before = product(old.slice(0, axis));
+    const to = shape.findIndex((extent, at) =>
+      extent === old[axis] && product(shape.slice(0, at)) === before
+    );
+    if (to < 0) refuseCount(node, axis);
+    kept[to] = name;
+  });
+  return kept;
 }
 
 function reshapedTo(node: NodeContext): readonly number[] {
@@ -109,24 +135,38 @@ function flattenedTo(node: NodeContext): readonly number[] {
   return [product(shape.slice(0, split)), product(shape.slice(split))];
 }
 
-function squeezedTo(node: NodeContext): readonly number[] {
+/** The axes that a Squeeze takes out. */
+function squeezedAxes(node: NodeContext): number[] {
   const shape = node.shape(0);
-  const axes = node.listFrom("axes", 1)?.map((axis) => node.axis(axis, shape.length));
-  for (const axis of axes ?? []) {
+  const listed = node.listFrom("axes", 1);
+  if (!listed) return shape.flatMap((extent, axis) => extent === 1 ? [axis] : []);
+  const axes = listed.map((axis) => node.axis(axis, shape.length));
+  for (const axis of axes) {
     if (shape[axis] !== 1) {
       node.fail(`axis ${axis} of [${shape.join(", ")}] is ${shape[axis]}, not 1`, "export the model again");
     }
   }
-  return shape.filter((extent, axis) => axes ? !axes.includes(axis) : extent !== 1);
+  return axes;
+}
+
+function squeezedTo(node: NodeContext): readonly number[] {
+  const axes = squeezedAxes(node);
+  return node.shape(0).filter((_, axis) => !axes.includes(axis));
+}
+
+/** The axes that an Unsqueeze puts in, in order. */
+function unsqueezedAxes(node: NodeContext): number[] {
+  const listed = node.listFrom("axes", 1) ?? node.fail("no axes are given", "export the model again");
+  const rank = node.shape(0).length + listed.length;
+  const axes = listed.map((axis) => node.axis(axis, rank)).sort((a, b) => a - b);
+  if (new Set(axes).size < axes.length) {
+    node.fail(`axes [${listed.join(", ")}] name one twice`, "export the model again");
+  }
+  return axes;
 }
 
 function unsqueezedTo(node: NodeContext): readonly number[] {
-  const listed = node.listFrom("axes", 1) ?? node.fail("no axes are given", "export the model again");
-  const shape = [...node.shape(0)];
-  const rank = shape.length + listed.length;
-  const axes = listed.map((axis) => node.axis(axis, rank)).sort((a, b) => a - b);
-  for (const axis of axes) shape.splice(axis, 0, 1);
-  return shape;
+  return unsqueezedAxes(node).reduce((shape, axis) => shape.toSpliced(axis, 0, 1), [...node.shape(0)]);
 }
 
 function permutation(node: NodeContext): number[] {
@@ -170,7 +210,7 @@ function splitSizes(node: NodeContext): { axis: number; sizes: number[] } {
   const shape = node.shape(0);
   const axis = node.axis(attr.int(node.node, "axis", 0), shape.length);
   const extent = shape[axis]!;
-  const parts = node.node.outputs.length;
+  const parts = attr.int(node.node, "num_outputs", node.node.outputs.length);
   const even = Math.ceil(extent / parts);
   const sizes = node.listFrom("split", 1) ??
     Array.from({ length: parts }, (_, i) => Math.max(0, Math.min(even, extent - i * even)));
@@ -189,46 +229,65 @@ function expandedTo(node: NodeContext): readonly number[] {
     );
 }
 
-const identity = (op: string): Operator =>
-  viewOperator(op, [1, 99], (node) => [node.shape(0)], (_, x) => [x]);
+/** Counts, none of which may be of an axis that the operator works along. */
+function untouched(
+  node: NodeContext,
+  counts: (string | undefined)[],
+  axes: readonly number[],
+): (string | undefined)[] {
+  for (const axis of axes) if (counts[axis] !== undefined) refuseCount(node, axis);
+  return counts;
+}
 
 const reshaping = (
   op: string,
   opsets: readonly [number, number],
   shape: (node: NodeContext) => readonly number[],
-): Operator => viewOperator(op, opsets, (node) => [shape(node)], (node, x) => [reshapeView(x, shape(node))]);
+  counts: CountRule = (node, counts) => reshapedCounts(node, counts, shape(node)),
+): Operator =>
+  viewOperator(op, opsets, (node) => [shape(node)], (node, x) => [reshapeView(x, shape(node))], counts);
 
 /** All operators that are views. */
 export const viewOperators: readonly Operator[] = [
-  identity("Identity"),
-  identity("Dropout"),
-  reshaping("Reshape", [5, 99], reshapedTo),
+  dropout,
+  viewOperator("Identity", [1, 99], (node) => [node.shape(0)], (_, x) => [x], (_, counts) => counts),
+  reshaping("Reshape", [1, 99], reshapedTo),
   reshaping("Flatten", [1, 99], flattenedTo),
-  reshaping("Squeeze", [1, 99], squeezedTo),
-  reshaping("Unsqueeze", [1, 99], unsqueezedTo),
+  reshaping("Squeeze", [1, 99], squeezedTo, (node, counts) => {
+    const axes = squeezedAxes(node);
+    return untouched(node, counts, axes).filter((_, axis) => !axes.includes(axis));
+  }),
+  reshaping(
+    "Unsqueeze",
+    [1, 99],
+    unsqueezedTo,
+    (node, counts) => unsqueezedAxes(node).reduce((list, axis) => list.toSpliced(axis, 0, undefined), counts),
+  ),
   viewOperator(
     "Transpose",
     [1, 99],
     (node) => [permutation(node).map((axis) => node.shape(0)[axis]!)],
     (node, x) => [permuteView(x, permutation(node))],
+    (node, counts) => permutation(node).map((axis) => counts[axis]),
   ),
   viewOperator(
     "Slice",
     [1, 99],
     (node) => [slices(node).reduce((shape, { axis, count }) => shape.with(axis, count), [...node.shape(0)])],
-    (
-      node,
-      x,
-    ) => [
+    (node, x) => [
       slices(node).reduce(
         (view, { axis, start, count, step }) => sliceView(view, axis, start, count, step),
         x,
       ),
     ],
+    (node, counts) => {
+      const cut = slices(node).filter(({ axis, count, step }) => step !== 1 || count !== node.shape(0)[axis]);
+      return untouched(node, counts, cut.map(({ axis }) => axis));
+    },
   ),
   viewOperator(
     "Split",
-    [2, 99],
+    [1, 99],
     (node) => {
       const { axis, sizes } = splitSizes(node);
       return sizes.map((size) => node.shape(0).with(axis, size));
@@ -238,11 +297,18 @@ export const viewOperators: readonly Operator[] = [
       let start = 0;
       return sizes.map((size) => sliceView(x, axis, (start += size) - size, size, 1));
     },
+    (node, counts) => untouched(node, counts, [splitSizes(node).axis]),
   ),
   viewOperator(
     "Expand",
     [8, 99],
     (node) => [expandedTo(node)],
     (node, x) => [expandView(x, expandedTo(node))],
+    (node, counts) => {
+      const [old, wide] = [node.shape(0), expandedTo(node)];
+      const missing = wide.length - old.length;
+      const repeated = old.flatMap((extent, axis) => extent === wide[axis + missing] ? [] : [axis]);
+      return [...new Array<undefined>(missing).fill(undefined), ...untouched(node, counts, repeated)];
+    },
   ),
 ];

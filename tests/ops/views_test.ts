@@ -4,6 +4,7 @@ import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
 import { type Case, i64, opCase, OpTester, randn } from "./harness.ts";
+import { randint, TYPES } from "./integers.ts";
 
 const END = Number.MAX_SAFE_INTEGER;
 
@@ -90,28 +91,47 @@ Deno.test("Reshape, Flatten, Squeeze and Unsqueeze keep the order of elements", 
     opCase("Expand", [randn(random, [3]), i64(2, 2, 3)]),
     opCase("Identity", [x()]),
     opCase("Dropout", [x()]),
-    opCase("Cast", [x()], { to: 1 }),
   ]);
 });
 
-Deno.test("Gather takes one index, a run, any list, and lists of lists", async () => {
+Deno.test("views and Concat are of every type, and of no elements", async () => {
   using tester = await OpTester.create();
-  const random = new Random(5);
-  const x = () => randn(random, [2, 9, 4, 5]);
-  const index = (shape: number[], ...values: number[]) => ({ constant: hostTensor("i64", shape, values) });
+  const random = new Random(9);
+  const cases = TYPES.flatMap((dtype) => {
+    const x = () => randint(random, dtype, [2, 3, 4, 5], 0, 100);
+    return [
+      opCase("Reshape", [x(), i64(2, -1)]),
+      opCase("Flatten", [x()]),
+      opCase("Transpose", [x()], { perm: [0, 2, 3, 1] }),
+      opCase("Slice", [x(), i64(3), i64(-END), i64(2), i64(-2)]),
+      opCase("Squeeze", [randint(random, dtype, [2, 1, 3], 0, 100)]),
+      opCase("Unsqueeze", [x(), i64(1)]),
+      opCase("Split", [x()], { axis: 3, num_outputs: 2 }, { outputs: 2, opset: 18 }),
+      opCase("Expand", [randint(random, dtype, [3, 1], 0, 100), i64(2, 1, 4)]),
+      opCase("Concat", [x(), x()], { axis: 1 }),
+      opCase("Identity", [x()], {}, { opset: 14 }),
+    ];
+  });
+  cases.push(
+    opCase("Reshape", [randn(random, [0, 3]), i64(3, 0)], { allowzero: 1 }, { opset: 14 }),
+    opCase("Transpose", [randn(random, [2, 0, 3])]),
+    opCase("Slice", [randn(random, [4, 3]), i64(2), i64(2), i64(0)]),
+    opCase("Concat", [randn(random, [2, 0, 3]), randn(random, [2, 2, 3])], { axis: 1 }),
+    opCase("Split", [randn(random, [4, 3]), i64(0, 4)], { axis: 0 }, { outputs: 2 }),
+  );
+  await tester.check(cases);
+});
+
+Deno.test("Dropout keeps everything, and its mask says so", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(10);
   await tester.check([
-    opCase("Gather", [x(), index([], 3)], { axis: 1 }),
-    opCase("Gather", [x(), index([], -1)], { axis: 3 }),
-    opCase("Gather", [x(), i64(1)], { axis: 0 }),
-    opCase("Gather", [x(), i64(2, 4, 6)], { axis: 1 }),
-    opCase("Gather", [x(), i64(3, 2, 1, 0)], { axis: 2 }),
-    opCase("Gather", [x(), i64(0, 0, 5, 2, -1)], { axis: 1 }),
-    opCase("Gather", [x(), i64(3, 1, 1)], { axis: 2 }),
-    opCase("Gather", [randn(random, [7]), i64(6, 0, 3)], {}),
-    opCase("Gather", [randn(random, [7, 3]), index([2, 2], 0, 1, 2, 3)], {}),
-    opCase("Gather", [randn(random, [7, 3]), index([2, 2], 5, 0, 0, 3)], { axis: 0 }),
-    opCase("Gather", [{ constant: randn(random, [4, 3]) }, i64(2, 0)], { axis: 0 }),
-  ].filter((one) => Object.keys(one.inputs).length > 0));
+    opCase("Dropout", [randn(random, [2, 3, 4])], {}, { outputs: 2 }),
+    opCase("Dropout", [randn(random, [2, 3, 4, 3]), { constant: hostTensor("f32", [], [0.3]) }], {}, {
+      outputs: 2,
+    }),
+    opCase("Dropout", [randn(random, [5])], { ratio: 0.25 }, { opset: 10 }),
+  ]);
 });
 
 Deno.test("views of views are read rightly by kernels of every layout", async () => {
@@ -216,6 +236,6 @@ Deno.test("views that cannot be are refused with the numbers", async () => {
   await refused(opCase("Slice", [x, i64(0), i64(1), i64(3)]), "axis 3 does not exist in rank 3");
   await refused(opCase("Slice", [x, i64(0), i64(1), i64(0), i64(0)]), "a step is 0");
   await refused(opCase("Expand", [x, i64(5)]), "[2, 3, 4] does not expand to [5]");
-  await refused(opCase("Gather", [x, i64(9)], { axis: 0 }), "index 9 is outside an axis of 2");
-  await refused(opCase("Cast", [x], { to: 7 }), "casts f32 to i64 while the network runs");
+  const yes = { constant: hostTensor("bool", [], [1]) };
+  await refused(opCase("Dropout", [x, undefined, yes]), "drops 0.5 of its input at random, as in training");
 });
