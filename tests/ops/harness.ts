@@ -5,7 +5,8 @@
  */
 import { Device, type KernelTarget } from "../../src/gpu/mod.ts";
 import type { Plan } from "../../src/graph/plan.ts";
-import { planGraph, Session, writeInput } from "../../src/graph/session.ts";
+import { writeInput } from "../../src/graph/prepared.ts";
+import { planGraph, Session } from "../../src/graph/session.ts";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { fromWords } from "../../src/tensor/words.ts";
 import { assertClose } from "../support/compare.ts";
@@ -72,7 +73,7 @@ export function opCase(
   const opset = options.opset ?? 13;
   return {
     name: `${op}-${opset} (${shapes.join(", ")}) ${listed}`,
-    nodes: [node(op, names, outputs, attributes, { name: op })],
+    nodes: [node(op, names, outputs, attributes, { name: op, domain: options.domain ?? "" })],
     inputs,
     initializers,
     outputs,
@@ -128,6 +129,7 @@ export class OpTester implements Disposable {
       const inputs = Object.assign({}, ...parts.map((part) => part.inputs)) as Record<string, HostTensor>;
       const model = onnxModel({
         opset,
+        opsets: { "com.microsoft": 1 },
         nodes: parts.flatMap((part) => part.nodes),
         inputs: Object.entries(inputs).map(([name, { dtype, shape }]) => tensorInfo(name, dtype, shape)),
         initializers: Object.assign({}, ...parts.map((part) => part.initializers)),
@@ -200,6 +202,7 @@ export class OpTester implements Disposable {
 export function caseModel(one: Case, more: Partial<ModelSpec> = {}): Uint8Array<ArrayBuffer> {
   return onnxModel({
     opset: one.opset,
+    opsets: { "com.microsoft": 1 },
     nodes: one.nodes,
     inputs: Object.entries(one.inputs).map(([name, { dtype, shape }]) => tensorInfo(name, dtype, shape)),
     initializers: one.initializers,
