@@ -13,6 +13,8 @@ import { normalizationOperators } from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import { pad } from "./pad.ts";
 import { poolOperators } from "./pool.ts";
+import { quantizeOperators } from "./quantize.ts";
+import { quantizedConvOperators } from "./quantized_conv.ts";
 import { reduceOperators } from "./reduce.ts";
 import { resizeOperators } from "./resize.ts";
 import { shapeOperators } from "./shape.ts";
@@ -29,6 +31,8 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...normalizationOperators,
     pad,
     ...poolOperators,
+    ...quantizeOperators,
+    ...quantizedConvOperators,
     ...reduceOperators,
     ...resizeOperators,
     ...softmaxOperators,
