@@ -1,6 +1,6 @@
 // Pooling over a sliding window without dilation: an invocation computes R x P outputs of one channel group (vec4).
 //
-//   y[n, oh, ow, c] = epilogue(max or mean over ky, kx of x[n, oh * STRIDE_H - pad + ky, ow * STRIDE_W - pad + kx, c])
+//   y[n, oh, ow, c] = epilogue(finish(the terms over ky, kx of x[n, oh * STRIDE_H - pad + ky, ow * STRIDE_W - pad + kx, c] taken together))
 //
 // Each row of the tile's input is read once, COLS vec4, reduced over columns for its P outputs, and the result goes to
 // every output row whose window it lies in. All is unrolled, so window, strides and tile are constants.
@@ -37,12 +37,16 @@ struct Params {
   operands: array<vec4u, 4>,
 };
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 //#inject tile
-const AVERAGE = 0u;
 const KH = 3u;
 const KW = 3u;
 const STRIDE_H = 1u;
@@ -54,17 +58,16 @@ const COLS = 6u;
 const OUTPUTS = 16u;
 //#end
 
-//#inject epilogue
-fn epilogue(value: vec4f, pixel: u32, c4: u32) -> vec4f { return value; }
+//#inject pooling
+const START = vec4f(-3.4028234663852886e38);
+fn term(value: vec4f) -> vec4f { return value; }
+fn combine(a: vec4f, b: vec4f) -> vec4f { return max(a, b); }
+fn finish(total: vec4f, taps: f32) -> vec4f { return total; }
 //#end
 
-// What changes nothing.
-const NEUTRAL = select(vec4f(-3.4028234663852886e38), vec4f(0.0), AVERAGE == 1u);
-
-fn combine(a: vec4f, b: vec4f) -> vec4f {
-  if (AVERAGE == 1u) { return a + b; }
-  return max(a, b);
-}
+//#inject epilogue
+fn epilogue(value: vec, pixel: u32, c4: u32) -> vec { return value; }
+//#end
 
 // Taps of a window of `size` from `first` that are counted.
 fn counted(first: i32, size: u32, begin: i32, end: i32) -> i32 {
@@ -91,10 +94,10 @@ fn main(
   let left = i32(ow * STRIDE_W) - i32(params.pad_left);
   let image = params.x_offset + n * params.x_stride_n + c4;
 
-  var acc: array<vec4f, R * P>;
+  var acc: array<vec, R * P>;
   //#unroll i OUTPUTS
   for (var i = 0u; i < OUTPUTS; i++) {
-    acc[i] = NEUTRAL;
+    acc[i] = START;
   }
   //#end
   //#unroll row ROWS
@@ -102,13 +105,13 @@ fn main(
     let h = top + i32(row);
     let row_inside = h >= 0 && h < i32(params.in_h);
     let row_at = image + u32(h) * params.x_stride_h;
-    var line: array<vec4f, COLS>;
+    var line: array<vec, COLS>;
     //#unroll col COLS
     for (var col = 0u; col < COLS; col++) {
       let at_w = left + i32(col);
       let inside = row_inside && at_w >= 0 && at_w < i32(params.in_w);
       let at = select(0u, row_at + u32(at_w) * params.x_stride_w, inside);
-      line[col] = select(NEUTRAL, x[at], inside);
+      line[col] = select(START, term(x[at]), inside);
     }
     //#end
     //#unroll p P
@@ -133,7 +136,7 @@ fn main(
 
   let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.c);
   // One store site: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
-  var result: array<vec4f, R * P>;
+  var result: array<vec, R * P>;
   //#unroll i OUTPUTS
   for (var i = 0u; i < OUTPUTS; i++) {
     result[i] = acc[i];
@@ -143,15 +146,12 @@ fn main(
     let y_h = oh + i / P;
     let y_w = ow + i % P;
     if (y_h < params.out_h && y_w < params.out_w) {
-      var value = result[i];
-      if (AVERAGE == 1u) {
-        let rows = counted(top + i32(i / P * STRIDE_H), KH, params.count_begin_h, params.count_end_h);
-        let columns = counted(left + i32(i % P * STRIDE_W), KW, params.count_begin_w, params.count_end_w);
-        value = value / f32(max(rows * columns, 1));
-      }
+      let rows = counted(top + i32(i / P * STRIDE_H), KH, params.count_begin_h, params.count_end_h);
+      let columns = counted(left + i32(i % P * STRIDE_W), KW, params.count_begin_w, params.count_end_w);
+      let value = finish(result[i], f32(max(rows * columns, 1)));
       let pixel = (n * params.out_h + y_h) * params.out_w + y_w;
       let to = params.y_offset + n * params.y_stride_n + y_h * params.y_stride_h + y_w * params.y_stride_w + c4;
-      y[to] = select(vec4f(), epilogue(value, pixel, c4), lanes);
+      y[to] = select(vec(), epilogue(value, pixel, c4), lanes);
     }
   }
 }

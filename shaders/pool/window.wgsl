@@ -1,54 +1,69 @@
-// Pooling over a sliding window, one vec4 of channels an invocation.
+// Pooling over a sliding window of up to three dimensions, one vec4 of channels an invocation.
 //
-//   y[n, oh, ow, c] = epilogue(max or mean over ky, kx of x[n, oh * stride - pad + ky * dilation, ..., c])
+//   y[n, o, c] = epilogue(finish(the terms over the taps k of x[n, o * stride - pad + k * dilation, c] taken together))
 //
-// x, y: NHWC, channels padded to a multiple of 4; offsets and strides count vec4s. Padding lanes are written as zero.
-// Taps outside the image do not take part. A mean is divided by the number of taps whose row and column lie in
-// [count_begin, count_end): the image, or the image with its padding where the padding counts.
+// x, y: channels last, padded to a multiple of 4; offsets and strides count vec4s. Padding lanes are written as zero.
+// Vectors of the parameters hold depth, height and width; the fourth number is not used. Taps outside the image do not take
+// part. A mean is divided by the number of taps that lie in [count_begin, count_end): the image, or the image with its padding
+// where the padding counts.
 //
-// Grid: `count` = batch * out_h * out_w * c4 invocations.
-// Limit: KH * KW + KH iterations an invocation must stay under 65,535 (llvmpipe).
+// Grid: `count` = batch * out.x * out.y * out.z * c4 invocations.
+// Limit: kernel.x * (1 + kernel.y * (1 + kernel.z)) and the sum of the kernel's extents, together, under 65,535 (llvmpipe).
 
 struct Params {
+  extent: vec4u,
+  out: vec4u,
+  kernel: vec4u,
+  stride: vec4u,
+  dilation: vec4u,
+  pad: vec4i,
+  count_begin: vec4i,
+  count_end: vec4i,
   count: u32,
   c: u32,
   c4: u32,
-  in_h: u32,
-  in_w: u32,
-  out_h: u32,
-  out_w: u32,
-  stride_h: u32,
-  stride_w: u32,
-  dilation_h: u32,
-  dilation_w: u32,
-  pad_top: u32,
-  pad_left: u32,
-  count_begin_h: i32,
-  count_begin_w: i32,
-  count_end_h: i32,
-  count_end_w: i32,
   x_offset: u32,
   x_stride_n: u32,
+  x_stride_d: u32,
   x_stride_h: u32,
   x_stride_w: u32,
   y_offset: u32,
   y_stride_n: u32,
+  y_stride_d: u32,
   y_stride_h: u32,
   y_stride_w: u32,
   operands: array<vec4u, 4>,
 };
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec>;
 @group(0) @binding(2) var<uniform> params: Params;
 
-override KH: u32 = 2u;
-override KW: u32 = 2u;
-override AVERAGE: bool = false;
+//#inject pooling
+const START = vec4f(-3.4028234663852886e38);
+fn term(value: vec4f) -> vec4f { return value; }
+fn combine(a: vec4f, b: vec4f) -> vec4f { return max(a, b); }
+fn finish(total: vec4f, taps: f32) -> vec4f { return total; }
+//#end
 
 //#inject epilogue
-fn epilogue(value: vec4f, pixel: u32, c4: u32) -> vec4f { return value; }
+fn epilogue(value: vec, pixel: u32, c4: u32) -> vec { return value; }
 //#end
+
+// Taps along one dimension that are counted.
+fn counted(first: i32, kernel: u32, dilation: u32, begin: i32, end: i32) -> u32 {
+  var taps = 0u;
+  for (var k = 0u; k < kernel; k++) {
+    let at = first + i32(k * dilation);
+    taps += select(0u, 1u, at >= begin && at < end);
+  }
+  return taps;
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -60,34 +75,34 @@ fn main(
   if (index >= params.count) { return; }
   let c4 = index % params.c4;
   let pixel = index / params.c4;
-  let column = pixel % params.out_w;
-  let row = (pixel / params.out_w) % params.out_h;
-  let image = pixel / (params.out_w * params.out_h);
-  let top = i32(row * params.stride_h) - i32(params.pad_top);
-  let left = i32(column * params.stride_w) - i32(params.pad_left);
+  let column = pixel % params.out.z;
+  let row = (pixel / params.out.z) % params.out.y;
+  let plane = pixel / (params.out.z * params.out.y);
+  let depth = plane % params.out.x;
+  let image = plane / params.out.x;
+  let first = vec3i(vec3u(depth, row, column) * params.stride.xyz) - params.pad.xyz;
   let source = params.x_offset + image * params.x_stride_n + c4;
-  var sum = vec4f(0.0);
-  var largest = vec4f(-3.4028234663852886e38);
-  var counted_rows = 0u;
-  var counted_columns = 0u;
-  for (var kx = 0u; kx < KW; kx++) {
-    let w = left + i32(kx * params.dilation_w);
-    counted_columns += select(0u, 1u, w >= params.count_begin_w && w < params.count_end_w);
-  }
-  for (var ky = 0u; ky < KH; ky++) {
-    let h = top + i32(ky * params.dilation_h);
-    counted_rows += select(0u, 1u, h >= params.count_begin_h && h < params.count_end_h);
-    if (h < 0 || h >= i32(params.in_h)) { continue; }
-    for (var kx = 0u; kx < KW; kx++) {
-      let w = left + i32(kx * params.dilation_w);
-      if (w < 0 || w >= i32(params.in_w)) { continue; }
-      let value = x[source + u32(h) * params.x_stride_h + u32(w) * params.x_stride_w];
-      if (AVERAGE) { sum += value; } else { largest = max(largest, value); }
+  var total = START;
+  for (var kd = 0u; kd < params.kernel.x; kd++) {
+    let d = first.x + i32(kd * params.dilation.x);
+    if (d < 0 || d >= i32(params.extent.x)) { continue; }
+    for (var kh = 0u; kh < params.kernel.y; kh++) {
+      let h = first.y + i32(kh * params.dilation.y);
+      if (h < 0 || h >= i32(params.extent.y)) { continue; }
+      let line = source + u32(d) * params.x_stride_d + u32(h) * params.x_stride_h;
+      for (var kw = 0u; kw < params.kernel.z; kw++) {
+        let w = first.z + i32(kw * params.dilation.z);
+        if (w < 0 || w >= i32(params.extent.z)) { continue; }
+        total = combine(total, term(x[line + u32(w) * params.x_stride_w]));
+      }
     }
   }
-  var value = largest;
-  if (AVERAGE) { value = sum / f32(max(counted_rows * counted_columns, 1u)); }
-  let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
-  let destination = params.y_offset + image * params.y_stride_n + row * params.y_stride_h + column * params.y_stride_w;
-  y[destination + c4] = select(vec4f(0.0), epilogue(value, pixel, c4), lanes < vec4u(params.c));
+  let taps = counted(first.x, params.kernel.x, params.dilation.x, params.count_begin.x, params.count_end.x)
+    * counted(first.y, params.kernel.y, params.dilation.y, params.count_begin.y, params.count_end.y)
+    * counted(first.z, params.kernel.z, params.dilation.z, params.count_begin.z, params.count_end.z);
+  let value = epilogue(finish(total, f32(max(taps, 1u))), pixel, c4);
+  let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4 < vec4u(params.c);
+  let to = params.y_offset + image * params.y_stride_n + depth * params.y_stride_d + row * params.y_stride_h
+    + column * params.y_stride_w + c4;
+  y[to] = select(vec(), value, lanes);
 }

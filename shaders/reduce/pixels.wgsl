@@ -1,7 +1,7 @@
 // Reduces the pixels of each channel of an image, one workgroup for each batch item, segment of pixels and group of 4
 // channels. Run with several segments first, and then over the segments, it reduces a large image in parallel.
 //
-//   y[n * segments + s, c] = epilogue(scale * combine over the pixels p of segment s of term(x[n, p, c]))
+//   y[n * segments + s, c] = epilogue(finish(combine over the pixels p of segment s of term(x[n, p, c])))
 //
 // x: NHWC, channels padded to a multiple of 4; y: one pixel for each batch item and segment. Offsets and strides count
 // vec4s. Padding lanes are written as zero.
@@ -17,6 +17,7 @@ struct Params {
   segments: u32,
   segment_pixels: u32,
   scale: f32,
+  identity: f32,
   x_offset: u32,
   x_stride_n: u32,
   x_stride_h: u32,
@@ -26,25 +27,40 @@ struct Params {
   operands: array<vec4u, 4>,
 };
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
+
+@group(0) @binding(0) var<storage, read_write> x: array<vec>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 override WG: u32 = 64u;
 // 0: sum, 1: largest, 2: smallest, 3: product.
 override MODE: u32 = 0u;
 
-var<workgroup> partial: array<vec4f, WG>;
+var<workgroup> partial: array<vec, WG>;
+
+// The least and the greatest element: what changes nothing in a search for the largest and the smallest.
+//#inject bounds
+const LEAST = vec4f(-3.4028234663852886e38);
+const GREATEST = vec4f(3.4028234663852886e38);
+//#end
 
 //#inject term
-fn term(value: vec4f, at: u32) -> vec4f { return value; }
+fn term(value: vec, at: u32) -> vec { return value; }
+//#end
+
+//#inject finish
+fn finish(total: vec) -> vec { return total * params.scale; }
 //#end
 
 //#inject epilogue
-fn epilogue(value: vec4f, pixel: u32, c4: u32) -> vec4f { return value; }
+fn epilogue(value: vec, pixel: u32, c4: u32) -> vec { return value; }
 //#end
 
-fn combine(a: vec4f, b: vec4f) -> vec4f {
+fn combine(a: vec, b: vec) -> vec {
   if (MODE == 1u) { return max(a, b); }
   if (MODE == 2u) { return min(a, b); }
   if (MODE == 3u) { return a * b; }
@@ -65,10 +81,10 @@ fn main(
   let first = (item % params.segments) * params.segment_pixels;
   let end = min(first + params.segment_pixels, params.pixels);
   let source = params.x_offset + n * params.x_stride_n + c4;
-  var total = vec4f(0.0);
-  if (MODE == 1u) { total = vec4f(-3.4028234663852886e38); }
-  if (MODE == 2u) { total = vec4f(3.4028234663852886e38); }
-  if (MODE == 3u) { total = vec4f(1.0); }
+  var total = vec();
+  if (MODE == 1u) { total = LEAST; }
+  if (MODE == 2u) { total = GREATEST; }
+  if (MODE == 3u) { total = vec(1); }
   for (var pixel = first + local; pixel < end; pixel += WG) {
     let row = pixel / params.w;
     let column = pixel - row * params.w;
@@ -83,7 +99,7 @@ fn main(
   }
   if (local == 0u) {
     let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
-    let value = epilogue(partial[0] * params.scale, item, c4);
-    y[params.y_offset + item * params.y_stride_n + c4] = select(vec4f(0.0), value, lanes < vec4u(params.c));
+    let value = epilogue(finish(partial[0]), item, c4);
+    y[params.y_offset + item * params.y_stride_n + c4] = select(vec(), value, lanes < vec4u(params.c));
   }
 }

@@ -1,74 +1,47 @@
 /**
- * Conv: 1-D and 2-D convolution with groups, bias and a fused epilogue. A family of kernels, chosen by shape.
- * {@link https://onnx.ai/onnx/operators/onnx__Conv.html}
+ * Conv and Microsoft's FusedConv: convolution in one to three dimensions, with groups, bias and a fused epilogue.
+ * {@link https://onnx.ai/onnx/operators/onnx__Conv.html},
+ * {@link https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.FusedConv}
  *
  * @module
  */
-import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
-import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
-import DIRECT_SUBGROUP from "../../shaders/conv/direct_subgroup.wgsl" with { type: "text" };
-import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
-import GROUPED from "../../shaders/conv/grouped.wgsl" with { type: "text" };
-import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
-import IMPLICIT_GEMM_SUBGROUP from "../../shaders/conv/implicit_gemm_subgroup.wgsl" with { type: "text" };
-import {
-  foldWorkgroups,
-  type KernelOptions,
-  type KernelSource,
-  type KernelTarget,
-  TEXTURE_WIDTH,
-} from "../gpu/mod.ts";
+import { type HostTensor, hostTensor, toFloat32, toNumbers } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
-import { toFloat32 } from "../tensor/host_tensor.ts";
-import { planEpilogue } from "./epilogue.ts";
-import {
-  addressUniforms,
-  type Lowering,
-  type NodeContext,
-  type Operator,
-  type WeightForm,
-} from "./operator.ts";
-import { readWindow, spatialOut, type Window } from "./window.ts";
+import { emitGeneral, packComputed } from "./conv_general.ts";
+import { type ConvConstants, emitConv, packConstants } from "./conv_kernels.ts";
+import { type EpilogueStep, epilogueSteps, planEpilogue } from "./epilogue.ts";
+import { hostWindows, planeSize } from "./host_windows.ts";
+import type { Lowering, NodeContext, Operator } from "./operator.ts";
+import { UNARY } from "./pointwise_functions.ts";
+import { volumeInput, volumeOutput } from "./volume.ts";
+import { planarWindow, readAxes, spatialExtents, tapCount, type WindowAxis } from "./window.ts";
 
-const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
-const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
-const directSubgroup: KernelSource = { name: "conv/direct_subgroup", wgsl: DIRECT_SUBGROUP };
-const gemmTiled: KernelSource = { name: "conv/gemm_tiled", wgsl: GEMM_TILED };
-const grouped: KernelSource = { name: "conv/grouped", wgsl: GROUPED };
-const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
-const implicitGemmSubgroup: KernelSource = {
-  name: "conv/implicit_gemm_subgroup",
-  wgsl: IMPLICIT_GEMM_SUBGROUP,
-};
-
-/** Everything that the choice of a kernel depends on. */
-export interface ConvShape extends Window {
+/** What a Conv node computes. */
+interface ConvNode {
   batch: number;
   inC: number;
   outC: number;
   groups: number;
+  axes: WindowAxis[];
 }
 
-/** How one kernel computes one convolution. */
-export interface ConvChoice {
-  kernel: KernelSource;
-  options: KernelOptions;
-  /** Workgroups before folding. */
-  workgroups: number;
-  weights: WeightForm;
-}
-
-function convShape(node: NodeContext): ConvShape {
-  const [batch, inC] = node.shape(0) as [number, number];
+function readConv(node: NodeContext): ConvNode {
+  const { dtype, shape } = node.type(0);
+  if (dtype !== "f32" && dtype !== "f16") node.fail(`its input is ${dtype}`, "f32 and f16 are supported");
+  if (node.type(1).dtype !== dtype) {
+    node.fail(`its input is ${dtype}, its weights are ${node.type(1).dtype}`, "export the model again");
+  }
+  spatialExtents(node);
   const weights = node.shape(1);
-  const groups = attr.int(node.node, "group", 1);
-  const [outC, groupInC] = weights as [number, number];
-  if (node.shape(0).length !== weights.length) {
+  if (shape.length !== weights.length) {
     node.fail(
-      `its input has ${node.shape(0).length} dimensions, its weights ${weights.length}`,
+      `its input has ${shape.length} dimensions, its weights ${weights.length}`,
       "export the model again",
     );
   }
+  const [batch, inC] = shape as [number, number];
+  const [outC, groupInC, ...kernel] = weights as [number, number, ...number[]];
+  const groups = attr.int(node.node, "group", 1);
   if (groups < 1 || inC !== groupInC * groups || outC % groups !== 0) {
     node.fail(
       `${inC} input channels and ${outC} output channels in ${groups} groups do not fit weights [${
@@ -77,178 +50,96 @@ function convShape(node: NodeContext): ConvShape {
       "check the input's size, or export the model again",
     );
   }
+  checkBias(node, outC);
+  const given = attr.ints(node.node, "kernel_shape", kernel);
+  if (given.length === kernel.length && given.some((extent, axis) => extent !== kernel[axis])) {
+    node.fail(
+      `its kernel_shape is [${given.join(", ")}], its weights [${weights.join(", ")}]`,
+      "export the model again",
+    );
+  }
+  return { batch, inC, outC, groups, axes: readAxes(node, given) };
+}
+
+/** Refuses a bias (input 2) of another size than the output's channels. */
+export function checkBias(node: NodeContext, outC: number): void {
   if (node.has(2) && (node.shape(2).length !== 1 || node.shape(2)[0] !== outC)) {
     node.fail(
       `its bias is [${node.shape(2).join(", ")}], but ${outC} channels leave`,
       "export the model again",
     );
   }
+}
+
+function outShape({ batch, outC, axes }: ConvNode): number[] {
+  return [batch, outC, ...axes.map(({ out }) => out)];
+}
+
+/** Lowers a convolution with steps behind it. */
+function lowerConv(node: Lowering, steps: readonly EpilogueStep[]): void {
+  const conv = readConv(node);
+  const { batch, inC, outC, groups, axes } = conv;
+  const epilogue = planEpilogue(node, node.outputType(0).shape, "image", steps);
+  const constants = readConstants(node, conv);
+  if (constants && axes.length <= 2) {
+    const shape = { ...planarWindow(axes), batch, inC, outC, groups };
+    emitConv(node, shape, node.image(0), node.imageOutput(0), constants, epilogue);
+    return;
+  }
+  const packed = constants
+    ? packConstants(node, constants, false, "buffer")
+    : packComputed(node, node.view(1), node.has(2) ? node.view(2) : undefined);
+  emitGeneral(
+    node,
+    { axes, inC, outC, groups, transposed: false },
+    volumeInput(node, 0),
+    volumeOutput(node, 0),
+    packed,
+    epilogue,
+  );
+}
+
+/** Weights and bias, if both are constant. */
+function readConstants(node: NodeContext, { inC, outC, groups, axes }: ConvNode): ConvConstants | undefined {
+  const weights = node.constant(1);
+  const bias = node.has(2) ? node.constant(2) : undefined;
+  if (!weights || (node.has(2) && !bias)) return undefined;
   return {
-    ...readWindow(node, attr.ints(node.node, "kernel_shape", weights.slice(2))),
-    batch,
+    key: "conv",
     inC,
     outC,
     groups,
+    taps: tapCount(axes),
+    weights: () => toFloat32(weights),
+    ...(bias && { bias: () => toFloat32(bias) }),
   };
 }
 
-/** Chooses the kernel for a shape on an adapter. */
-export function chooseConv(shape: ConvShape, target: KernelTarget): ConvChoice {
-  const { inC, outC, groups } = shape;
-  if (target.plain) return chooseGrouped(shape);
-  if (groups > 1 && groups === inC && groups === outC) return chooseDepthwise(shape);
-  const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
-  if (!dense) return chooseGrouped(shape);
-  if (!target.software && inC / groups >= 16 && outC / groups >= 16) return chooseTiled(shape);
-  return shape.kernel[1] === 1 ? chooseGemm(shape, target) : chooseDirect(shape, target);
-}
-
-/** One output vec4 an invocation: takes every shape. */
-function chooseGrouped(shape: ConvShape): ConvChoice {
-  const [kh, kw] = shape.kernel;
-  return {
-    kernel: grouped,
-    options: { overrides: { WG: 64, KH: kh, KW: kw } },
-    workgroups: Math.ceil(pixelsOf(shape) * Math.ceil(shape.outC / 4) / 64),
-    weights: "buffer",
-  };
-}
-
-function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
-  return batch * h * w;
-}
-
-/** A tile of R x P outputs of one channel group. */
-function chooseDepthwise(shape: ConvShape): ConvChoice {
-  const { batch, outC, kernel: [kh, kw], out: [outH, outW] } = shape;
-  const [strideH, strideW] = shape.strides;
-  const [dilationH, dilationW] = shape.dilations;
-  // Everything is unrolled: a large window with a large tile would be a very long program.
-  const large = ((kh - 1) * dilationH + 1) * ((kw - 1) * dilationW + 1) > 49;
-  const [r, p] = large ? [1, 1] : [4, 4];
-  const tile = {
-    KH: kh,
-    KW: kw,
-    STRIDE_H: strideH,
-    STRIDE_W: strideW,
-    DILATION_H: dilationH,
-    DILATION_W: dilationW,
-    R: r,
-    P: p,
-    ROWS: (r - 1) * strideH + (kh - 1) * dilationH + 1,
-    COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
-    TAPS: kh * kw,
-    OUTPUTS: r * p,
-  };
-  const tiles = batch * Math.ceil(outH / r) * Math.ceil(outW / p) * Math.ceil(outC / 4);
-  // Small images have few tiles: small workgroups spread them over all cores.
-  const wg = tiles < 2048 ? 16 : 64;
-  return {
-    kernel: depthwise,
-    options: tiled({ WG: wg }, tile),
-    workgroups: Math.ceil(tiles / wg),
-    weights: "buffer",
-  };
-}
-
-/**
- * Output vec4s of an invocation at most. Everything is unrolled over them, and llvmpipe's compiler takes more than twice
- * as long for twice as many: about 2 s with 32, 7 s with 64, most of a minute with 128, for 3x3 kernels a third faster.
- */
-const MAX_UNROLLED = 32;
-
-/** Whether subgroup kernels pay: measured on llvmpipe, where they are four times as fast as the plain ones. */
-function prefersSubgroups(target: KernelTarget): boolean {
-  return target.software && target.subgroups;
-}
-
-/** Output channel groups of an invocation's tile: even, at most 16, and no more than there are. */
-function channelTile(shape: ConvShape, most: number): { q: number; blocks: number } {
-  const groupOutC4 = Math.ceil(shape.outC / shape.groups / 4);
-  const q = Math.min(most, Math.ceil(groupOutC4 / 2) * 2);
-  return { q, blocks: shape.groups * Math.ceil(groupOutC4 / q) };
-}
-
-function chooseGemm(shape: ConvShape, target: KernelTarget): ConvChoice {
-  const [kh, kw] = shape.kernel;
-  const pixels = pixelsOf(shape);
-  const subgroups = prefersSubgroups(target);
-  const { q, blocks } = channelTile(shape, subgroups ? 16 : 8);
-  const p = Math.min(8, Math.floor(MAX_UNROLLED / q));
-  const wg = target.software ? 8 : 64;
-  return {
-    kernel: subgroups ? implicitGemmSubgroup : implicitGemm,
-    ...denseOptions({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }, subgroups),
-    workgroups: Math.ceil(pixels / (wg * p)) * blocks,
-  };
-}
-
-function chooseDirect(shape: ConvShape, target: KernelTarget): ConvChoice {
-  const { batch, inC, kernel: [kh, kw], out: [outH, outW], strides: [, strideW], dilations: [, dilationW] } =
-    shape;
-  const subgroups = prefersSubgroups(target);
-  const { q, blocks } = channelTile(shape, subgroups ? 16 : 8);
-  const widest = Math.min(8, Math.floor(MAX_UNROLLED / q));
-  // On narrow images the tile that wastes the fewest columns.
-  const waste = (tile: number): number => Math.ceil(outW / tile) * tile - outW;
-  const p = [8, 4, 2].filter((tile) => tile <= widest).reduce((best, tile) =>
-    outW < 16 && waste(tile) < waste(best) ? tile : best
-  );
-  const wg = target.software ? 8 : 64;
-  const tile = {
-    KH: kh,
-    KW: kw,
-    STRIDE_W: strideW,
-    DILATION_W: dilationW,
-    P: p,
-    Q: q,
-    COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
-    INPUT_LANES: Math.min(4, inC),
-  };
-  return {
-    kernel: subgroups ? directSubgroup : direct,
-    ...denseOptions({ WG: wg }, tile, subgroups),
-    workgroups: Math.ceil(batch * outH * Math.ceil(outW / p) / wg) * blocks,
-  };
-}
-
-/** Tiles in workgroup memory, for layers with enough channels to fill them on a GPU that is no software. */
-function chooseTiled(shape: ConvShape): ConvChoice {
-  const [kh, kw] = shape.kernel;
-  const tile = { TILE_PIXELS: 32, TILE_CHANNELS4: 16, STEP4: 4, P: 4, Q: 2 };
-  const wg = (tile.TILE_PIXELS / tile.P) * (tile.TILE_CHANNELS4 / tile.Q);
-  const blocks = shape.groups * Math.ceil(Math.ceil(shape.outC / shape.groups / 4) / tile.TILE_CHANNELS4);
-  return {
-    kernel: gemmTiled,
-    options: tiled({ WG: wg, KH: kh, KW: kw }, tile),
-    workgroups: Math.ceil(pixelsOf(shape) / tile.TILE_PIXELS) * blocks,
-    weights: "buffer",
-  };
-}
-
-/** Weights from a texture where storage loads are dear: see `KernelTarget.software`. */
-const TEXTURE_WEIGHTS = `@group(0) @binding(1) var weights: texture_2d<f32>;
-fn weight(at: u32) -> vec4f {
-  return textureLoad(weights, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
-}`;
-
-function denseOptions(
-  overrides: Record<string, number>,
-  tile: Record<string, number>,
-  subgroups: boolean,
-): Pick<ConvChoice, "options" | "weights"> {
-  if (!subgroups) return { options: tiled(overrides, tile), weights: "buffer" };
-  const options = tiled(overrides, { ...tile, PAIRS: tile.Q! / 2 });
-  return {
-    options: { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS } },
-    weights: "texture",
-  };
-}
-
-/** Tile constants as text, because arrays are sized by them, and as counts for unrolling. */
-function tiled(overrides: Record<string, number>, tile: Record<string, number>): KernelOptions {
-  const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
-  return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
+/** Convolves host tensors, in double precision. */
+function evaluateConv(
+  { batch, inC, outC, groups, axes }: ConvNode,
+  x: HostTensor,
+  weights: HostTensor,
+  bias: HostTensor | undefined,
+): number[] {
+  const [from, w, b] = [toNumbers(x), toNumbers(weights), bias && toNumbers(bias)];
+  const windows = hostWindows(axes);
+  const [size, taps, groupInC, groupOutC] = [planeSize(axes), tapCount(axes), inC / groups, outC / groups];
+  const results: number[] = [];
+  for (let n = 0; n < batch; n++) {
+    for (let co = 0; co < outC; co++) {
+      const firstIn = n * inC + Math.floor(co / groupOutC) * groupInC;
+      for (const window of windows) {
+        let sum = b?.[co] ?? 0;
+        for (let ci = 0; ci < groupInC; ci++) {
+          const [plane, kernel] = [(firstIn + ci) * size, (co * groupInC + ci) * taps];
+          window.sources.forEach((source, i) => sum += from[plane + source]! * w[kernel + window.taps[i]!]!);
+        }
+        results.push(sum);
+      }
+    }
+  }
+  return results;
 }
 
 /** Conv. */
@@ -257,84 +148,71 @@ export const conv: Operator = {
   opsets: [1, 99],
   layout: "image",
   fusesEpilogue: true,
-  infer(node) {
-    const shape = convShape(node);
-    return [{ dtype: node.type(0).dtype, shape: [shape.batch, shape.outC, ...spatialOut(node, shape)] }];
+  infer: (node) => [{ dtype: node.type(0).dtype, shape: outShape(readConv(node)) }],
+  evaluate(node, [x, weights, bias]) {
+    const shape = readConv(node);
+    return [hostTensor(x!.dtype, outShape(shape), evaluateConv(shape, x!, weights!, bias))];
   },
-  lower(node) {
-    const shape = convShape(node);
-    const choice = chooseConv(shape, node.target);
-    const { batch, inC, outC, groups, kernel: [kh, kw] } = shape;
-    const x = node.image(0);
-    const y = node.imageOutput(0);
-    const epilogue = planEpilogue(node, node.outputType(0).shape, "image");
-    node.emit({
-      kernel: choice.kernel,
-      options: { ...choice.options, inject: { ...choice.options.inject, ...epilogue.inject } },
-      bindings: {
-        x: x.view,
-        weights: node.weights("weights", () => packWeights(node, shape, choice.kernel), choice.weights),
-        bias: node.weights("bias", () => packBias(node, outC)),
-        y: y.view,
-        ...epilogue.bindings,
-      },
-      uniforms: {
-        ...addressUniforms("x", x.address),
-        ...addressUniforms("y", y.address),
-        batch,
-        in_h: x.address.h,
-        in_w: x.address.w,
-        group_in_c4: Math.ceil(inC / groups / 4),
-        out_h: shape.out[0],
-        out_w: shape.out[1],
-        out_c: outC,
-        group_out_c4: choice.kernel === depthwise ? Math.ceil(outC / 4) : Math.ceil(outC / groups / 4),
-        stride_h: shape.strides[0],
-        stride_w: shape.strides[1],
-        dilation_h: shape.dilations[0],
-        dilation_w: shape.dilations[1],
-        pad_top: shape.padBegin[0],
-        pad_left: shape.padBegin[1],
-        groups,
-        in_c: inC,
-        operands: epilogue.operands,
-      },
-      workgroups: foldWorkgroups(choice.workgroups),
-      multiplyAdds: batch * shape.out[0] * shape.out[1] * outC * (inC / groups) * kh * kw,
-    });
-  },
+  lower: (node) => lowerConv(node, epilogueSteps(node.node)),
 };
 
-/**
- * Weights as `vec4`s over output channels, zeros where there is no channel: `(co4 * taps + tap) * inputs + ci`, `inputs`
- * being a group's input channels, padded to a multiple of 4 for the dense kernels.
- */
-function packWeights(node: Lowering, shape: ConvShape, kernel: KernelSource): Float32Array<ArrayBuffer> {
-  const weights = constantFloats(node, 1);
-  const { inC, outC, groups } = shape;
-  const groupInC = inC / groups;
-  const taps = shape.kernel[0] * shape.kernel[1];
-  const inputs = kernel === grouped || kernel === depthwise ? groupInC : Math.ceil(groupInC / 4) * 4;
-  const packed = new Float32Array(Math.ceil(outC / 4) * 4 * taps * inputs);
-  for (let co = 0; co < outC; co++) {
-    for (let ci = 0; ci < groupInC; ci++) {
-      for (let tap = 0; tap < taps; tap++) {
-        const at = (((co >> 2) * taps + tap) * inputs + ci) * 4 + (co & 3);
-        packed[at] = weights[(co * groupInC + ci) * taps + tap]!;
-      }
+/** The input of FusedConv that is added before the activation. */
+const ADDED = 3;
+
+/** What FusedConv does after the convolution: adds its fourth input, and applies its activation. */
+function fusedSteps(node: NodeContext): EpilogueStep[] {
+  const steps: EpilogueStep[] = [];
+  if (node.has(ADDED)) {
+    const [shape, added] = [outShape(readConv(node)), node.shape(ADDED)];
+    if (added.length !== shape.length || added.some((extent, axis) => extent !== shape[axis])) {
+      node.fail(
+        `adds [${added.join(", ")}] to [${shape.join(", ")}]`,
+        "both must have one shape; export the model again",
+      );
     }
+    steps.push({ kind: "operand", op: "Add", input: ADDED, swapped: false });
   }
-  return packed;
+  const op = attr.string(node.node, "activation", "");
+  if (op === "") return steps;
+  const given = attr.floats(node.node, "activation_params", []);
+  const defaults = ACTIVATIONS[op] ??
+    node.fail(`its activation is "${op}"`, `${Object.keys(ACTIVATIONS).join(", ")} are supported`);
+  return [...steps, { kind: "unary", op, parameters: defaults.map((fallback, i) => given[i] ?? fallback) }];
 }
 
-function packBias(node: Lowering, outC: number): Float32Array<ArrayBuffer> {
-  const packed = new Float32Array(Math.ceil(outC / 4) * 4);
-  if (node.has(2)) packed.set(constantFloats(node, 2));
-  return packed;
-}
+/** The activations of FusedConv with the defaults of their parameters. */
+const ACTIVATIONS: Readonly<Record<string, readonly number[]>> = {
+  Relu: [],
+  Tanh: [],
+  Sigmoid: [],
+  LeakyRelu: [0.01],
+  Clip: [-Infinity, Infinity],
+  HardSigmoid: [0.2, 0.5],
+};
 
-function constantFloats(node: Lowering, index: number): Float32Array<ArrayBuffer> {
-  const constant = node.constant(index) ??
-    node.fail(`input ${index} is computed while the network runs`, "weights and bias must be constants");
-  return toFloat32(constant);
-}
+/** FusedConv. */
+export const fusedConv: Operator = {
+  op: "FusedConv",
+  domain: "com.microsoft",
+  opsets: [1, 99],
+  layout: "image",
+  fusesEpilogue: true,
+  infer(node) {
+    fusedSteps(node);
+    return [{ dtype: node.type(0).dtype, shape: outShape(readConv(node)) }];
+  },
+  evaluate(node, [x, weights, bias, added]) {
+    const shape = readConv(node);
+    const other = added && toNumbers(added);
+    const activation = fusedSteps(node).find((step) => step.kind === "unary");
+    const results = evaluateConv(shape, x!, weights!, bias).map((value, i) => {
+      const sum = value + (other?.[i] ?? 0);
+      return activation ? Number(UNARY[activation.op]!.floats!(sum, activation.parameters)) : sum;
+    });
+    return [hostTensor(x!.dtype, outShape(shape), results)];
+  },
+  lower: (node) => lowerConv(node, [...fusedSteps(node), ...epilogueSteps(node.node)]),
+};
+
+/** The convolutions. */
+export const convOperators: readonly Operator[] = [conv, fusedConv];

@@ -5,10 +5,12 @@
  */
 import PIXELS from "../../shaders/reduce/pixels.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
+import { gpuScalar } from "../tensor/dtype.ts";
 import type { View } from "../tensor/view.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
 import { NO_EPILOGUE } from "./epilogue.ts";
 import { type Addressed, addressed, addressUniforms, type Lowering } from "./operator.ts";
+import { typesOf } from "./types.ts";
 
 const pixelsKernel: KernelSource = { name: "reduce/pixels", wgsl: PIXELS };
 
@@ -20,12 +22,29 @@ export interface PixelReduction {
   mode: ReduceMode;
   /** Text of `fn term(value: vec4f, at: u32) -> vec4f`, done to each value first. */
   term?: string;
+  /** Text of `fn finish(total: vec4f) -> vec4f`, done to each result, in place of the division of a mean. */
+  finish?: string;
   /** Further bindings that `term` declares. */
   bindings?: Readonly<Record<string, View>>;
 }
 
 /** The kernels' numbers for the modes. */
 export const MODE_NUMBER: Readonly<Record<ReduceMode, number>> = { sum: 0, mean: 0, max: 1, min: 2, prod: 3 };
+
+/** For `//#inject bounds` and `finish` where elements are integers, whose mean is not supported. */
+const INTEGERS = {
+  bounds: "const LEAST = vec4i(-2147483647 - 1);\nconst GREATEST = vec4i(2147483647);",
+  finish: "fn finish(total: vec4i) -> vec4i { return total; }",
+};
+
+/** What no values at all give. */
+export const IDENTITY: Readonly<Record<ReduceMode, number>> = {
+  sum: 0,
+  mean: 0,
+  max: -Infinity,
+  min: Infinity,
+  prod: 1,
+};
 
 /** Pixels that one workgroup takes when an image is split. */
 const SEGMENT_PIXELS = 8192;
@@ -41,6 +60,7 @@ export function lowerPixels(
   const { n, c, h, w } = x.address;
   const pixels = h * w;
   const scale = reduction.mode === "mean" ? 1 / Math.max(pixels, 1) : 1;
+  if (n * c === 0) return;
   if (pixels <= SEGMENT_PIXELS * 2) {
     emitPixels(node, x, y, 1, reduction, scale, epilogue);
     return;
@@ -48,8 +68,10 @@ export function lowerPixels(
   const segments = Math.ceil(pixels / SEGMENT_PIXELS);
   const { dtype } = x.view;
   const parts = addressed(node.temporary({ dtype, shape: [n, c, 1, segments] }, "image"));
-  emitPixels(node, x, parts, segments, reduction, 1, NO_EPILOGUE);
-  emitPixels(node, parts, y, 1, { mode: reduction.mode }, scale, epilogue);
+  const { mode, term, bindings, finish } = reduction;
+  const first = { mode, ...(term !== undefined && { term }), ...(bindings && { bindings }) };
+  emitPixels(node, x, parts, segments, first, 1, NO_EPILOGUE);
+  emitPixels(node, parts, y, 1, { mode, ...(finish !== undefined && { finish }) }, scale, epilogue);
 }
 
 function emitPixels(
@@ -57,7 +79,7 @@ function emitPixels(
   x: Addressed,
   y: Addressed,
   segments: number,
-  { mode, term, bindings }: PixelReduction,
+  { mode, term, finish, bindings }: PixelReduction,
   scale: number,
   epilogue: PlannedEpilogue,
 ): void {
@@ -69,7 +91,13 @@ function emitPixels(
     kernel: pixelsKernel,
     options: {
       overrides: { WG: segmentPixels > 1024 ? 256 : 64, MODE: MODE_NUMBER[mode] },
-      inject: { ...epilogue.inject, ...(term !== undefined && { term }) },
+      inject: {
+        ...typesOf(x.view.dtype),
+        ...(gpuScalar(x.view.dtype) === "i32" && INTEGERS),
+        ...epilogue.inject,
+        ...(term !== undefined && { term }),
+        ...(finish !== undefined && { finish }),
+      },
     },
     bindings: { x: x.view, y: y.view, ...bindings, ...epilogue.bindings },
     uniforms: {
@@ -81,6 +109,7 @@ function emitPixels(
       segments,
       segment_pixels: segmentPixels,
       scale,
+      identity: IDENTITY[mode],
       ...source,
       y_offset: y.address.offset,
       y_stride_n: segments > 1 ? y.address.strideW : y.address.strideN,

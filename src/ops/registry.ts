@@ -5,10 +5,13 @@
  */
 import type { Node } from "./node.ts";
 import { concat } from "./concat.ts";
-import { conv } from "./conv.ts";
+import { convOperators } from "./conv.ts";
 import { elementwiseOperators } from "./elementwise.ts";
 import { gatherOperators } from "./gather.ts";
 import { gemmOperators } from "./gemm.ts";
+import { globalPoolOperators } from "./global_pool.ts";
+import { lrn } from "./lrn.ts";
+import { maxUnpool } from "./max_unpool.ts";
 import { normalizationOperators } from "./normalization.ts";
 import type { Operator } from "./operator.ts";
 import { pad } from "./pad.ts";
@@ -24,10 +27,13 @@ import { viewOperators } from "./views.ts";
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   [
     concat,
-    conv,
+    ...convOperators,
     ...elementwiseOperators,
     ...gatherOperators,
     ...gemmOperators,
+    ...globalPoolOperators,
+    lrn,
+    maxUnpool,
     ...normalizationOperators,
     pad,
     ...poolOperators,

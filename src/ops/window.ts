@@ -1,11 +1,25 @@
 /**
- * The sliding window that convolution and pooling share: kernel, strides, dilations and padding over 1 or 2 spatial
+ * The sliding window that convolution and pooling share: kernel, strides, dilations and padding over the spatial
  * dimensions.
  *
  * @module
  */
 import { attr } from "./attribute.ts";
+import type { Node } from "./node.ts";
 import type { NodeContext } from "./operator.ts";
+
+/** A window along one spatial dimension. */
+export interface WindowAxis {
+  /** Of the input. */
+  readonly extent: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly padBegin: number;
+  readonly padEnd: number;
+  /** Extent of the output. */
+  readonly out: number;
+}
 
 /** A window over height and width; 1-D windows have height 1. */
 export interface Window {
@@ -17,87 +31,171 @@ export interface Window {
   out: readonly [h: number, w: number];
 }
 
+/** The most spatial dimensions that kernels walk. */
+const MAX_SPATIAL = 3;
+
 /**
- * Reads the window's attributes and works out the output's extents.
+ * Reads the window's attributes and works out the output's extents, one axis a spatial dimension.
  *
  * @param kernelShape from the weights or the attribute, one number a spatial dimension.
  * @throws {GraphError} for lists of the wrong length, or a window that does not fit into the padded input.
  */
-export function readWindow(node: NodeContext, kernelShape: readonly number[]): Window {
-  const spatial = node.shape(0).slice(2);
+export function readAxes(node: NodeContext, kernelShape: readonly number[]): WindowAxis[] {
+  const spatial = spatialExtents(node);
   const rank = spatial.length;
-  if (rank !== 1 && rank !== 2) {
-    node.fail(`works on ${rank} spatial dimensions`, "1 and 2 are supported");
-  }
-  const list = (name: string, fallback: number, count: number): number[] => {
-    const values = [...attr.ints(node.node, name, new Array(count).fill(fallback))];
-    if (values.length !== count) {
-      node.fail(
-        `attribute "${name}" has ${values.length} numbers, but ${count} are needed`,
-        "export the model again",
-      );
-    }
-    return values;
-  };
   if (kernelShape.length !== rank) {
     node.fail(`its kernel has ${kernelShape.length} dimensions, its input ${rank}`, "export the model again");
   }
-  const strides = list("strides", 1, rank);
-  const dilations = list("dilations", 1, rank);
-  const pads = list("pads", 0, rank * 2);
-  const autoPad = attr.string(node.node, "auto_pad", "NOTSET");
+  const strides = readList(node, "strides", 1, rank);
+  const dilations = readList(node, "dilations", 1, rank);
+  const pads = readList(node, "pads", 0, rank * 2);
+  const autoPad = readAutoPad(node);
   const ceilMode = attr.int(node.node, "ceil_mode", 0) === 1;
-  const begin: number[] = [];
-  const end: number[] = [];
-  const out: number[] = [];
-  for (let axis = 0; axis < rank; axis++) {
-    const [extent, stride] = [spatial[axis]!, strides[axis]!];
-    const reach = (kernelShape[axis]! - 1) * dilations[axis]! + 1;
-    if (stride < 1 || reach < 1) {
-      node.fail(
-        `stride ${stride} and kernel ${kernelShape[axis]} must be 1 or more`,
-        "export the model again",
-      );
-    }
+  return spatial.map((extent, i): WindowAxis => {
+    const [kernel, stride, dilation] = [kernelShape[i]!, strides[i]!, dilations[i]!];
+    checkSteps(node, kernel, stride, dilation);
+    const reach = (kernel - 1) * dilation + 1;
     if (autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER") {
-      const wanted = Math.ceil(extent / stride);
-      const total = Math.max(0, (wanted - 1) * stride + reach - extent);
+      const out = Math.ceil(extent / stride);
+      const total = Math.max(0, (out - 1) * stride + reach - extent);
       const small = Math.floor(total / 2);
-      begin.push(autoPad === "SAME_UPPER" ? small : total - small);
-      end.push(total - begin[axis]!);
-      out.push(wanted);
-      continue;
+      const padBegin = autoPad === "SAME_UPPER" ? small : total - small;
+      return { extent, kernel, stride, dilation, padBegin, padEnd: total - padBegin, out };
     }
-    if (autoPad !== "NOTSET" && autoPad !== "VALID" && autoPad !== "") {
-      node.fail(`auto_pad "${autoPad}" is unknown`, "NOTSET, VALID, SAME_UPPER and SAME_LOWER are supported");
-    }
-    begin.push(autoPad === "VALID" ? 0 : pads[axis]!);
-    end.push(autoPad === "VALID" ? 0 : pads[axis + rank]!);
-    const room = extent + begin[axis]! + end[axis]! - reach;
+    const [padBegin, padEnd] = autoPad === "VALID" ? [0, 0] : [pads[i]!, pads[i + rank]!];
+    const room = extent + padBegin + padEnd - reach;
     if (room < 0) {
       node.fail(
-        `a window of ${reach} does not fit into ${extent} with padding ${begin[axis]} and ${end[axis]}`,
+        `a window of ${reach} does not fit into ${extent} with padding ${padBegin} and ${padEnd}`,
         "give a larger input",
       );
     }
-    let count = (ceilMode ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
+    let out = (ceilMode ? Math.ceil(room / stride) : Math.floor(room / stride)) + 1;
     // A window that would begin in the padding behind the input is left out, as PyTorch and ONNX Runtime do.
-    if (ceilMode && (count - 1) * stride >= extent + begin[axis]!) count--;
-    out.push(count);
-  }
-  const pair = (values: readonly number[], fill: number): [number, number] =>
-    rank === 1 ? [fill, values[0]!] : [values[0]!, values[1]!];
+    if (ceilMode && (out - 1) * stride >= extent + padBegin) out--;
+    return { extent, kernel, stride, dilation, padBegin, padEnd, out };
+  });
+}
+
+/**
+ * The same for kernels that walk height and width.
+ *
+ * @throws {GraphError} also for more than two spatial dimensions.
+ */
+export function readWindow(node: NodeContext, kernelShape: readonly number[]): Window {
+  const axes = readAxes(node, kernelShape);
+  if (axes.length > 2) node.fail(`works on ${axes.length} spatial dimensions`, "1 and 2 are supported");
+  return planarWindow(axes);
+}
+
+/** One or two axes as height and width. */
+export function planarWindow(axes: readonly WindowAxis[]): Window {
+  const pair = (of: (axis: WindowAxis) => number): [number, number] => {
+    const [h, w] = padAxes(axes, 2);
+    return [of(h!), of(w!)];
+  };
   return {
-    kernel: pair(kernelShape, 1),
-    strides: pair(strides, 1),
-    dilations: pair(dilations, 1),
-    padBegin: pair(begin, 0),
-    padEnd: pair(end, 0),
-    out: pair(out, 1),
+    kernel: pair(({ kernel }) => kernel),
+    strides: pair(({ stride }) => stride),
+    dilations: pair(({ dilation }) => dilation),
+    padBegin: pair(({ padBegin }) => padBegin),
+    padEnd: pair(({ padEnd }) => padEnd),
+    out: pair(({ out }) => out),
+  };
+}
+
+/** What a dimension of extent 1 adds to a window: nothing. */
+const NO_AXIS: WindowAxis = { extent: 1, kernel: 1, stride: 1, dilation: 1, padBegin: 0, padEnd: 0, out: 1 };
+
+function padAxes(axes: readonly WindowAxis[], rank: number): WindowAxis[] {
+  return [...new Array<WindowAxis>(rank - axes.length).fill(NO_AXIS), ...axes];
+}
+
+/** Uniforms of the kernels that walk depth, height and width: one vector each, the fourth number unused. */
+export function axesUniforms(axes: readonly WindowAxis[]): Record<string, number[]> {
+  const row = (of: (axis: WindowAxis) => number): number[] => [...padAxes(axes, MAX_SPATIAL).map(of), 1];
+  return {
+    extent: row(({ extent }) => extent),
+    out: row(({ out }) => out),
+    kernel: row(({ kernel }) => kernel),
+    stride: row(({ stride }) => stride),
+    dilation: row(({ dilation }) => dilation),
+    pad: row(({ padBegin }) => padBegin),
   };
 }
 
 /** The output's spatial extents in the input's own rank. */
 export function spatialOut(node: NodeContext, window: Window): number[] {
   return node.shape(0).length === 3 ? [window.out[1]] : [...window.out];
+}
+
+/** Taps of the whole window. */
+export function tapCount(axes: readonly WindowAxis[]): number {
+  return axes.reduce((product, { kernel }) => product * kernel, 1);
+}
+
+/** The most loop iterations of nested loops over the taps, and `inner` more for each tap. */
+export function loopIterations(axes: readonly WindowAxis[], inner: number): number {
+  return axes.reduceRight((steps, { kernel }) => kernel * (1 + steps), inner);
+}
+
+/**
+ * The spatial extents of input 0.
+ *
+ * @throws {GraphError} if there are none, or too many.
+ */
+export function spatialExtents(node: NodeContext): readonly number[] {
+  const spatial = node.shape(0).slice(2);
+  if (spatial.length < 1 || spatial.length > MAX_SPATIAL || node.shape(0).length < 3) {
+    node.fail(`works on ${node.shape(0).length - 2} spatial dimensions`, `1 to ${MAX_SPATIAL} are supported`);
+  }
+  return spatial;
+}
+
+/** A list attribute. @throws {GraphError} if it has another length. */
+export function readList(node: NodeContext, name: string, fallback: number, count: number): number[] {
+  const values = [...attr.ints(node.node, name, new Array(count).fill(fallback))];
+  if (values.length !== count) {
+    node.fail(
+      `attribute "${name}" has ${values.length} numbers, but ${count} are needed`,
+      "export the model again",
+    );
+  }
+  return values;
+}
+
+/** How padding is found. */
+export type AutoPad = "NOTSET" | "VALID" | "SAME_UPPER" | "SAME_LOWER";
+
+/** Whether padding is given in numbers. */
+export function padsAreGiven(node: Node): boolean {
+  return ["NOTSET", ""].includes(attr.string(node, "auto_pad", "NOTSET"));
+}
+
+/** The attribute `auto_pad`. @throws {GraphError} if it is none of ONNX's. */
+export function readAutoPad(node: NodeContext): AutoPad {
+  const autoPad = attr.string(node.node, "auto_pad", "NOTSET");
+  switch (autoPad) {
+    case "":
+      return "NOTSET";
+    case "NOTSET":
+    case "VALID":
+    case "SAME_UPPER":
+    case "SAME_LOWER":
+      return autoPad;
+    default:
+      return node.fail(
+        `auto_pad "${autoPad}" is unknown`,
+        "NOTSET, VALID, SAME_UPPER and SAME_LOWER are supported",
+      );
+  }
+}
+
+/** Refuses windows that go nowhere. */
+export function checkSteps(node: NodeContext, kernel: number, stride: number, dilation: number): void {
+  if (stride >= 1 && kernel >= 1 && dilation >= 1) return;
+  node.fail(
+    `stride ${stride}, kernel ${kernel} and dilation ${dilation} must be 1 or more`,
+    "export the model again",
+  );
 }

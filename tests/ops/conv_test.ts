@@ -2,7 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Random } from "../support/random.ts";
-import { type Case, opCase, OpTester, randn } from "./harness.ts";
+import { node } from "../support/onnx_builder.ts";
+import { type Case, i64, opCase, OpTester, randn } from "./harness.ts";
 import { convolve, image, type WindowSpec } from "./reference.ts";
 
 /** One convolution, as a table row. */
@@ -189,7 +190,7 @@ Deno.test("Conv with a large image passes llvmpipe's 65,535 loop iterations in n
   ]);
 });
 
-Deno.test("Conv refuses weights that do not fit, and computed weights", async () => {
+Deno.test("Conv refuses weights and biases that do not fit", async () => {
   using tester = await OpTester.create();
   const random = new Random(5);
   const x = randn(random, [1, 6, 8, 8]);
@@ -206,5 +207,168 @@ Deno.test("Conv refuses weights that do not fit, and computed weights", async ()
   await refused(opCase("Conv", [x, constant(4, 6, 3)]), "4 dimensions, its weights 3");
   await refused(opCase("Conv", [x, constant(4, 6, 9, 9)]), "a window of 9 does not fit into 8");
   await refused(opCase("Conv", [x, constant(4, 6, 3, 3), constant(5)]), "its bias is [5]");
-  await refused(opCase("Conv", [x, randn(random, [4, 6, 3, 3])]), "weights and bias must be constants");
+  await refused(
+    opCase("Conv", [x, constant(4, 6, 3, 3)], { kernel_shape: [5, 5] }),
+    "its kernel_shape is [5, 5]",
+  );
+  await refused(opCase("Conv", [randn(random, [1, 2, 3, 3, 3, 3]), constant(4, 2, 1, 1, 1, 1)]), "4 spatial");
+  await refused(
+    opCase("Conv", [randn(random, [1, 2, 3]), hostTensor("i32", [1, 2, 1], [1, 1])]),
+    "its weights are i32",
+  );
+});
+
+Deno.test("Conv over three dimensions gives what ONNX Runtime gives", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(6);
+  const constant = (...shape: number[]) => ({ constant: randn(random, shape) });
+  await tester.check([
+    opCase("Conv", [randn(random, [2, 3, 5, 6, 7]), constant(5, 3, 3, 3, 3), constant(5)], {
+      pads: [1, 1, 1, 1, 1, 1],
+    }),
+    opCase("Conv", [randn(random, [1, 4, 6, 5, 7]), constant(8, 4, 2, 3, 1)], {
+      strides: [2, 1, 3],
+      dilations: [2, 1, 1],
+      pads: [1, 0, 0, 0, 2, 1],
+    }),
+    opCase("Conv", [randn(random, [2, 6, 4, 4, 4]), constant(9, 2, 2, 2, 2), constant(9)], { group: 3 }),
+    opCase("Conv", [randn(random, [1, 5, 4, 5, 6]), constant(5, 1, 3, 3, 3)], {
+      group: 5,
+      auto_pad: "SAME_UPPER",
+      strides: [2, 2, 2],
+    }),
+    opCase("Conv", [randn(random, [0, 3, 4, 5, 6]), constant(4, 3, 2, 2, 2)]),
+  ]);
+});
+
+Deno.test("Conv takes weights and biases that are computed while the network runs", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(7);
+  const x = (...shape: number[]) => randn(random, shape);
+  const cases: Case[] = [];
+  for (const channels of [1, 3, 4, 6, 8]) {
+    cases.push(
+      opCase("Conv", [x(2, 4, 6, 5), x(channels, 4, 3, 3), x(channels)], { pads: [1, 1, 1, 1] }),
+      opCase("Conv", [x(2, 4, 6, 5), x(channels, 4, 3, 2)], { strides: [2, 1] }),
+      opCase("Conv", [x(1, 4, 6, 5), { constant: x(channels, 4, 1, 1) }, x(channels)]),
+      opCase("Conv", [x(1, 4, 6, 5), x(channels, 4, 1, 1), { constant: x(channels) }]),
+    );
+  }
+  cases.push(
+    opCase("Conv", [x(1, 6, 9), x(4, 3, 3)], { group: 2 }),
+    opCase("Conv", [x(1, 3, 4, 4, 5), x(5, 3, 2, 2, 2), x(5)]),
+    {
+      name: "Conv with transposed weights and a part of a tensor as bias",
+      nodes: [
+        node("Transpose", ["w"], ["v"], { perm: [1, 0, 3, 2] }, { name: "transpose" }),
+        node("Slice", ["b", "from", "to"], ["c"], {}, { name: "slice" }),
+        node("Conv", ["x", "v", "c"], ["y"], {}, { name: "conv" }),
+      ],
+      inputs: { x: x(1, 5, 6, 6), w: x(5, 6, 3, 2), b: x(9) },
+      initializers: { from: i64(2).constant, to: i64(8).constant },
+      outputs: ["y"],
+      opset: 13,
+    },
+  );
+  await tester.check(cases);
+});
+
+Deno.test("Conv sums in parts what one invocation may not loop over", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(8);
+  const constant = (...shape: number[]) => ({ constant: randn(random, shape) });
+  const cases = [
+    opCase("Conv", [randn(random, [1, 2500, 3, 3, 3]), constant(5, 2500, 3, 3, 3), constant(5)], {}, {
+      relative: 1e-4,
+    }),
+    opCase("Conv", [randn(random, [1, 7500, 3, 4]), randn(random, [3, 7500, 3, 3])], {}, { relative: 1e-4 }),
+  ];
+  await tester.check(cases);
+  const { plan } = await tester.runCase(cases[0]!);
+  const steps = plan.steps.filter(({ kernel }) => kernel.name === "conv/general");
+  assertEquals(steps.length, 2);
+});
+
+Deno.test("Conv over three dimensions and with computed weights applies what was fused behind it", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(9);
+  const chain = (shape: number[], weights: number[], out: number[]): Case => ({
+    name: `Conv of [${shape}] and [${weights}], a residual and Relu`,
+    nodes: [
+      node("Conv", ["x", "w"], ["a"], {}, { name: "conv" }),
+      node("Add", ["a", "r"], ["b"], {}, { name: "add" }),
+      node("Mul", ["b", "s"], ["c"], {}, { name: "mul" }),
+      node("Relu", ["c"], ["y"], {}, { name: "relu" }),
+    ],
+    inputs: { x: randn(random, shape), w: randn(random, weights), r: randn(random, out) },
+    initializers: { s: randn(random, [weights[0]!, ...weights.slice(2).map(() => 1)]) },
+    outputs: ["y"],
+    opset: 13,
+  });
+  await tester.check([
+    chain([2, 3, 4, 5, 6], [5, 3, 2, 2, 2], [2, 5, 3, 4, 5]),
+    chain([2, 3, 5, 6], [6, 3, 2, 2], [2, 6, 4, 5]),
+  ]);
+});
+
+Deno.test("Conv of constants gives what the GPU gives, and Conv of an empty batch gives none", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(10);
+  const constant = (...shape: number[]) => ({ constant: randn(random, shape) });
+  await tester.check([
+    opCase("Conv", [constant(2, 4, 5, 6), constant(6, 2, 3, 2), constant(6)], {
+      group: 2,
+      strides: [2, 1],
+      pads: [1, 0, 1, 1],
+    }),
+    opCase("Conv", [constant(1, 2, 4, 4, 4), constant(3, 2, 2, 2, 2)], { dilations: [2, 1, 1] }),
+    opCase("Conv", [constant(1, 2, 7), constant(3, 2, 3)], { pads: [1, 1] }),
+    opCase("Conv", [randn(random, [0, 4, 5, 6]), constant(6, 4, 3, 3), constant(6)]),
+    opCase("Conv", [randn(random, [0, 4, 5, 6]), constant(4, 1, 3, 3)], { group: 4 }),
+    opCase("Conv", [randn(random, [0, 4, 5, 6]), constant(4, 4, 1, 1)]),
+  ]);
+});
+
+Deno.test("FusedConv adds its fourth input and applies its activation", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(11);
+  const constant = (...shape: number[]) => ({ constant: randn(random, shape) });
+  const activations: [string, number[] | undefined][] = [
+    ["Relu", undefined],
+    ["Tanh", undefined],
+    ["Sigmoid", undefined],
+    ["LeakyRelu", [0.1]],
+    ["Clip", [-0.5, 1.25]],
+    ["HardSigmoid", [0.3, 0.4]],
+  ];
+  const cases = activations.flatMap(([activation, parameters]): Case[] => {
+    const attributes = {
+      activation,
+      pads: [1, 1, 1, 1],
+      ...(parameters && { activation_params: { floats: parameters } }),
+    };
+    const operands = () => [constant(6, 5, 3, 3), constant(6)];
+    const options = { domain: "com.microsoft", relative: 3e-5 };
+    return [
+      opCase("FusedConv", [randn(random, [2, 5, 6, 7]), ...operands()], attributes, options),
+      opCase(
+        "FusedConv",
+        [randn(random, [1, 5, 6, 7]), ...operands(), randn(random, [1, 6, 6, 7])],
+        attributes,
+        options,
+      ),
+      opCase("FusedConv", [constant(1, 5, 6, 7), ...operands(), constant(1, 6, 6, 7)], attributes, options),
+    ];
+  });
+  await tester.check(cases);
+  await assertRejects(
+    () =>
+      tester.runCase(
+        opCase("FusedConv", [randn(random, [1, 5, 6, 7]), constant(6, 5, 3, 3)], { activation: "Gelu" }, {
+          domain: "com.microsoft",
+        }),
+      ),
+    GraphError,
+    'its activation is "Gelu"',
+  );
 });
