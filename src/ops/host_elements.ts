@@ -18,21 +18,6 @@ export function pickElements(
   return hostTensor(x.dtype, shape, elements);
 }
 
-/** A tensor of `count` elements, each an element of one of the tensors given, which are of one type. */
-export function mixElements(
-  shape: readonly number[],
-  first: HostTensor,
-  source: (index: number) => readonly [HostTensor, number] | undefined,
-): HostTensor {
-  const count = elementCount(shape);
-  const elements = typedArray(first.dtype, count) as (number | bigint)[] & HostTensor["data"];
-  for (let i = 0; i < count; i++) {
-    const from = source(i);
-    if (from) elements[i] = from[0].data[from[1]]!;
-  }
-  return hostTensor(first.dtype, shape, elements);
-}
-
 /** The product of extents. */
 export function product(extents: readonly number[]): number {
   return extents.reduce((total, extent) => total * extent, 1);

@@ -20,6 +20,7 @@ import { quantizeOperators } from "./quantize.ts";
 import { quantizedConvOperators } from "./quantized_conv.ts";
 import { reduceOperators } from "./reduce.ts";
 import { resizeOperators } from "./resize.ts";
+import { scatterOperators } from "./scatter.ts";
 import { shapeOperators } from "./shape.ts";
 import { softmaxOperators } from "./softmax.ts";
 import { viewOperators } from "./views.ts";
@@ -42,6 +43,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...reduceOperators,
     ...resizeOperators,
     ...softmaxOperators,
+    ...scatterOperators,
     ...shapeOperators,
     ...viewOperators,
   ].map((operator) => [`${operator.domain ?? ""}/${operator.op}`, operator]),
