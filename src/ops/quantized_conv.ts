@@ -11,14 +11,14 @@ import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
 import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
-import { integers, quantizedRange, requireBytes, saturate, single, spread } from "./quantization.ts";
+import { integers, requireBytes, saturate, single, spread } from "./quantization.ts";
 import {
   emitPackedProduct,
   type Finish,
   KEEP_SUMS,
   packBytes,
   requantise,
-  type Target8,
+  targetOf,
   type Weights,
   type ZeroPoint,
   zeroPoint,
@@ -108,16 +108,6 @@ function factorsOf(node: NodeContext, outC: number): number[] {
   const result = single(node, 6, "y_scale");
   const weights = spread(node, "w_scale", node.numbers(4, "w_scale") ?? [], outC);
   return weights.map((weight) => Math.fround(Math.fround(scale * weight) / result));
-}
-
-/**
- * The output's zero point and range. Passes narrow the range by the attributes `low` and `high`, for activations that
- * only cut values off.
- */
-export function targetOf(node: NodeContext, index: number): Target8 {
-  const zero = single(node, index, "y_zero_point", 0);
-  const [low, high] = quantizedRange(node, node.has(index) ? requireBytes(node, index) : "u8");
-  return { zero, low: attr.int(node.node, "low", low), high: attr.int(node.node, "high", high) };
 }
 
 function lowerConv(node: Lowering, roles: Roles, shape: Shape, finish: Finish): void {

@@ -8,7 +8,15 @@ import CONV_PACKED from "../../shaders/quantize/conv_packed.wgsl" with { type: "
 import PACK from "../../shaders/quantize/pack.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import type { View } from "../tensor/view.ts";
-import { type Addressed, addressUniforms, type Lowering, type WeightRef } from "./operator.ts";
+import { attr } from "./attribute.ts";
+import {
+  type Addressed,
+  addressUniforms,
+  type Lowering,
+  type NodeContext,
+  type WeightRef,
+} from "./operator.ts";
+import { quantizedRange, requireBytes, single } from "./quantization.ts";
 import type { Window } from "./window.ts";
 
 const convPacked: KernelSource = { name: "quantize/conv_packed", wgsl: CONV_PACKED };
@@ -36,6 +44,16 @@ export interface Target8 {
   zero: number;
   low: number;
   high: number;
+}
+
+/**
+ * The output's zero point and range. Passes narrow the range by the attributes `low` and `high`, for activations that
+ * only cut values off.
+ */
+export function targetOf(node: NodeContext, index: number): Target8 {
+  const zero = single(node, index, "y_zero_point", 0);
+  const [low, high] = quantizedRange(node, node.has(index) ? requireBytes(node, index) : "u8");
+  return { zero, low: attr.int(node.node, "low", low), high: attr.int(node.node, "high", high) };
 }
 
 /** `saturate(round(sum * factor) + zero)` with a factor for each output channel, in single precision. */

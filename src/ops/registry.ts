@@ -18,6 +18,7 @@ import { pad } from "./pad.ts";
 import { poolOperators } from "./pool.ts";
 import { quantizeOperators } from "./quantize.ts";
 import { quantizedConvOperators } from "./quantized_conv.ts";
+import { quantizedGemmOperators } from "./quantized_gemm.ts";
 import { reduceOperators } from "./reduce.ts";
 import { resizeOperators } from "./resize.ts";
 import { scatterOperators } from "./scatter.ts";
@@ -40,6 +41,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...poolOperators,
     ...quantizeOperators,
     ...quantizedConvOperators,
+    ...quantizedGemmOperators,
     ...reduceOperators,
     ...resizeOperators,
     ...softmaxOperators,
