@@ -1,11 +1,22 @@
 // Reduces any dimensions of any strided view; LANES invocations share one result.
 //
-//   y[o] = finish(scale * combine over i of term(x[x_offset + o . outer_strides + i . inner_strides]))
+//   y[o] = finish(combine over i of term(x[x_offset + o . outer_strides + i . inner_strides], shift))
 //
 // y is linear. Outer and inner dimensions: up to 8 each, the last one fastest. Strides count elements.
+// What is combined, and how, is injected; an empty row gives `identity`, combined with nothing. With SHIFTED each row is
+// read twice: `shift` is its largest value, or 0 where that is infinite, and `finish` gets it back.
 //
-// Grid: ceil(count / (WG / LANES)) workgroups. Limit: ceil(inner_count / LANES) * (inner_rank + 1) + outer_rank +
-// log2(LANES) iterations must stay under 65,535 (llvmpipe).
+// Grid: ceil(count / (WG / LANES)) workgroups. Limit: (SHIFTED ? 2 : 1) * ceil(inner_count / LANES) * (inner_rank + 1) +
+// outer_rank + 2 * log2(LANES) iterations must stay under 65,535 (llvmpipe).
+
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
+
+//#inject total
+alias total_t = f32;
+//#end
 
 struct Params {
   count: u32,
@@ -14,35 +25,31 @@ struct Params {
   inner_rank: u32,
   x_offset: i32,
   y_offset: u32,
-  scale: f32,
+  identity: total_t,
   outer_extents: array<vec4u, 2>,
   outer_strides: array<vec4i, 2>,
   inner_extents: array<vec4u, 2>,
   inner_strides: array<vec4i, 2>,
 };
 
-@group(0) @binding(0) var<storage, read_write> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read_write> x: array<scalar>;
+@group(0) @binding(1) var<storage, read_write> y: array<scalar>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 override WG: u32 = 64u;
 override LANES: u32 = 1u;
-// 0: sum, 1: largest, 2: smallest, 3: product.
-override MODE: u32 = 0u;
+override SHIFTED: bool = false;
 
-var<workgroup> partial: array<f32, WG>;
+const LARGEST = 3.4028234663852886e38;
+
+var<workgroup> partial: array<total_t, WG>;
+var<workgroup> shifts: array<f32, WG>;
 
 //#inject functions
-fn term(value: f32) -> f32 { return value; }
-fn finish(value: f32) -> f32 { return value; }
+fn term(value: scalar, shift: f32) -> total_t { return value; }
+fn combine(a: total_t, b: total_t) -> total_t { return a + b; }
+fn finish(value: total_t, shift: f32) -> scalar { return value; }
 //#end
-
-fn combine(a: f32, b: f32) -> f32 {
-  if (MODE == 1u) { return max(a, b); }
-  if (MODE == 2u) { return min(a, b); }
-  if (MODE == 3u) { return a * b; }
-  return a + b;
-}
 
 fn inner_offset(index: u32) -> i32 {
   var rest = index;
@@ -72,13 +79,23 @@ fn main(
     source += i32(rest % extent) * params.outer_strides[axis / 4u][axis % 4u];
     rest = rest / extent;
   }
-  var total = 0.0;
-  if (MODE == 1u) { total = -3.4028234663852886e38; }
-  if (MODE == 2u) { total = 3.4028234663852886e38; }
-  if (MODE == 3u) { total = 1.0; }
   let end = select(0u, params.inner_count, index < params.count);
+  var shift = 0.0;
+  if (SHIFTED) {
+    var largest = -LARGEST;
+    for (var i = lane; i < end; i += LANES) { largest = max(largest, f32(x[source + inner_offset(i)])); }
+    shifts[local] = largest;
+    for (var half = LANES / 2u; half > 0u; half = half / 2u) {
+      workgroupBarrier();
+      if (lane < half) { shifts[local] = max(shifts[local], shifts[local + half]); }
+    }
+    workgroupBarrier();
+    largest = shifts[local - lane];
+    shift = select(0.0, largest, abs(largest) < LARGEST);
+  }
+  var total = params.identity;
   for (var i = lane; i < end; i += LANES) {
-    total = combine(total, term(x[source + inner_offset(i)]));
+    total = combine(total, term(x[source + inner_offset(i)], shift));
   }
   partial[local] = total;
   for (var half = LANES / 2u; half > 0u; half = half / 2u) {
@@ -86,6 +103,6 @@ fn main(
     if (lane < half) { partial[local] = combine(partial[local], partial[local + half]); }
   }
   if (lane == 0u && index < params.count) {
-    y[params.y_offset + index] = finish(partial[local] * params.scale);
+    y[params.y_offset + index] = finish(partial[local], shift);
   }
 }

@@ -1,6 +1,6 @@
-// Softmax (or its logarithm) over any dimensions of any strided view; LANES invocations share one row.
+// Softmax, its logarithm, or Hardmax over any dimensions of any strided view; LANES invocations share one row.
 //
-//   y[o, i] = exp(x[o, i] - max) / sum over j of exp(x[o, j] - max)
+//   y[o, i] = exp(x[o, i] - max) / sum over j of exp(x[o, j] - max);  Hardmax: 1 for the first largest of a row, else 0
 //
 // Outer (rows) and inner (along a row) dimensions: up to 8 each, the last one fastest. Strides count elements.
 // Elements i of a row from inner_count to written_count (channel padding of an image) are written as zero.
@@ -16,6 +16,8 @@ struct Params {
   inner_rank: u32,
   x_offset: i32,
   y_offset: i32,
+  // Minus infinity.
+  lowest: f32,
   outer_extents: array<vec4u, 2>,
   outer_x_strides: array<vec4i, 2>,
   outer_y_strides: array<vec4i, 2>,
@@ -30,9 +32,11 @@ struct Params {
 
 override WG: u32 = 64u;
 override LANES: u32 = 1u;
-override LOGARITHM: bool = false;
+// 0: Softmax, 1: its logarithm, 2: Hardmax.
+override MODE: u32 = 0u;
 
 var<workgroup> partial: array<f32, WG>;
+var<workgroup> places: array<u32, WG>;
 
 // Offsets in x and y of element `index` of a row.
 fn inner_offset(index: u32) -> vec2i {
@@ -70,7 +74,7 @@ fn main(
   }
   let inside = index < params.count;
   let end = select(0u, params.inner_count, inside);
-  var largest = -3.4028234663852886e38;
+  var largest = params.lowest;
   for (var i = lane; i < end; i += LANES) { largest = max(largest, x[row.x + inner_offset(i).x]); }
   if (LANES > 1u) {
     partial[local] = largest;
@@ -82,24 +86,42 @@ fn main(
     largest = partial[first];
     workgroupBarrier();
   }
+  // Hardmax: the first place of the largest.
   var sum = 0.0;
-  for (var i = lane; i < end; i += LANES) { sum += exp(x[row.x + inner_offset(i).x] - largest); }
+  var first_place = params.inner_count;
+  for (var i = lane; i < end; i += LANES) {
+    let value = x[row.x + inner_offset(i).x];
+    if (MODE == 2u) {
+      if (value == largest) { first_place = min(first_place, i); }
+    } else {
+      sum += exp(value - largest);
+    }
+  }
   if (LANES > 1u) {
     partial[local] = sum;
+    places[local] = first_place;
     for (var half = LANES / 2u; half > 0u; half = half / 2u) {
       workgroupBarrier();
-      if (lane < half) { partial[local] += partial[local + half]; }
+      if (lane < half) {
+        partial[local] += partial[local + half];
+        places[local] = min(places[local], places[local + half]);
+      }
     }
     workgroupBarrier();
     sum = partial[first];
+    first_place = places[first];
   }
   let written = select(0u, params.written_count, inside);
   for (var i = lane; i < written; i += LANES) {
     let at = inner_offset(i);
     var value = 0.0;
     if (i < params.inner_count) {
-      let shifted = x[row.x + at.x] - largest;
-      if (LOGARITHM) { value = shifted - log(sum); } else { value = exp(shifted) / sum; }
+      if (MODE == 2u) {
+        value = select(0.0, 1.0, i == first_place);
+      } else {
+        let shifted = x[row.x + at.x] - largest;
+        if (MODE == 1u) { value = shifted - log(sum); } else { value = exp(shifted) / sum; }
+      }
     }
     y[row.y + at.y] = value;
   }

@@ -7,28 +7,38 @@
 import STRIDED from "../../shaders/reduce/strided.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
+import { type DType, gpuScalar, isFloat } from "../tensor/dtype.ts";
 import { type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import { denseStrides, imageAddress, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
 import { addressed, type Lowering, type NodeContext, type Operator } from "./operator.ts";
-import { lowerPixels, MODE_NUMBER, type ReduceMode } from "./reduce_pixels.ts";
+import { IDENTITY, lowerPixels, type ReduceMode } from "./reduce_pixels.ts";
 import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
+import { typesOf } from "./types.ts";
 
 const stridedKernel: KernelSource = { name: "reduce/strided", wgsl: STRIDED };
 
-/** A reduction: what is done to each value, how they are brought together, and what is done to the result. */
+/**
+ * A reduction: what is done to each value, how they are brought together, and what is done to the result. In the texts
+ * the value is called `value`, of whatever type is summed; `shift` is the row's largest value.
+ */
 interface Reduction {
   mode: ReduceMode;
   term?: string;
   finish?: string;
+  /** Each row is brought below 1 by its largest value first, so that its exponentials stay finite. */
+  shifted?: boolean;
+  /** Sums floats, whatever the elements are. */
+  inFloats?: boolean;
   host(values: number[]): number;
 }
 
 const sum = (values: number[]): number => values.reduce((a, b) => a + b, 0);
+const largest = (values: number[]): number => values.reduce((a, b) => Math.max(a, b), -Infinity);
 
 const REDUCTIONS: Readonly<Record<string, Reduction>> = {
   ReduceSum: { mode: "sum", host: sum },
   ReduceMean: { mode: "mean", host: (values) => sum(values) / values.length },
-  ReduceMax: { mode: "max", host: (values) => values.reduce((a, b) => Math.max(a, b), -Infinity) },
+  ReduceMax: { mode: "max", host: largest },
   ReduceMin: { mode: "min", host: (values) => values.reduce((a, b) => Math.min(a, b), Infinity) },
   ReduceProd: { mode: "prod", host: (values) => values.reduce((a, b) => a * b, 1) },
   ReduceL1: { mode: "sum", term: "abs(value)", host: (values) => sum(values.map(Math.abs)) },
@@ -36,6 +46,7 @@ const REDUCTIONS: Readonly<Record<string, Reduction>> = {
     mode: "sum",
     term: "value * value",
     finish: "sqrt(value)",
+    inFloats: true,
     host: (values) => Math.sqrt(sum(values.map((value) => value * value))),
   },
   ReduceSumSquare: {
@@ -43,7 +54,33 @@ const REDUCTIONS: Readonly<Record<string, Reduction>> = {
     term: "value * value",
     host: (values) => sum(values.map((value) => value * value)),
   },
-  ReduceLogSum: { mode: "sum", finish: "log(value)", host: (values) => Math.log(sum(values)) },
+  ReduceLogSum: {
+    mode: "sum",
+    finish: "log(value)",
+    inFloats: true,
+    host: (values) => Math.log(sum(values)),
+  },
+  ReduceLogSumExp: {
+    mode: "sum",
+    term: "exp(value - shift)",
+    finish: "log(value) + shift",
+    shifted: true,
+    inFloats: true,
+    host(values) {
+      const most = largest(values);
+      const shift = Number.isFinite(most) ? most : 0;
+      return Math.log(sum(values.map((value) => Math.exp(value - shift)))) + shift;
+    },
+  },
+};
+
+/** How the kernels bring two values together. */
+const COMBINE: Readonly<Record<ReduceMode, string>> = {
+  sum: "a + b",
+  mean: "a + b",
+  max: "max(a, b)",
+  min: "min(a, b)",
+  prod: "a * b",
 };
 
 /** The dimensions that a node reduces, in order. */
@@ -75,7 +112,7 @@ function reduce(op: string, reduction: Reduction): Operator {
       const x = node.view(0);
       if (axes.length === 0 && reduction.term === undefined && reduction.finish === undefined) {
         node.alias(0, x);
-      } else if (isSpatial(x, axes) && reduction.finish === undefined) {
+      } else if (isSpatial(x, axes) && reduction.finish === undefined && gpuScalar(x.dtype) === "f32") {
         lowerSpatial(node, x, reduction);
       } else {
         lowerStrided(node, x, axes, reduction);
@@ -108,17 +145,19 @@ function lowerStrided(node: Lowering, x: View, axes: readonly number[], reductio
   const outer = mergeAxes(all.filter(({ axis }) => !axes.includes(axis)));
   const inner = mergeAxes(all.filter(({ axis }) => axes.includes(axis)));
   const [count, innerCount] = [axesCount(outer), axesCount(inner)];
-  const lanes = chooseLanes(count, innerCount, inner.length + 1) ??
+  const steps = (inner.length + 1) * (reduction.shifted ? 2 : 1);
+  const lanes = chooseLanes(count, innerCount, steps) ??
     node.fail(`reduces ${innerCount} elements to one`, "reduce one dimension after the other");
-  const { term = "value", finish = "value", mode } = reduction;
   const y = node.output(0, "linear");
+  const total = reduction.inFloats ? "f32" : gpuScalar(x.dtype);
   node.emit({
     kernel: stridedKernel,
     options: {
-      overrides: { ...lanes, MODE: MODE_NUMBER[mode] },
+      overrides: { ...lanes, ...(reduction.shifted && { SHIFTED: true }) },
       inject: {
-        functions: `fn term(value: f32) -> f32 { return ${term}; }\n` +
-          `fn finish(value: f32) -> f32 { return ${finish}; }`,
+        ...typesOf(x.dtype),
+        ...(total === "i32" && { total: "alias total_t = i32;" }),
+        functions: functions(reduction, x.dtype, innerCount),
       },
     },
     bindings: { x, y },
@@ -129,7 +168,7 @@ function lowerStrided(node: Lowering, x: View, axes: readonly number[], reductio
       inner_rank: inner.length,
       x_offset: x.offset,
       y_offset: y.offset,
-      scale: mode === "mean" ? 1 / Math.max(innerCount, 1) : 1,
+      identity: total === "f32" ? IDENTITY[reduction.mode] : integerIdentity(x.dtype, reduction.mode),
       outer_extents: extentRow(outer),
       outer_strides: strideRow(outer, 0),
       inner_extents: extentRow(inner),
@@ -139,7 +178,40 @@ function lowerStrided(node: Lowering, x: View, axes: readonly number[], reductio
   });
 }
 
-function evaluateReduce(node: NodeContext, x: HostTensor, { host }: Reduction): HostTensor {
+function functions(
+  { mode, term = "value", finish = "value", inFloats }: Reduction,
+  dtype: DType,
+  innerCount: number,
+): string {
+  const total = inFloats ? "f32" : gpuScalar(dtype);
+  // A mean of nothing is no number; of whole numbers it is cut off, as integers divide.
+  const count = total === "f32" && innerCount > 0
+    ? "f32(params.inner_count)"
+    : `${total}(max(params.inner_count, 1u))`;
+  const mean = innerCount === 0 && total === "f32"
+    ? "bitcast<f32>(0x7fc00000u + u32(value))"
+    : `value / ${count}`;
+  return [
+    `fn term(element: scalar, shift: f32) -> total_t { let value = total_t(element); return ${term}; }`,
+    `fn combine(a: total_t, b: total_t) -> total_t { return ${COMBINE[mode]}; }`,
+    `fn finish(value: total_t, shift: f32) -> scalar { return scalar(${mode === "mean" ? mean : finish}); }`,
+  ].join("\n");
+}
+
+/** The least or largest value of an integer type stands for infinity. */
+function integerIdentity(dtype: DType, mode: ReduceMode): number {
+  if (mode !== "max" && mode !== "min") return IDENTITY[mode];
+  if (dtype === "bool") return mode === "max" ? 0 : 1;
+  const [bits, signed] = dtype === "i8" || dtype === "u8"
+    ? [8, dtype === "i8"]
+    : dtype === "i16" || dtype === "u16"
+    ? [16, dtype === "i16"]
+    : [32, true];
+  const half = 2 ** (bits - 1);
+  return mode === "max" ? (signed ? -half : 0) : (signed ? half - 1 : 2 * half - 1);
+}
+
+function evaluateReduce(node: NodeContext, x: HostTensor, { host, mode }: Reduction): HostTensor {
   const axes = reducedAxes(node);
   const strides = denseStrides(x.shape, "linear");
   const pick = (wanted: boolean): Pick<View, "shape" | "strides"> => {
@@ -150,11 +222,11 @@ function evaluateReduce(node: NodeContext, x: HostTensor, { host }: Reduction): 
     };
   };
   const numbers = toNumbers(x);
-  const results = Array.from(
-    viewOffsets({ ...pick(false), offset: 0 }),
-    (offset) => host(Array.from(viewOffsets({ ...pick(true), offset }), (at) => numbers[at]!)),
-  );
-  const whole = ["f32", "f16", "f64"].includes(x.dtype) ? results : results.map(Math.trunc);
+  const results = Array.from(viewOffsets({ ...pick(false), offset: 0 }), (offset) => {
+    const row = Array.from(viewOffsets({ ...pick(true), offset }), (at) => numbers[at]!);
+    return row.length === 0 && !isFloat(x.dtype) ? integerIdentity(x.dtype, mode) : host(row);
+  });
+  const whole = isFloat(x.dtype) ? results : results.map(Math.trunc);
   return hostTensor(x.dtype, reducedShape(node), whole);
 }
 

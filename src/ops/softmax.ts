@@ -1,17 +1,24 @@
 /**
- * Softmax and LogSoftmax. Before operator set 13 they flatten to two dimensions at `axis`; from then on they act along it.
- * {@link https://onnx.ai/onnx/operators/onnx__Softmax.html}
+ * Softmax, LogSoftmax and Hardmax. Before operator set 13 they flatten to two dimensions at `axis`; from then on they act
+ * along it. {@link https://onnx.ai/onnx/operators/onnx__Softmax.html}, {@link https://onnx.ai/onnx/operators/onnx__Hardmax.html}
  *
  * @module
  */
 import STRIDED from "../../shaders/softmax/strided.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
-import { isDenseImage, paddedChannels, type View } from "../tensor/view.ts";
+import { isFloat } from "../tensor/dtype.ts";
+import { type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
+import { denseStrides, isDenseImage, paddedChannels, type View, viewOffsets } from "../tensor/view.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
 
 const stridedKernel: KernelSource = { name: "softmax/strided", wgsl: STRIDED };
+
+/** The kernel's numbers for the operators. */
+const MODE_NUMBER = { Softmax: 0, LogSoftmax: 1, Hardmax: 2 } as const;
+
+type Mode = keyof typeof MODE_NUMBER;
 
 /** The dimensions that a row extends over. */
 function rowAxes(node: NodeContext): number[] {
@@ -27,7 +34,7 @@ function isAlongChannels(x: View, axes: readonly number[]): boolean {
     axes.every((axis) => axis === 1 || x.shape[axis] === 1);
 }
 
-function lowerSoftmax(node: Lowering, logarithm: boolean): void {
+function lowerSoftmax(node: Lowering, mode: Mode): void {
   const x = node.view(0);
   const axes = rowAxes(node);
   const asImage = isAlongChannels(x, axes);
@@ -48,7 +55,7 @@ function lowerSoftmax(node: Lowering, logarithm: boolean): void {
     node.fail(`normalises rows of ${length} elements`, "use a smaller input");
   node.emit({
     kernel: stridedKernel,
-    options: { overrides: { ...lanes, LOGARITHM: logarithm } },
+    options: { overrides: { ...lanes, MODE: MODE_NUMBER[mode] } },
     bindings: { x, y },
     uniforms: {
       count,
@@ -58,6 +65,7 @@ function lowerSoftmax(node: Lowering, logarithm: boolean): void {
       inner_rank: inner.length,
       x_offset: x.offset,
       y_offset: y.offset,
+      lowest: -Infinity,
       outer_extents: extentRow(outer),
       outer_x_strides: strideRow(outer, 0),
       outer_y_strides: strideRow(outer, 1),
@@ -69,18 +77,54 @@ function lowerSoftmax(node: Lowering, logarithm: boolean): void {
   });
 }
 
-function softmax(op: "Softmax" | "LogSoftmax"): Operator {
+/** One row on the host. */
+function hostRow(mode: Mode, row: readonly number[]): number[] {
+  const largest = row.reduce((a, b) => Math.max(a, b), -Infinity);
+  if (mode === "Hardmax") {
+    const place = row.indexOf(largest);
+    return row.map((_, i) => i === place ? 1 : 0);
+  }
+  const sum = row.reduce((total, value) => total + Math.exp(value - largest), 0);
+  return row.map((value) =>
+    mode === "Softmax" ? Math.exp(value - largest) / sum : value - largest - Math.log(sum)
+  );
+}
+
+function evaluateSoftmax(node: NodeContext, x: HostTensor, mode: Mode): HostTensor {
+  const axes = rowAxes(node);
+  const strides = denseStrides(x.shape, "linear");
+  const pick = (wanted: boolean): Pick<View, "shape" | "strides"> => {
+    const chosen = x.shape.map((_, axis) => axis).filter((axis) => axes.includes(axis) === wanted);
+    return { shape: chosen.map((axis) => x.shape[axis]!), strides: chosen.map((axis) => strides[axis]!) };
+  };
+  const numbers = toNumbers(x);
+  const results = new Array<number>(numbers.length);
+  for (const offset of viewOffsets({ ...pick(false), offset: 0 })) {
+    const places = [...viewOffsets({ ...pick(true), offset })];
+    hostRow(mode, places.map((at) => numbers[at]!)).forEach((value, i) => results[places[i]!] = value);
+  }
+  return hostTensor(x.dtype, x.shape, results);
+}
+
+function softmax(op: Mode): Operator {
   return {
     op,
     opsets: [1, 99],
     layout: "same",
     infer(node) {
       rowAxes(node);
-      return [node.type(0)];
+      const { dtype, shape } = node.type(0);
+      if (!isFloat(dtype)) node.fail(`works on ${dtype}`, "cast its input to float32");
+      return [{ dtype, shape }];
     },
-    lower: (node) => lowerSoftmax(node, op === "LogSoftmax"),
+    evaluate: (node, [x]) => [evaluateSoftmax(node, x!, op)],
+    lower: (node) => lowerSoftmax(node, op),
   };
 }
 
-/** Softmax and LogSoftmax. */
-export const softmaxOperators: readonly Operator[] = [softmax("Softmax"), softmax("LogSoftmax")];
+/** Softmax, LogSoftmax and Hardmax. */
+export const softmaxOperators: readonly Operator[] = [
+  softmax("Softmax"),
+  softmax("LogSoftmax"),
+  softmax("Hardmax"),
+];

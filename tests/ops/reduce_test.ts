@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { hostTensor } from "../../src/tensor/host_tensor.ts";
+import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
 import { type Case, i64, opCase, OpTester, randn } from "./harness.ts";
@@ -13,6 +13,7 @@ const REDUCTIONS = [
   "ReduceL1",
   "ReduceL2",
   "ReduceSumSquare",
+  "ReduceLogSumExp",
 ];
 
 Deno.test("reductions take any axes, as attribute and as input, with and without keepdims", async () => {
@@ -65,4 +66,76 @@ Deno.test("a reduction of constants is folded", async () => {
   await tester.check([one]);
   const { plan } = await tester.runCase(one);
   assertEquals(plan.steps.length, 1);
+});
+
+Deno.test("reductions of integers are exact, and cut off where integers divide", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(3);
+  const cases: Case[] = [];
+  const whole = (dtype: "i32" | "i8" | "u8", shape: number[], low: number, high: number): HostTensor =>
+    hostTensor(dtype, shape, Array.from({ length: 24 }, () => random.int(low, high)));
+  for (
+    const op of [
+      "ReduceSum",
+      "ReduceMean",
+      "ReduceMax",
+      "ReduceMin",
+      "ReduceProd",
+      "ReduceL1",
+      "ReduceSumSquare",
+    ]
+  ) {
+    const high = op === "ReduceProd" ? 3 : 5000;
+    cases.push(opCase(op, [whole("i32", [2, 3, 4], -high, high), i64(1)], {}, { opset: 18 }));
+    cases.push(opCase(op, [whole("i32", [1, 3, 2, 4], -high, high), i64(2, 3)], {}, { opset: 18 }));
+    cases.push(opCase(op, [whole("i32", [24], -high, high)], { keepdims: 0 }, { opset: 18 }));
+  }
+  for (const op of ["ReduceMax", "ReduceMin"]) {
+    cases.push(opCase(op, [whole("i8", [4, 6], -128, 127), i64(0)], {}, { opset: 18 }));
+    cases.push(opCase(op, [whole("u8", [4, 6], 0, 255), i64(-1)], {}, { opset: 18 }));
+    const flags = hostTensor("bool", [4, 2], [0, 0, 0, 1, 1, 0, 1, 1]);
+    cases.push(opCase(op, [flags, i64(1)], {}, { opset: 20 }));
+  }
+  await tester.check(cases.map((one) => ({ ...one, relative: 0 })));
+});
+
+Deno.test("reductions of nothing give their identity", async () => {
+  using tester = await OpTester.create();
+  const empty = hostTensor("f32", [2, 0, 3], []);
+  const identities = {
+    ReduceSum: 0,
+    ReduceProd: 1,
+    ReduceMax: -Infinity,
+    ReduceMin: Infinity,
+    ReduceLogSum: -Infinity,
+    ReduceLogSumExp: -Infinity,
+    ReduceL1: 0,
+    ReduceL2: 0,
+    ReduceSumSquare: 0,
+  };
+  await tester.check(
+    Object.entries(identities).map(([op, value]) => ({
+      ...opCase(op, [empty, i64(1)], {}, { opset: 20 }),
+      expected: () => ({ y0: hostTensor("f32", [2, 1, 3], new Array(6).fill(value)) }),
+    })),
+  );
+});
+
+Deno.test("ReduceLogSumExp and ReduceMax keep infinities and large values", async () => {
+  using tester = await OpTester.create();
+  const rows = [[100, 200, 300], [-Infinity, -Infinity, -Infinity], [-Infinity, 2, 1], [Infinity, 0, 1]];
+  const x = hostTensor("f32", [4, 3], rows.flat());
+  const logSumExp = (row: number[]): number => {
+    const most = Math.max(...row);
+    if (!Number.isFinite(most)) return most;
+    return most + Math.log(row.reduce((total, one) => total + Math.exp(one - most), 0));
+  };
+  const expected = (host: (row: number[]) => number) => () => ({
+    y0: hostTensor("f32", [4, 1], rows.map(host)),
+  });
+  await tester.check([
+    { ...opCase("ReduceLogSumExp", [x, i64(1)], {}, { opset: 18 }), expected: expected(logSumExp) },
+    { ...opCase("ReduceMax", [x, i64(1)], {}, { opset: 18 }), expected: expected((row) => Math.max(...row)) },
+    { ...opCase("ReduceMin", [x, i64(1)], {}, { opset: 18 }), expected: expected((row) => Math.min(...row)) },
+  ]);
 });

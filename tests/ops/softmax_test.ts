@@ -1,11 +1,14 @@
+import { assertEquals } from "@std/assert";
+import { hostTensor } from "../../src/tensor/host_tensor.ts";
+import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
 import { type Case, opCase, OpTester, randn } from "./harness.ts";
 
-Deno.test("Softmax and LogSoftmax act along any axis, and flatten before operator set 13", async () => {
+Deno.test("Softmax, LogSoftmax and Hardmax act along any axis, and flatten before operator set 13", async () => {
   using tester = await OpTester.create();
   const random = new Random(1);
   const cases: Case[] = [];
-  for (const op of ["Softmax", "LogSoftmax"]) {
+  for (const op of ["Softmax", "LogSoftmax", "Hardmax"]) {
     for (const opset of [11, 13]) {
       for (const shape of [[3, 5], [2, 5, 6, 7], [1, 8, 4, 4], [2, 3, 9], [1, 3, 1, 1]]) {
         for (let axis = -shape.length; axis < shape.length; axis++) {
@@ -30,4 +33,40 @@ Deno.test("Softmax takes rows of one element, of 100,000 and of very large numbe
     opCase("Softmax", [randn(random, [4, 9], 1e4)], { axis: 1 }),
     opCase("LogSoftmax", [randn(random, [4, 9], 1e4)], { axis: 1 }),
   ]);
+});
+
+Deno.test("Softmax keeps minus infinity at zero, and Hardmax takes the first of equals", async () => {
+  using tester = await OpTester.create();
+  const masked = hostTensor("f32", [2, 4], [1, -Infinity, 2, 3, -Infinity, 0, -Infinity, 1]);
+  const equal = hostTensor("f32", [3, 4], [1, 2, 2, 0, 5, 5, 5, 5, -1, -3, -2, -1]);
+  const long = hostTensor("f32", [1, 2000], new Array(2000).fill(0).with(700, 4).with(1500, 4));
+  await tester.check([
+    opCase("Softmax", [masked], { axis: 1 }),
+    opCase("Hardmax", [equal], { axis: 1 }),
+    opCase("Hardmax", [equal], { axis: 0 }),
+    opCase("Hardmax", [long], { axis: -1 }),
+  ]);
+});
+
+Deno.test("Softmax, LogSoftmax and Hardmax of constants are folded", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(4);
+  for (const op of ["Softmax", "LogSoftmax", "Hardmax"]) {
+    for (const opset of [11, 13]) {
+      const one: Case = {
+        name: `folded ${op}-${opset}`,
+        opset,
+        nodes: [
+          node(op, ["c"], ["s"], { axis: 1 }, { name: "folded" }),
+          node("Add", ["x", "s"], ["y"], {}, { name: "add" }),
+        ],
+        inputs: { x: randn(random, [2, 3, 4]) },
+        initializers: { c: randn(random, [2, 3, 4]) },
+        outputs: ["y"],
+      };
+      await tester.check([one]);
+      const { plan } = await tester.runCase(one);
+      assertEquals(plan.steps.length, 1);
+    }
+  }
 });
