@@ -6,6 +6,7 @@
 import type { Node } from "./node.ts";
 import { concat } from "./concat.ts";
 import { convOperators } from "./conv.ts";
+import { convTranspose } from "./conv_transpose.ts";
 import { elementwiseOperators } from "./elementwise.ts";
 import { gatherOperators } from "./gather.ts";
 import { gemmOperators } from "./gemm.ts";
@@ -30,6 +31,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   [
     concat,
     ...convOperators,
+    convTranspose,
     ...elementwiseOperators,
     ...gatherOperators,
     ...gemmOperators,

@@ -72,6 +72,15 @@ export function allOperatorCases(random: Random): OperatorCase[] {
   image("Conv", [randn(random, [1, 6, 3, 3]), constant(10, 3, 1, 1)], { group: 2 });
   image("MaxPool", [x()], { kernel_shape: [2, 2] });
   image("AveragePool", [x()], { kernel_shape: [2, 2] });
+  image("FusedConv", [x(), constant(7, 5, 1, 1)], { activation: "Relu" }, { domain: "com.microsoft" });
+  image("ConvTranspose", [x(), constant(5, 7, 2, 2)], { strides: [2, 2] });
+  image("LpPool", [x()], { kernel_shape: [2, 2] }, { opset: 18 });
+  image("LRN", [x()], { size: 3 });
+  other("MaxUnpool", [randn(random, [1, 1, 2, 2]), hostTensor("i64", [1, 1, 2, 2], [5, 7, 13, 15])], {
+    kernel_shape: [2, 2],
+    strides: [2, 2],
+  });
+  image("GlobalLpPool", [x()]);
   image("GlobalMaxPool", [x()]);
   image("GlobalAveragePool", [x()]);
   image("Resize", [x(), undefined, f32(1, 1, 2, 1.5)], { mode: "linear" });
