@@ -198,38 +198,39 @@ const gatherElements: Operator = {
   },
   lower(node) {
     const x = node.view(0);
-    const indices = node.linear(1);
-    const y = node.output(0, "linear");
-    const axis = gatheredAxis(node);
-    const axes = mergeAxes(
-      indices.shape.map((extent, at) => ({ extent, strides: [at === axis ? 0 : x.strides[at]!] })),
-    );
-    if (axes.length > MAX_STRIDED_RANK) {
-      node.fail(
-        `gathers from ${axes.length} dimensions, and at most ${MAX_STRIDED_RANK} are supported`,
-        "reshape its input first",
-      );
-    }
-    const count = elementCount(indices.shape);
-    node.emit({
-      kernel: elementsKernel,
-      options: { inject: typesOf(x.dtype) },
-      bindings: { x, y, indices },
-      uniforms: {
-        count,
-        rank: axes.length,
-        x_extent: x.shape[axis]!,
-        axis_stride: x.strides[axis]!,
-        x_offset: x.offset,
-        y_offset: y.offset,
-        indices_offset: indices.offset,
-        extents: extentRow(axes),
-        x_strides: strideRow(axes, 0),
-      },
-      workgroups: foldWorkgroups(Math.ceil(count / 64)),
-    });
+    node.emit(gatherElementsDispatch(x, node.linear(1), node.output(0, "linear"), gatheredAxis(node)));
   },
 };
+
+/** `y[..., i, ...] = x[..., indices[..., i, ...], ...]` along one axis; indices and y are linear and of one shape. */
+export function gatherElementsDispatch(x: View, indices: View, y: View, axis: number): PlannedDispatch {
+  const axes = mergeAxes(
+    indices.shape.map((extent, at) => ({ extent, strides: [at === axis ? 0 : x.strides[at]!] })),
+  );
+  if (axes.length > MAX_STRIDED_RANK) {
+    throw new RangeError(
+      `Cannot gather from ${axes.length} dimensions: at most ${MAX_STRIDED_RANK} are supported`,
+    );
+  }
+  const count = elementCount(indices.shape);
+  return {
+    kernel: elementsKernel,
+    options: { inject: typesOf(x.dtype) },
+    bindings: { x, y, indices },
+    uniforms: {
+      count,
+      rank: axes.length,
+      x_extent: x.shape[axis]!,
+      axis_stride: x.strides[axis]!,
+      x_offset: x.offset,
+      y_offset: y.offset,
+      indices_offset: indices.offset,
+      extents: extentRow(axes),
+      x_strides: strideRow(axes, 0),
+    },
+    workgroups: foldWorkgroups(Math.ceil(count / 64)),
+  };
+}
 
 /** How tuples of indices address slices of a tensor. */
 export interface TupleAddress {

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Node } from "./node.ts";
+import { argOperators } from "./arg.ts";
 import { concat } from "./concat.ts";
 import { convOperators } from "./conv.ts";
 import { convTranspose } from "./conv_transpose.ts";
@@ -25,10 +26,12 @@ import { resizeOperators } from "./resize.ts";
 import { scatterOperators } from "./scatter.ts";
 import { shapeOperators } from "./shape.ts";
 import { softmaxOperators } from "./softmax.ts";
+import { topK } from "./top_k.ts";
 import { viewOperators } from "./views.ts";
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   [
+    ...argOperators,
     concat,
     ...convOperators,
     convTranspose,
@@ -49,6 +52,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...softmaxOperators,
     ...scatterOperators,
     ...shapeOperators,
+    topK,
     ...viewOperators,
   ].map((operator) => [`${operator.domain ?? ""}/${operator.op}`, operator]),
 );
