@@ -2,7 +2,8 @@
 // into a part of a concatenation or out of a stepped slice.
 //
 // x, y: NHWC, channels padded to a multiple of 4; offsets and strides count vec4s. Padding lanes are written as zero.
-// A linear tensor of E elements is taken as one pixel of E channels.
+// A linear tensor of E elements is taken as one pixel of E channels. `types` are of x, `result` is y's, which the epilogue
+// may make of another type.
 
 //#inject types
 alias scalar = f32;
@@ -27,11 +28,14 @@ struct Params {
 };
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec>;
+//#inject result
+alias result = vec;
 @group(0) @binding(1) var<storage, read_write> y: array<vec>;
+//#end
 @group(0) @binding(2) var<uniform> params: Params;
 
 //#inject epilogue
-fn epilogue(value: vec, pixel: u32, c4: u32) -> vec { return value; }
+fn epilogue(value: vec, pixel: u32, c4: u32) -> result { return value; }
 //#end
 
 @compute @workgroup_size(64)
@@ -51,5 +55,5 @@ fn main(
   let destination = params.y_offset + image * params.y_stride_n + row * params.y_stride_h + column * params.y_stride_w;
   let value = epilogue(x[source + c4], pixel, c4);
   let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
-  y[destination + c4] = select(vec(), value, lanes < vec4u(params.c));
+  y[destination + c4] = select(result(), value, lanes < vec4u(params.c));
 }

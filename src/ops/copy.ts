@@ -1,20 +1,17 @@
 /**
- * Moving elements from one view to another: the kernels behind changes of layout, concatenation and padding, and the
- * element-wise map, which is a copy with an epilogue.
+ * Moving elements from one view to another: the kernels behind changes of layout, concatenation and padding.
  *
  * @module
  */
 import STRIDED from "../../shaders/copy/strided.wgsl" with { type: "text" };
-import MAP from "../../shaders/elementwise/map.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
-import { elementCount } from "../tensor/host_tensor.ts";
-import { imageAddress, isLinear, paddedChannels, type View } from "../tensor/view.ts";
-import { NO_EPILOGUE, type PlannedEpilogue } from "./epilogue.ts";
-import { addressUniforms, type PlannedDispatch } from "./operator.ts";
+import { imageAddress, paddedChannels, type View } from "../tensor/view.ts";
+import { NO_EPILOGUE } from "./epilogue.ts";
+import { mapImageDispatch } from "./map.ts";
+import type { PlannedDispatch } from "./operator.ts";
 import { typesOf } from "./types.ts";
 
 const strided: KernelSource = { name: "copy/strided", wgsl: STRIDED };
-const map: KernelSource = { name: "elementwise/map", wgsl: MAP };
 
 /** The most dimensions (of extent over 1) that a strided copy can walk. */
 export const MAX_COPY_RANK = 8;
@@ -23,57 +20,6 @@ export const MAX_COPY_RANK = 8;
 export function copyDispatch(from: View, to: View): PlannedDispatch {
   if (imageAddress(from) && imageAddress(to)) return mapImageDispatch(from, to, NO_EPILOGUE);
   return padDispatch(from, to, from.shape.map(() => 0), 0);
-}
-
-/** The map kernel over two images of one shape. Both must be addressable as `vec4`s. */
-export function mapImageDispatch(from: View, to: View, epilogue: PlannedEpilogue): PlannedDispatch {
-  const [x, y] = [imageAddress(from)!, imageAddress(to)!];
-  const { n, h, w, c, c4 } = x;
-  const count = n * h * w * c4;
-  return {
-    kernel: map,
-    options: { inject: { ...typesOf(from.dtype), ...epilogue.inject } },
-    bindings: { x: from, y: to, ...epilogue.bindings },
-    uniforms: {
-      count,
-      c,
-      c4,
-      h,
-      w,
-      ...addressUniforms("x", x),
-      ...addressUniforms("y", y),
-      operands: epilogue.operands,
-    },
-    workgroups: foldWorkgroups(Math.ceil(count / 64)),
-  };
-}
-
-/** Whether a view can be read or written as a flat row of `vec4`s. */
-export function isFlat(view: View): boolean {
-  return isLinear(view) && view.offset % 4 === 0;
-}
-
-/** The map kernel over two flat tensors. Up to three elements after the last of `to` are written as zero. */
-export function mapFlatDispatch(from: View, to: View, epilogue: PlannedEpilogue): PlannedDispatch {
-  const c = elementCount(to.shape);
-  const c4 = Math.ceil(c / 4);
-  const flat = { n: 1, h: 1, w: 1, c, c4, strideN: 0, strideH: 0, strideW: 0 };
-  return {
-    kernel: map,
-    options: { inject: { ...typesOf(from.dtype), ...epilogue.inject } },
-    bindings: { x: from, y: to, ...epilogue.bindings },
-    uniforms: {
-      count: c4,
-      c,
-      c4: Math.max(c4, 1),
-      h: 1,
-      w: 1,
-      ...addressUniforms("x", { ...flat, offset: from.offset / 4 }),
-      ...addressUniforms("y", { ...flat, offset: to.offset / 4 }),
-      operands: epilogue.operands,
-    },
-    workgroups: foldWorkgroups(Math.ceil(c4 / 64)),
-  };
 }
 
 /** One dimension of a copy: y's extent, the part of it that x covers, and a step in elements of each. */

@@ -4,9 +4,9 @@
  * @module
  */
 import { attr } from "./attribute.ts";
-import { type DType, isFloat } from "../tensor/dtype.ts";
+import type { DType } from "../tensor/dtype.ts";
 import { pickElements } from "./host_elements.ts";
-import { elementCount, type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
+import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { dtypeOf } from "../onnx/data_type.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 
@@ -72,33 +72,6 @@ function rangeValues(node: NodeContext): number[] {
   return Array.from({ length: count }, (_, i) => start! + i * delta!);
 }
 
-/** Cast, of constants on the host; a cast from f32 to f32 is a view. */
-const cast: Operator = {
-  op: "Cast",
-  opsets: [6, 99],
-  infer: (node) => [{ dtype: castTarget(node), shape: node.shape(0) }],
-  evaluate: (node, [x]) => {
-    const to = castTarget(node);
-    const numbers = toNumbers(x!);
-    const whole = isFloat(x!.dtype) && !isFloat(to) && to !== "bool" ? numbers.map(Math.trunc) : numbers;
-    return [hostTensor(to, x!.shape, whole)];
-  },
-  lower(node) {
-    if (castTarget(node) !== node.type(0).dtype) {
-      node.fail(
-        `casts ${node.type(0).dtype} to ${castTarget(node)} while the network runs`,
-        "export the model in f32",
-      );
-    }
-    node.alias(0, node.view(0));
-  },
-};
-
-function castTarget(node: NodeContext): DType {
-  return dtypeOf(attr.int(node.node, "to")) ??
-    node.fail(`casts to the unknown type ${attr.int(node.node, "to")}`, "export the model again");
-}
-
 /** EyeLike: ones on a diagonal of a matrix of the input's shape. */
 const eyeLike: Operator = {
   op: "EyeLike",
@@ -137,5 +110,4 @@ export const shapeOperators: readonly Operator[] = [
   constantOfShape,
   range,
   eyeLike,
-  cast,
 ];

@@ -20,11 +20,14 @@ export function wrapTo(
   shift: (bits: number) => string = (bits) => `vec4u(${bits}u)`,
 ): string {
   const narrow = (bits: number): string => `(((${expression}) << ${shift(bits)}) >> ${shift(bits)})`;
+  // Without a mask, which would have to be a vector for vectors.
+  const lower = (bits: number): string =>
+    `((${expression}) - (((${expression}) >> ${shift(bits)}) << ${shift(bits)}))`;
   switch (dtype) {
     case "u8":
-      return `((${expression}) & 255)`;
+      return lower(8);
     case "u16":
-      return `((${expression}) & 65535)`;
+      return lower(16);
     case "i8":
       return narrow(24);
     case "i16":

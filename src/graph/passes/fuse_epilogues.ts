@@ -1,31 +1,50 @@
-import { stepOf } from "../../ops/elementwise.ts";
-import { type EpilogueStep, type FusedNode, MAX_OPERANDS } from "../../ops/epilogue.ts";
-import { NodeContext } from "../../ops/operator.ts";
+import { POINTWISE, stepsOf } from "../../ops/elementwise_steps.ts";
+import {
+  type EpilogueStep,
+  epilogueSteps,
+  type FusedNode,
+  MAX_OPERANDS,
+  stepInputs,
+  withInputs,
+} from "../../ops/epilogue.ts";
+import { NodeContext, type TensorType } from "../../ops/operator.ts";
 import { findOperator } from "../../ops/registry.ts";
 import type { Node } from "../../ops/node.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
+import { holdsFloats, sameShape } from "./types.ts";
 
 /**
  * Appends element-wise nodes to the kernel that makes their input, where nothing else reads it: activations, sums with
  * a residual, products with constants. The fused node stands where the last one stood, so that its operands are made.
+ * Behind element-wise nodes the type may change from step to step; other kernels hand over and write floats.
  */
 export function fuseEpilogues({ graph, types }: SpecialisedGraph): void {
   const consumers = graph.consumers();
   const removed = new Set<Node>();
+  const contextOf = (node: Node): NodeContext =>
+    new NodeContext(node, graph.opset(node), types, graph.constants);
   for (const start of [...graph.nodes]) {
     if (removed.has(start) || !findOperator(start)?.fusesEpilogue || start.outputs.length !== 1) continue;
     const head: FusedNode = start;
-    const arity = head.inputs.length;
+    const arity = head.arity ?? head.inputs.length;
+    const mapped = stepsOf(contextOf(head), 0) !== undefined;
     for (;;) {
       const value = head.outputs[0]!;
       const readers = consumers.get(value) ?? [];
       const next = readers[0];
       if (readers.length !== 1 || !next || graph.isOutput(value) || next.outputs.length !== 1) break;
-      const step = fusable(head, next, value);
-      if (!step) break;
+      const steps = fusable(head, mapped, next, value);
+      if (!steps) break;
       head.arity = arity;
-      head.epilogue = [...head.epilogue ?? [], step];
-      if (step.kind === "operand") consumers.get(next.inputs[1 - next.inputs.indexOf(value)]!)?.push(head);
+      const fused = steps.map((step) =>
+        withInputs(step, (input) => {
+          const name = next.inputs[input]!;
+          head.inputs.push(name);
+          consumers.get(name)?.push(head);
+          return head.inputs.length - 1;
+        })
+      );
+      head.epilogue = [...epilogueSteps(head), ...fused];
       head.outputs = [...next.outputs];
       removed.add(next);
       graph.removeNode(head);
@@ -33,24 +52,22 @@ export function fuseEpilogues({ graph, types }: SpecialisedGraph): void {
     }
   }
 
-  function fusable(head: FusedNode, next: Node, value: string): EpilogueStep | undefined {
-    if (next.domain !== "" || next.inputs.filter((name) => name === value).length !== 1) return undefined;
-    const running = next.inputs.indexOf(value);
-    const step = stepOf(new NodeContext(next, graph.opset(next), types, graph.constants), running);
-    if (!step) return undefined;
-    const [before, after] = [types.get(value)!, types.get(next.outputs[0]!)!];
-    const sameShape = before.shape.length === after.shape.length &&
-      before.shape.every((extent, axis) => extent === after.shape[axis]);
-    if (!sameShape || before.dtype !== "f32") return undefined;
-    if (step.kind !== "operand") return step;
-    const operands = (head.epilogue ?? []).filter((one) => one.kind === "operand").length;
-    if (operands + operandsOf(head) >= MAX_OPERANDS) return undefined;
-    head.inputs.push(next.inputs[1 - running]!);
-    return { ...step, input: head.inputs.length - 1 };
+  function fusable(head: FusedNode, mapped: boolean, next: Node, value: string): EpilogueStep[] | undefined {
+    if (next.inputs.filter((name) => name === value).length !== 1) return undefined;
+    const [before, after]: (TensorType | undefined)[] = [types.get(value), types.get(next.outputs[0]!)];
+    if (!before || !after || !sameShape(before, after)) return undefined;
+    if (!mapped && !(holdsFloats(before) && holdsFloats(after))) return undefined;
+    const steps = stepsOf(contextOf(next), next.inputs.indexOf(value));
+    if (!steps) return undefined;
+    const read = steps.flatMap(stepInputs);
+    const operands = epilogueSteps(head).flatMap(stepInputs).length + ownOperands(head, mapped);
+    return read.length === 0 || operands + read.length <= MAX_OPERANDS ? steps : undefined;
   }
-}
 
-/** Operands that an element-wise head reads by itself. */
-function operandsOf(head: Node): number {
-  return head.op === "Conv" ? 0 : Math.max(0, ((head as FusedNode).arity ?? head.inputs.length) - 1);
+  /** Operands that a head reads by itself, beside its first input; a convolution's are none of the epilogue's. */
+  function ownOperands(head: FusedNode, mapped: boolean): number {
+    if (head.op === "Conv" || head.op === POINTWISE) return 0;
+    if (mapped) return (stepsOf(contextOf(head), 0) ?? []).flatMap(stepInputs).length;
+    return Math.max(0, (head.arity ?? head.inputs.length) - 1);
+  }
 }

@@ -1,7 +1,9 @@
+import { POINTWISE } from "../../ops/elementwise_steps.ts";
 import type { Node } from "../../ops/node.ts";
 import { UNARY } from "../../ops/pointwise_functions.ts";
 import { findOperator } from "../../ops/registry.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
+import { holdsFloats } from "./types.ts";
 
 /** Operators whose output has its input's elements, each once. */
 const REORDERING = ["Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"];
@@ -15,7 +17,7 @@ export function hoistActivations({ graph, types }: SpecialisedGraph): void {
   const consumers = graph.consumers();
   const readOnce = (value: string): boolean => consumers.get(value)?.length === 1 && !graph.isOutput(value);
   for (const activation of [...graph.nodes]) {
-    if (!(activation.op in UNARY) || activation.domain !== "") continue;
+    if (!isFloatActivation(activation)) continue;
     let value = activation.inputs[0]!;
     let first: Node | undefined;
     for (;;) {
@@ -39,5 +41,15 @@ export function hoistActivations({ graph, types }: SpecialisedGraph): void {
     first.inputs = [applied, ...first.inputs.slice(1)];
     consumers.set(value, [activation]);
     consumers.set(applied, [first]);
+  }
+
+  /** A function of one computed tensor of floats that gives floats. */
+  function isFloatActivation({ op, domain, inputs, outputs }: Node): boolean {
+    if (!(Object.hasOwn(UNARY, op) || op === POINTWISE) || domain !== "" || outputs.length !== 1) {
+      return false;
+    }
+    const others = inputs.slice(1).filter((name) => name !== "");
+    if (others.some((name) => op === POINTWISE || !graph.constants.has(name))) return false;
+    return [inputs[0]!, outputs[0]!].every((name) => holdsFloats(types.get(name)!));
   }
 }

@@ -11,6 +11,7 @@ import { foldBatchNorm } from "./fold_batch_norm.ts";
 import { foldChannelSlices } from "./fold_channel_slices.ts";
 import { foldFocus } from "./fold_focus.ts";
 import { foldPads } from "./fold_pads.ts";
+import { fuseBranches } from "./fuse_branches.ts";
 import { fuseEpilogues } from "./fuse_epilogues.ts";
 import { fuseSilu } from "./fuse_silu.ts";
 import { hoistActivations } from "./hoist_activations.ts";
@@ -27,6 +28,7 @@ export function runPasses(specialised: SpecialisedGraph): void {
   chainMaxPools(specialised);
   expandBatchNorm(specialised);
   fuseSilu(specialised);
+  fuseBranches(specialised);
   hoistActivations(specialised);
   fuseEpilogues(specialised);
   specialised.graph.removeDeadNodes();

@@ -1,0 +1,103 @@
+/**
+ * Which steps an element-wise node stands for, so that it can be run on its own, behind another node, or on the host.
+ *
+ * @module
+ */
+import { attr } from "./attribute.ts";
+import { isFloat } from "../tensor/dtype.ts";
+import { toNumbers } from "../tensor/host_tensor.ts";
+import { castTarget } from "./cast.ts";
+import { type EpilogueStep, epilogueSteps } from "./epilogue.ts";
+import type { NodeContext } from "./operator.ts";
+import { BINARY, UNARY } from "./pointwise_functions.ts";
+
+/** The operator that passes make: nothing of its own, but the steps that were fused into it. */
+export const POINTWISE = "Pointwise";
+
+/**
+ * The steps that an element-wise node stands for, given which of its inputs is the running value; `undefined` if it is not
+ * element-wise, or not in that input.
+ *
+ * @param inline puts constants of one element into the steps, as numbers.
+ */
+export function stepsOf(node: NodeContext, running: number, inline = true): EpilogueStep[] | undefined {
+  const { op, domain } = node.node;
+  if (domain === "com.microsoft") return microsoftSteps(node, running, inline);
+  if (domain !== "" && domain !== "ai.onnx") return undefined;
+  if (op === POINTWISE) return running === 0 ? [...epilogueSteps(node.node)] : undefined;
+  if (op === "Clip") return running === 0 ? clipSteps(node, inline) : undefined;
+  if (op === "Cast" || op === "CastLike") {
+    return running === 0 ? [{ kind: "cast", op: "Cast", to: castTarget(node) }] : undefined;
+  }
+  if (op === "Where") {
+    const [condition, chosen, other] = [0, 1, 2].map((input) => input === running ? undefined : input);
+    return [{ kind: "where", op: "Where", inputs: [condition, chosen, other] }];
+  }
+  const unary = Object.hasOwn(UNARY, op) ? UNARY[op] : undefined;
+  if (unary) {
+    return running === 0
+      ? [{ kind: "unary", op, parameters: unary.parameters?.(node.node) ?? [] }]
+      : undefined;
+  }
+  if (!Object.hasOwn(BINARY, op)) return undefined;
+  const others = Array.from({ length: node.arity }, (_, index) => index).filter((index) => index !== running);
+  const steps = others.map((input) => withInput(node, functionOf(node), input, running > input, inline));
+  if (op !== "Mean" || node.arity === 1) return steps;
+  return [...steps, { kind: "constant", op: "Div", constant: node.arity, swapped: false }];
+}
+
+/** Mod stands for one of two functions. */
+function functionOf(node: NodeContext): string {
+  const { op } = node.node;
+  return op === "Mod" && attr.int(node.node, "fmod", 0) === 1 ? "Remainder" : op;
+}
+
+/** A step with input `index` of the node as its other operand: a number where it is a constant of one element. */
+function withInput(
+  node: NodeContext,
+  op: string,
+  index: number,
+  swapped: boolean,
+  inline: boolean,
+): EpilogueStep {
+  const constant = inline ? node.constant(index) : undefined;
+  if (constant?.data.length !== 1) return { kind: "operand", op, input: index, swapped };
+  const [number] = toNumbers(constant);
+  const { dtype } = constant;
+  const inRange = isFloat(dtype) || number === (number! | 0);
+  if (!inRange) return { kind: "operand", op, input: index, swapped };
+  return { kind: "constant", op, constant: number!, swapped, ...(dtype !== "f32" && { dtype }) };
+}
+
+/** Clip: its bounds are attributes in old operator sets, and inputs, which may be computed, from 11. */
+function clipSteps(node: NodeContext, inline: boolean): EpilogueStep[] {
+  if (node.opset < 11) {
+    const bounds = [
+      attr.float(node.node, "min", -Infinity),
+      attr.float(node.node, "max", Infinity),
+    ];
+    return [{ kind: "unary", op: "Clip", parameters: bounds }];
+  }
+  const constants = [1, 2].map((index) => node.has(index) ? node.constant(index) : null);
+  const [low, high] = constants.map((one) => one && toNumbers(one)[0]);
+  if (inline && low !== undefined && high !== undefined) {
+    return [{ kind: "unary", op: "Clip", parameters: [low ?? -Infinity, high ?? Infinity] }];
+  }
+  const steps: EpilogueStep[] = [];
+  if (node.has(1)) steps.push({ kind: "operand", op: "Max", input: 1, swapped: false });
+  if (node.has(2)) steps.push({ kind: "operand", op: "Min", input: 2, swapped: false });
+  return steps;
+}
+
+/** Microsoft's activations, in ONNX's terms. */
+function microsoftSteps(node: NodeContext, running: number, inline: boolean): EpilogueStep[] | undefined {
+  const { op } = node.node;
+  const gelu = (tanh: number): EpilogueStep => ({ kind: "unary", op: "Gelu", parameters: [tanh] });
+  const bias = (): EpilogueStep[] => node.has(1) ? [withInput(node, "Add", 1 - running, false, inline)] : [];
+  if (op === "BiasGelu") return [...bias(), gelu(0)];
+  if (op === "FastGelu") return [...bias(), gelu(1)];
+  if (running !== 0) return undefined;
+  if (op === "Gelu") return [gelu(0)];
+  if (op !== "QuickGelu") return undefined;
+  return [{ kind: "unary", op: "Swish", parameters: [attr.float(node.node, "alpha", 1.702)] }];
+}
