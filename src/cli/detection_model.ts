@@ -6,7 +6,8 @@
  */
 import { type Head, HEAD_FAMILIES, HeadError, type HeadFamily, recogniseHead } from "../detect/heads/mod.ts";
 import type { Graph } from "../graph/graph.ts";
-import { loadGraph, planGraph } from "../graph/session.ts";
+import { loadGraph } from "../graph/load.ts";
+import { planGraph } from "../graph/session.ts";
 import { FIT_MODES, type FitMode, type Size } from "../vision/fit.ts";
 import { fullTreatment, type InputTreatment } from "../vision/treatment.ts";
 import { type CatalogueEntry, CatalogueError, readLabels } from "./catalogue.ts";

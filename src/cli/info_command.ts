@@ -6,7 +6,8 @@
 import { formatBytes } from "../gpu/mod.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Plan } from "../graph/plan.ts";
-import { loadGraph, planGraph } from "../graph/session.ts";
+import { loadGraph } from "../graph/load.ts";
+import { planGraph } from "../graph/session.ts";
 import type { InputShapes } from "../graph/specialise.ts";
 import { findUnsupported, type UnsupportedOperator } from "../graph/unsupported.ts";
 import { bytesOf } from "../tensor/host_tensor.ts";

@@ -18,6 +18,8 @@ import type { Plan, PlanStep } from "./plan.ts";
 export class WeightStore implements Disposable {
   readonly #device: Device;
   readonly #ranges = new Map<string, BufferRange | TextureRange>();
+  /** How many bound plans read each constant. */
+  readonly #readers = new Map<string, number>();
 
   constructor(device: Device) {
     this.#device = device;
@@ -34,6 +36,16 @@ export class WeightStore implements Disposable {
           : this.#device.upload(make(), key),
       );
     }
+  }
+
+  /** Counts a bound plan in (1) or out (-1). */
+  count(weights: Plan["weights"], change: 1 | -1): void {
+    for (const key of weights.keys()) this.#readers.set(key, (this.#readers.get(key) ?? 0) + change);
+  }
+
+  /** Ends what no bound plan reads. */
+  prune(): void {
+    this.keep(new Set([...this.#readers].filter(([, readers]) => readers > 0).map(([key]) => key)));
   }
 
   /** What is there now. */
@@ -80,8 +92,18 @@ export interface BoundPlan extends Disposable {
   readonly counts: Readonly<Record<string, BufferRange>>;
 }
 
-/** Makes the bind groups of `plan` over `arena`, which holds at least `plan.arenaBytes`. */
-export function bindPlan(device: Device, plan: Plan, arena: BufferRange, weights: WeightStore): BoundPlan {
+/**
+ * Makes the bind groups of `plan` over `arena`, which holds at least `plan.arenaBytes`.
+ *
+ * @param external where the inputs lie that are not in the arena, by name.
+ */
+export function bindPlan(
+  device: Device,
+  plan: Plan,
+  arena: BufferRange,
+  weights: WeightStore,
+  external: Readonly<Record<string, BufferRange>> = {},
+): BoundPlan {
   if (arena.bytes < plan.arenaBytes) {
     throw new GpuError(`Cannot bind a plan of ${plan.arenaBytes} bytes to an arena of ${arena.bytes} bytes`);
   }
@@ -95,6 +117,7 @@ export function bindPlan(device: Device, plan: Plan, arena: BufferRange, weights
           `use a smaller input`,
       );
     }
+    if (storage.external !== undefined) return external[storage.external]!;
     if (storage.weight !== undefined) return weights.get(storage.weight) as BufferRange;
     return { buffer: arena.buffer, offset: arena.offset + storage.offset!, bytes: storage.bytes, label };
   };
@@ -117,6 +140,7 @@ export function bindPlan(device: Device, plan: Plan, arena: BufferRange, weights
     });
     return { uniforms, dispatches };
   });
+  weights.count(plan.weights, 1);
   const values = (list: Plan["inputs"]): Record<string, BufferRange> =>
     Object.fromEntries(list.map(({ name, view }) => [name, rangeOf(view, name)]));
   return {
@@ -125,7 +149,10 @@ export function bindPlan(device: Device, plan: Plan, arena: BufferRange, weights
     inputs: values(plan.inputs),
     outputs: values(plan.outputs),
     counts: values(plan.counts),
-    [Symbol.dispose]: () => uniforms.buffer.destroy(),
+    [Symbol.dispose]() {
+      weights.count(plan.weights, -1);
+      uniforms.buffer.destroy();
+    },
   };
 }
 

@@ -51,6 +51,16 @@ export class Graph {
     this.opsets = new Map(opsets);
   }
 
+  /** The same network, sharing its nodes and constants, with other outputs. */
+  withOutputs(outputs: readonly OutputInfo[]): Graph {
+    const graph = new Graph(this.name, this.opsets);
+    graph.inputs = this.inputs;
+    graph.outputs = [...outputs];
+    graph.nodes = this.nodes;
+    for (const [name, constant] of this.constants) graph.constants.set(name, constant);
+    return graph;
+  }
+
   /** The version of the operator set that a node's operator belongs to. */
   opset(node: Node): number {
     const version = this.opsets.get(node.domain);

@@ -8,7 +8,16 @@ export { GraphError } from "../ops/error.ts";
 export type { TensorType } from "../ops/operator.ts";
 export { type BoundPlan, WeightStore } from "./bind.ts";
 export { Graph, type OutputInfo, type ValueInfo } from "./graph.ts";
-export type { Plan, PlanStep, PlanValue } from "./plan.ts";
-export { loadGraph, type ModelSource, planGraph, Session, type SessionOptions } from "./session.ts";
-export type { InputShapes } from "./specialise.ts";
+export type { ExternalViews, Plan, PlannedStorage, PlanOptions, PlanStep, PlanValue } from "./plan.ts";
+export type { ComparedValue, CompareOptions, Comparison, Reference } from "./compare.ts";
+export { loadGraph, type ModelSource } from "./load.ts";
+export { type GpuTensor, PreparedNetwork } from "./prepared.ts";
+export {
+  planGraph,
+  type PlanningOptions,
+  type PrepareOptions,
+  Session,
+  type SessionOptions,
+} from "./session.ts";
+export type { InputShapes, InputValues } from "./specialise.ts";
 export { findUnsupported, type UnsupportedOperator } from "./unsupported.ts";

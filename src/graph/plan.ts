@@ -52,6 +52,14 @@ export interface PlanValue {
   view: View;
 }
 
+/** Memory that views lie over: in the arena at an offset, a constant, or an input in memory of the caller's. */
+export interface PlannedStorage {
+  bytes: number;
+  offset: number | undefined;
+  weight: string | undefined;
+  external: string | undefined;
+}
+
 /** Constants before they are uploaded. */
 export interface PlannedWeights {
   make: () => WeightData;
@@ -66,22 +74,37 @@ export interface Plan {
   outputs: readonly PlanValue[];
   /** The counts that outputs' types name: one `i32` each. */
   counts: readonly PlanValue[];
-  /** Bytes of the arena, and where each storage lies in it; a storage without an offset is a constant. */
+  /** Bytes of the arena. */
   arenaBytes: number;
-  storages: readonly { bytes: number; offset: number | undefined; weight: string | undefined }[];
+  /** What the views' `storage` counts. */
+  storages: readonly PlannedStorage[];
   /** Constants by key; made once for all plans of a session. */
   weights: ReadonlyMap<string, PlannedWeights>;
   multiplyAdds: number;
 }
 
+/** How inputs lie that the caller keeps in memory of their own. */
+export type ExternalViews = Readonly<Record<string, Omit<View, "storage">>>;
+
+/** What a plan takes as given. */
+export interface PlanOptions {
+  /** Inputs that are not in the arena, by name. */
+  external?: ExternalViews;
+}
+
 /** Lowers a graph. @throws {GraphError} if an operator cannot be lowered as it is used. */
-export function buildPlan(specialised: SpecialisedGraph, target: KernelTarget): Plan {
-  return new PlanBuilder(specialised, target).build();
+export function buildPlan(
+  specialised: SpecialisedGraph,
+  target: KernelTarget,
+  options: PlanOptions = {},
+): Plan {
+  return new PlanBuilder(specialised, target, options.external ?? {}).build();
 }
 
 interface Storage extends Lifetime {
   elements: number;
   weight: string | undefined;
+  external?: string;
 }
 
 /** Binding offsets of storage buffers are multiples of this. */
@@ -101,8 +124,11 @@ class PlanBuilder {
 
   readonly target: KernelTarget;
 
-  constructor({ graph, types }: SpecialisedGraph, target: KernelTarget) {
+  readonly #external: ExternalViews;
+
+  constructor({ graph, types }: SpecialisedGraph, target: KernelTarget, external: ExternalViews) {
     this.target = target;
+    this.#external = external;
     this.graph = graph;
     this.types = types;
     this.placement = placeConcatenations(graph, types);
@@ -112,7 +138,10 @@ class PlanBuilder {
   build(): Plan {
     const inputs = this.graph.inputs.map(({ name }): PlanValue => {
       const type = this.types.get(name)!;
-      const view = this.allocate(type, canBeImage(type.shape) ? "image" : "linear");
+      const external = this.#external[name];
+      const view = external
+        ? this.#externalView(name, external)
+        : this.allocate(type, canBeImage(type.shape) ? "image" : "linear");
       this.#touch(view.storage, -1);
       this.views.set(name, view);
       return { name, type, view };
@@ -153,10 +182,25 @@ class PlanBuilder {
         bytes: alignUp(storage.bytes, 16),
         offset: offsets.get(storage),
         weight: storage.weight,
+        external: storage.external,
       })),
       weights: this.weights,
       multiplyAdds: this.steps.reduce((sum, step) => sum + (step.multiplyAdds ?? 0), 0),
     };
+  }
+
+  #externalView(name: string, view: Omit<View, "storage">): View {
+    const elements = view.offset +
+      view.shape.reduce((sum, extent, axis) => sum + (extent - 1) * Math.max(view.strides[axis]!, 0), 1);
+    this.#storages.push({
+      bytes: elements * 4,
+      elements,
+      first: -1,
+      last: -1,
+      weight: undefined,
+      external: name,
+    });
+    return { ...view, storage: this.#storages.length - 1 };
   }
 
   allocate(type: TensorType, layout: Layout): View {

@@ -3,69 +3,73 @@
  *
  * @module
  */
-import {
-  type Allocation,
-  type BufferRange,
-  type Device,
-  GpuError,
-  type KernelTarget,
-  Readback,
-  type Stream,
-} from "../gpu/mod.ts";
-import { externalLocations, loadExternalData } from "../onnx/external.ts";
-import { OnnxError } from "../onnx/error.ts";
-import { parseModel } from "../onnx/parse.ts";
-import type { HostTensor } from "../tensor/host_tensor.ts";
-import { fromWords, toWords } from "../tensor/words.ts";
-import { viewOffsets } from "../tensor/view.ts";
+import type { BufferRange, Device, KernelTarget } from "../gpu/mod.ts";
+import { GraphError, UnknownValueError } from "../ops/error.ts";
+import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
 import { bindPlan, type BoundPlan, WeightStore } from "./bind.ts";
-import { GraphError } from "../ops/error.ts";
+import { type CompareOptions, compareValues, type Comparison, type Reference } from "./compare.ts";
+import { decidingInputs } from "./deciding.ts";
 import type { Graph, OutputInfo, ValueInfo } from "./graph.ts";
-import { importGraph } from "./import.ts";
+import { loadGraph, type ModelSource } from "./load.ts";
 import { runPasses } from "./passes/mod.ts";
-import { buildPlan, type Plan, type PlanValue } from "./plan.ts";
-import { type InputShapes, specialise } from "./specialise.ts";
+import { buildPlan, type Plan, type PlanOptions } from "./plan.ts";
+import { type GpuTensor, PreparedNetwork } from "./prepared.ts";
+import { type InputShapes, type InputValues, specialise } from "./specialise.ts";
 import { refuseUnsupported } from "./unsupported.ts";
-
-/** Where a network comes from: a path, an address, or the file's bytes. */
-export type ModelSource = string | URL | Uint8Array<ArrayBuffer>;
-
-/** Reads a network without a device: to look at it, or to plan it. @throws {OnnxError} */
-export async function loadGraph(source: ModelSource): Promise<Graph> {
-  if (source instanceof Uint8Array) {
-    const model = parseModel(source);
-    if (externalLocations(model).length > 0) {
-      throw new OnnxError(
-        "Cannot load the ONNX model: its weights are in other files; load it by path or address, so that they can be found",
-      );
-    }
-    return importGraph(model);
-  }
-  const model = parseModel(await readBytes(source), { name: String(source) });
-  await loadExternalData(model, (location) => readBytes(new URL(location, addressOf(source))));
-  return importGraph(model);
-}
 
 /** A GPU of which nothing is known. */
 const GENERIC_TARGET: KernelTarget = { software: false, subgroups: false };
+
+/** How a network is planned, apart from its shapes. */
+export interface PlanningOptions extends PlanOptions {
+  /** Values of inputs that decide shapes or parameters; such inputs are no inputs of the plan. */
+  values?: InputValues;
+  /** Every value that the plan computes becomes an output: to look at them. */
+  observe?: boolean;
+}
 
 /** Plans a network for input shapes: specialise, run the passes, lower. @throws {GraphError} */
 export function planGraph(
   graph: Graph,
   shapes: InputShapes = {},
   target: KernelTarget = GENERIC_TARGET,
+  options: PlanningOptions = {},
 ): Plan {
   refuseUnsupported(graph);
-  const specialised = specialise(graph, shapes);
+  const specialised = specialise(graph, shapes, options.values);
   runPasses(specialised);
-  return buildPlan(specialised, target);
+  if (options.observe) {
+    const own = specialised.graph;
+    const values = own.nodes.flatMap(({ outputs }) =>
+      outputs.filter((name) => name !== "" && !own.isOutput(name))
+    );
+    own.outputs = [...own.outputs, ...values.map((name) => ({ name }))];
+  }
+  return buildPlan(specialised, target, options);
 }
 
 /** How a session is made. */
 export interface SessionOptions {
   /** What kernels are chosen for, in place of what the device says of itself: to compare them, or to test them all. */
   target?: Partial<KernelTarget>;
+  /** Values inside the network that are to be outputs, too, under the names that the file gives them. */
+  outputs?: readonly string[];
+  /** How many plans are kept, the least recently used thrown out first; 8 if left out. */
+  plans?: number;
+  /** Takes warnings; `console.warn` if left out. */
+  warn?: (message: string) => void;
 }
+
+/** How a network is prepared. */
+export interface PrepareOptions {
+  /** Inputs that lie in GPU memory already, such as another network's outputs: they are read where they are. */
+  inputs?: Readonly<Record<string, GpuTensor>>;
+  /** Values of inputs that decide shapes or parameters. */
+  values?: InputValues;
+}
+
+/** Elements that an input may have and still be read when planning: a list of extents or scales, not an image. */
+const MOST_DECIDING_ELEMENTS = 65_536;
 
 /**
  * A network on a device.
@@ -81,9 +85,16 @@ export class Session implements Disposable {
   readonly device: Device;
   readonly graph: Graph;
   readonly weights: WeightStore;
-  readonly #plans = new Map<string, Plan>();
   readonly #target: KernelTarget;
-  #own: OwnPlan | undefined;
+  readonly #limit: number;
+  readonly #warn: (message: string) => void;
+  /** Both by key, the least recently used first. */
+  readonly #plans = new Map<string, Plan>();
+  readonly #prepared = new Map<string, PreparedNetwork>();
+  /** Inputs whose values decide shapes, as far as runs have shown. */
+  readonly #deciding = new Set<string>();
+  #runs = 0;
+  #thrownOut = 0;
 
   /** Loads a network. @throws {OnnxError} if the file is no usable model, {GraphError} listing all that is unsupported. */
   static async load(device: Device, source: ModelSource, options: SessionOptions = {}): Promise<Session> {
@@ -94,9 +105,11 @@ export class Session implements Disposable {
   constructor(device: Device, graph: Graph, options: SessionOptions = {}) {
     refuseUnsupported(graph);
     this.device = device;
-    this.graph = graph;
+    this.graph = options.outputs ? withOutputs(graph, options.outputs) : graph;
     this.weights = new WeightStore(device);
     this.#target = { ...device.target, ...options.target };
+    this.#limit = options.plans ?? 8;
+    this.#warn = options.warn ?? ((message) => console.warn(message));
   }
 
   /** What the network takes. */
@@ -109,20 +122,31 @@ export class Session implements Disposable {
     return this.graph.outputs;
   }
 
-  /** The plan for input shapes; inputs of fixed shape may be left out. Nothing is made on the GPU. */
-  plan(shapes: InputShapes = {}): Plan {
-    const key = JSON.stringify(Object.entries(shapes).sort(([a], [b]) => a < b ? -1 : 1));
-    const known = this.#plans.get(key);
-    if (known) return known;
-    const plan = planGraph(this.graph, shapes, this.#target);
+  /**
+   * The plan for input shapes; inputs of fixed shape may be left out. Nothing is made on the GPU.
+   *
+   * @throws {GraphError} if the shapes do not fit, or an operator needs a value that is not known when planning.
+   */
+  plan(shapes: InputShapes = {}, options: PlanningOptions = {}): Plan {
+    const key = planKey(shapes, options);
+    const plan = this.#plans.get(key) ?? planGraph(this.graph, shapes, this.#target, options);
+    this.#plans.delete(key);
     this.#plans.set(key, plan);
+    for (const oldest of this.#plans.keys()) {
+      if (this.#plans.size <= this.#limit) break;
+      this.#plans.delete(oldest);
+    }
     return plan;
   }
 
   /** Uploads weights, compiles kernels and makes all bind groups of a plan over `arena`. @throws {GpuError} */
-  async bind(plan: Plan, arena: BufferRange): Promise<BoundPlan> {
+  async bind(
+    plan: Plan,
+    arena: BufferRange,
+    external: Readonly<Record<string, BufferRange>> = {},
+  ): Promise<BoundPlan> {
     const before = this.weights.keys();
-    const bound = bindPlan(this.device, plan, arena, this.weights);
+    const bound = bindPlan(this.device, plan, arena, this.weights, external);
     try {
       await this.device.settle();
     } catch (error) {
@@ -134,7 +158,30 @@ export class Session implements Disposable {
   }
 
   /**
-   * Runs the network once, from and to host memory. What it needs is made at the first call for each shape and kept.
+   * Makes everything that runs at these shapes need: plan, memory, kernels, bind groups. The caller disposes of it.
+   *
+   * @example Two networks, one after the other on the GPU:
+   * ```ts ignore
+   * using first = await backbone.prepare({ images: [1, 3, 480, 640] });
+   * using second = await head.prepare({}, { inputs: { features: first.outputs.features! } });
+   * first.record(stream);
+   * second.record(stream);
+   * stream.submit();
+   * ```
+   * @throws {GraphError} if the shapes do not fit. @throws {GpuError} if the device has no room.
+   */
+  async prepare(shapes: InputShapes = {}, options: PrepareOptions = {}): Promise<PreparedNetwork> {
+    const given = Object.entries(options.inputs ?? {});
+    const all = { ...shapes, ...Object.fromEntries(given.map(([name, { shape }]) => [name, shape])) };
+    const external = Object.fromEntries(given.map(([name, { range: _, ...view }]) => [name, view]));
+    const plan = this.plan(all, { external, ...(options.values && { values: options.values }) });
+    return await this.#bindOwn(plan, Object.fromEntries(given.map(([name, { range }]) => [name, range])));
+  }
+
+  /**
+   * Runs the network once, from and to host memory. What it needs is made at the first call for each set of shapes and
+   * kept, for as many sets as the session keeps plans. Inputs that decide shapes are read here: each of their values is
+   * a set of its own.
    *
    * @param inputs by name; the shapes decide the plan.
    * @throws {GraphError} if inputs are missing or do not fit.
@@ -142,111 +189,150 @@ export class Session implements Disposable {
   async run(inputs: Readonly<Record<string, HostTensor>>): Promise<Record<string, HostTensor>> {
     const missing = this.inputs.filter(({ name }) => !inputs[name]).map(({ name }) => name);
     if (missing.length > 0) throw new GraphError(`Cannot run: input "${missing.join('", "')}" is missing`);
-    const shapes = Object.fromEntries(Object.entries(inputs).map(([name, tensor]) => [name, tensor.shape]));
-    const { bound, stream, readback } = await this.#ownPlan(shapes);
-    for (const value of bound.plan.inputs) {
-      writeInput(this.device, bound.inputs[value.name]!, value, inputs[value.name]!);
+    for (const { name, dtype } of this.inputs) {
+      if (inputs[name]!.dtype === dtype) continue;
+      throw new GraphError(
+        `Cannot run: input "${name}": it is ${dtype}, but ${inputs[name]!.dtype} was given`,
+      );
     }
-    stream.run(bound.dispatches);
-    // All outputs in one readback: each wait takes about 11 ms in Deno.
-    const ranges = bound.plan.outputs.map(({ name }) => bound.outputs[name]!);
-    readback?.record(stream, ...ranges);
-    stream.submit();
-    if (!readback) return {};
-    return await readback.take((bytes) => {
-      const outputs: Record<string, HostTensor> = {};
-      let at = 0;
-      bound.plan.outputs.forEach(({ name, type, view }, i) => {
-        outputs[name] = fromWords(type.dtype, type.shape, bytes, at + view.offset * 4);
-        at += ranges[i]!.bytes;
-      });
-      return outputs;
-    });
+    this.#runs++;
+    const prepared = await this.#preparedFor(inputs);
+    return await prepared.run(inputs);
+  }
+
+  /**
+   * Finds the first node whose result departs from a reference's: runs the plan as it would be run, but for keeping every
+   * value that its kernels make, and compares those that the reference knows, in order.
+   *
+   * @param inputs as for {@linkcode run}.
+   * @param reference gives values by name (such as those of another engine, asked for as further outputs).
+   */
+  async compare(
+    inputs: Readonly<Record<string, HostTensor>>,
+    reference: Reference,
+    options: CompareOptions = {},
+  ): Promise<Comparison> {
+    const { plan, values } = this.#planFor(inputs, { observe: true });
+    using prepared = await this.#bindOwn(plan);
+    const own = await prepared.run(without(inputs, values));
+    return compareValues(plan, own, await reference(Object.keys(own)), options);
   }
 
   /** Frees weights and memory. */
   [Symbol.dispose](): void {
-    this.#releaseOwn();
+    for (const prepared of this.#prepared.values()) prepared[Symbol.dispose]();
+    this.#prepared.clear();
     this.weights[Symbol.dispose]();
   }
 
-  async #ownPlan(shapes: InputShapes): Promise<OwnPlan> {
-    const key = JSON.stringify(shapes);
-    if (this.#own?.key === key) return this.#own;
-    this.#releaseOwn();
-    const plan = this.plan(shapes);
-    const stream = this.device.stream({ label: "session" });
-    const arena = stream.allocate(plan.arenaBytes, "session arena");
-    let bound: BoundPlan | undefined;
-    let readback: Readback | undefined;
-    try {
-      bound = await this.bind(plan, arena);
-      const bytes = Object.values(bound.outputs).reduce((sum, range) => sum + range.bytes, 0);
-      readback = bytes > 0 ? new Readback(this.device, bytes, "session outputs") : undefined;
-      await this.device.settle();
-      this.#own = { key, stream, arena, bound, readback };
-      return this.#own;
-    } catch (error) {
-      readback?.[Symbol.dispose]();
-      bound?.[Symbol.dispose]();
-      arena.free();
-      stream[Symbol.dispose]();
-      throw error;
+  /** Plans for inputs, finding out which of them decide shapes. */
+  #planFor(
+    inputs: Readonly<Record<string, HostTensor>>,
+    options: PlanningOptions = {},
+  ): { plan: Plan; values: InputValues; key: string } {
+    for (;;) {
+      const values = Object.fromEntries([...this.#deciding].map((name) => [name, inputs[name]!]));
+      const shapes = Object.fromEntries(
+        Object.entries(inputs).filter(([name]) => !(name in values)).map((
+          [name, { shape }],
+        ) => [name, shape]),
+      );
+      try {
+        const planning = { ...options, values };
+        return { plan: this.plan(shapes, planning), values, key: planKey(shapes, planning) };
+      } catch (error) {
+        if (!(error instanceof UnknownValueError)) throw error;
+        const more = decidingInputs(this.graph, error.value).filter((name) => !(name in values));
+        const tooLarge = more.some((name) => elementCount(inputs[name]!.shape) > MOST_DECIDING_ELEMENTS);
+        if (more.length === 0 || tooLarge) throw error;
+        for (const name of more) this.#deciding.add(name);
+      }
     }
   }
 
-  #releaseOwn(): void {
-    this.#own?.readback?.[Symbol.dispose]();
-    this.#own?.bound[Symbol.dispose]();
-    this.#own?.arena.free();
-    this.#own?.stream[Symbol.dispose]();
-    this.#own = undefined;
+  async #preparedFor(inputs: Readonly<Record<string, HostTensor>>): Promise<PreparedNetwork> {
+    const { plan, key } = this.#planFor(inputs);
+    const known = this.#prepared.get(key);
+    const prepared = known ?? await this.#bindOwn(plan);
+    this.#prepared.delete(key);
+    this.#prepared.set(key, prepared);
+    for (const oldest of this.#prepared.keys()) {
+      if (this.#prepared.size <= this.#limit) break;
+      this.#throwOut(oldest);
+    }
+    return prepared;
+  }
+
+  #throwOut(key: string): void {
+    this.#prepared.get(key)![Symbol.dispose]();
+    this.#prepared.delete(key);
+    this.weights.prune();
+    if (this.#thrownOut++ === 0) {
+      this.#warn(
+        `The network's inputs keep changing shape: more than ${this.#limit} plans were made in ${this.#runs} runs, ` +
+          `and each costs as much as the first run; use fixed shapes, or raise the session's "plans"`,
+      );
+    }
+  }
+
+  async #bindOwn(plan: Plan, external: Readonly<Record<string, BufferRange>> = {}): Promise<PreparedNetwork> {
+    const stream = this.device.stream({ label: "session" });
+    const arena = stream.allocate(Math.max(plan.arenaBytes, 4), "session arena");
+    let bound: BoundPlan | undefined;
+    let prepared: PreparedNetwork | undefined;
+    try {
+      bound = await this.bind(plan, arena, external);
+      prepared = new PreparedNetwork(this.device, {
+        stream,
+        arena,
+        bound,
+        given: new Set(Object.keys(external)),
+      });
+      await this.device.settle();
+      return prepared;
+    } catch (error) {
+      if (prepared) prepared[Symbol.dispose]();
+      else {
+        bound?.[Symbol.dispose]();
+        arena.free();
+        stream[Symbol.dispose]();
+      }
+      throw error;
+    }
   }
 }
 
-/** What `run` needs for one set of shapes. */
-interface OwnPlan {
-  key: string;
-  stream: Stream;
-  arena: Allocation;
-  bound: BoundPlan;
-  readback: Readback | undefined;
+/** What a plan depends on, as text. */
+function planKey(shapes: InputShapes, options: PlanningOptions): string {
+  const sorted = (record: Readonly<Record<string, unknown>> = {}): [string, unknown][] =>
+    Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1);
+  const values = sorted(options.values).map(([name, value]) => {
+    const { dtype, shape, data } = value as HostTensor;
+    return [name, dtype, shape, Array.from(data as ArrayLike<number | bigint>, String)];
+  });
+  return JSON.stringify([sorted(shapes), values, sorted(options.external), options.observe ?? false]);
 }
 
-/** Writes a host tensor where a plan reads that input, in the input's layout. */
-export function writeInput(device: Device, range: BufferRange, value: PlanValue, tensor: HostTensor): void {
-  if (tensor.dtype !== value.type.dtype) {
-    throw new GpuError(
-      `Cannot write input "${value.name}": it is ${value.type.dtype}, but ${tensor.dtype} was given`,
+function without(
+  inputs: Readonly<Record<string, HostTensor>>,
+  values: InputValues,
+): Record<string, HostTensor> {
+  return Object.fromEntries(Object.entries(inputs).filter(([name]) => !(name in values)));
+}
+
+/** The same network with more outputs. @throws {GraphError} if no node makes one of them. */
+function withOutputs(graph: Graph, names: readonly string[]): Graph {
+  const makers = graph.producers();
+  const unknown = names.filter((name) => !makers.has(name));
+  if (unknown.length > 0) {
+    throw new GraphError(
+      `Cannot give "${
+        unknown.join('", "')
+      }": no node of the network makes it; the last of its ${makers.size} values are "${
+        [...makers.keys()].slice(-5).join('", "')
+      }"`,
     );
   }
-  const words = toWords(tensor);
-  const laidOut = words instanceof Float32Array
-    ? new Float32Array(range.bytes / 4)
-    : new Int32Array(range.bytes / 4);
-  let i = 0;
-  for (const offset of viewOffsets(value.view)) laidOut[offset] = words[i++]!;
-  device.gpu.queue.writeBuffer(range.buffer, range.offset, laidOut);
-}
-
-async function readBytes(source: string | URL): Promise<Uint8Array<ArrayBuffer>> {
-  const address = addressOf(source);
-  let reason: string;
-  try {
-    const response = await fetch(address);
-    if (response.ok) return new Uint8Array(await response.arrayBuffer());
-    reason = `${response.status} ${response.statusText}`;
-  } catch (error) {
-    reason = error instanceof Error ? error.message : String(error);
-  }
-  throw new OnnxError(`Cannot read ${source}: ${reason}; check the path and the permission to read it`);
-}
-
-/** A path becomes a file address, relative to the working directory where the runtime has one. */
-function addressOf(source: string | URL): URL {
-  if (source instanceof URL) return source;
-  if (/^[a-z][a-z0-9+.-]+:\/\//i.test(source)) return new URL(source);
-  const runtime = globalThis as { Deno?: { cwd(): string } };
-  const base = runtime.Deno ? `file://${runtime.Deno.cwd()}/` : globalThis.location?.href;
-  return new URL(source.replaceAll("%", "%25").replaceAll("#", "%23").replaceAll("?", "%3F"), base);
+  const more = names.filter((name) => !graph.isOutput(name));
+  return graph.withOutputs([...graph.outputs, ...more.map((name) => ({ name }))]);
 }

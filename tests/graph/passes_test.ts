@@ -2,7 +2,7 @@ import { assert, assertAlmostEquals, assertEquals, assertExists } from "@std/ass
 import type { FusedNode } from "../../src/ops/epilogue.ts";
 import type { Graph } from "../../src/graph/graph.ts";
 import { runPasses } from "../../src/graph/passes/mod.ts";
-import { loadGraph } from "../../src/graph/session.ts";
+import { loadGraph } from "../../src/graph/load.ts";
 import { type InputShapes, specialise, type SpecialisedGraph } from "../../src/graph/specialise.ts";
 import { type HostTensor, hostTensor, toFloat32 } from "../../src/tensor/host_tensor.ts";
 import { node, type NodeSpec, onnxModel, tensorInfo } from "../support/onnx_builder.ts";

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { placeConcatenations } from "../../src/graph/placement.ts";
-import { loadGraph } from "../../src/graph/session.ts";
+import { loadGraph } from "../../src/graph/load.ts";
 import { specialise } from "../../src/graph/specialise.ts";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node, type NodeSpec, onnxModel, tensorInfo } from "../support/onnx_builder.ts";

@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { loadGraph, planGraph } from "../../src/graph/session.ts";
+import { loadGraph } from "../../src/graph/load.ts";
+import { planGraph } from "../../src/graph/session.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node, onnxModel, tensorInfo } from "../support/onnx_builder.ts";
 

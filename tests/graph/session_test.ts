@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
+import { writeInput } from "../../src/graph/prepared.ts";
 import { Session } from "../../src/graph/session.ts";
 import { Device, GpuError } from "../../src/gpu/mod.ts";
 import { OnnxError } from "../../src/onnx/error.ts";
@@ -112,21 +113,180 @@ Deno.test("what is no network is refused with the path and the reason", async ()
   assertStringIncludes(missing.message, "no/such/network.onnx");
 });
 
-Deno.test("an operator that only exists folded is refused when its input is computed", async () => {
+Deno.test("run() reads inputs that decide shapes, and plans for each of their values", async () => {
+  using gpu = await device();
+  const i64 = (...values: number[]) => hostTensor("i64", [values.length], values);
+  using session = await Session.load(
+    gpu,
+    onnxModel({
+      inputs: [
+        tensorInfo("x", "f32", [2, 6]),
+        tensorInfo("half", "i64", [1]),
+        tensorInfo("rest", "i64", [1]),
+      ],
+      outputs: ["y"],
+      nodes: [
+        node("Concat", ["half", "rest"], ["shape"], { axis: 0 }),
+        node("Reshape", ["x", "shape"], ["y"], {}, { name: "reshape" }),
+      ],
+    }),
+  );
+  const x = hostTensor("f32", [2, 6], Array.from({ length: 12 }, (_, i) => i));
+  assertEquals((await session.run({ x, half: i64(4), rest: i64(-1) })).y!.shape, [4, 3]);
+  const { y } = await session.run({ x, half: i64(3), rest: i64(4) });
+  assertEquals(y, hostTensor("f32", [3, 4], x.data));
+});
+
+Deno.test("a value that decides a shape and is computed from an image is refused, by name", async () => {
   using gpu = await device();
   using session = await Session.load(
     gpu,
     onnxModel({
-      inputs: [tensorInfo("x", "f32", [1]), tensorInfo("z", "f32", [1])],
+      inputs: [tensorInfo("x", "f32", [70_000]), tensorInfo("z", "f32", [1])],
       outputs: ["y"],
-      nodes: [node("Range", ["x", "z", "z"], ["y"], {}, { name: "range" })],
+      nodes: [
+        node("ReduceMax", ["x"], ["limit"], { keepdims: 0 }),
+        node("Range", ["z", "limit", "z"], ["y"], {}, { name: "range" }),
+      ],
     }),
   );
   await assertRejects(
-    () => session.run({ x: hostTensor("f32", [1], [1]), z: hostTensor("f32", [1], [2]) }),
+    () =>
+      session.run({
+        x: hostTensor("f32", [70_000], new Float32Array(70_000)),
+        z: hostTensor("f32", [1], [2]),
+      }),
     GraphError,
-    'Range (node "range"): input "start"',
+    'Range (node "range"): input "limit" ("limit") is computed while the network runs',
   );
+});
+
+Deno.test("outputs inside the network are given under the file's names; unknown ones are refused", async () => {
+  using gpu = await device();
+  const model = onnxModel({
+    inputs: [tensorInfo("x", "f32", [3])],
+    outputs: ["y"],
+    nodes: [node("Relu", ["x"], ["inner"]), node("Neg", ["inner"], ["y"])],
+  });
+  using session = await Session.load(gpu, model, { outputs: ["inner"] });
+  const outputs = await session.run({ x: hostTensor("f32", [3], [-1, 0, 2]) });
+  assertEquals(outputs.inner!.data, new Float32Array([0, 0, 2]));
+  assertEquals(Array.from(outputs.y!.data as Float32Array), [-0, -0, -2]);
+  await assertRejects(
+    () => Session.load(gpu, model, { outputs: ["outer"] }),
+    GraphError,
+    'Cannot give "outer": no node of the network makes it; the last of its 2 values are "inner", "y"',
+  );
+});
+
+Deno.test("integers and booleans go in and come out; 64-bit ones beyond 32 bits are refused", async () => {
+  using gpu = await device();
+  using session = await Session.load(
+    gpu,
+    onnxModel({
+      inputs: [tensorInfo("x", "i64", [2, 2]), tensorInfo("b", "bool", [2]), tensorInfo("u", "u8", [2, 1])],
+      outputs: ["y", "c", "v"],
+      nodes: [
+        node("Transpose", ["x"], ["y"]),
+        node("Concat", ["b", "b"], ["c"], { axis: 0 }),
+        node("Expand", ["u", "wide"], ["v"]),
+      ],
+      initializers: { wide: hostTensor("i64", [2], [2, 3]) },
+    }),
+  );
+  const b = hostTensor("bool", [2], [true, false]);
+  const u = hostTensor("u8", [2, 1], [7, 255]);
+  const outputs = await session.run({ x: hostTensor("i64", [2, 2], [1, -2, 16_777_217, 4]), b, u });
+  assertEquals(outputs.y, hostTensor("i64", [2, 2], [1, 16_777_217, -2, 4]));
+  assertEquals(outputs.c, hostTensor("bool", [4], [true, false, true, false]));
+  assertEquals(outputs.v, hostTensor("u8", [2, 3], [7, 7, 7, 255, 255, 255]));
+  await assertRejects(
+    () => session.run({ x: hostTensor("i64", [2, 2], [1, 2, 3, 2 ** 31]), b, u }),
+    Error,
+    "Cannot hold 2147483648 on the GPU: 64-bit integers are 32-bit words there",
+  );
+});
+
+Deno.test("few plans are kept; a loop that keeps changing shape is told once", async () => {
+  using gpu = await device();
+  const warnings: string[] = [];
+  using session = await Session.load(
+    gpu,
+    onnxModel({
+      inputs: [tensorInfo("x", "f32", ["n"])],
+      outputs: ["y"],
+      nodes: [node("Add", ["x", "one"], ["y"])],
+      initializers: { one: hostTensor("f32", [1], [1]) },
+    }),
+    { plans: 2, warn: (message) => warnings.push(message) },
+  );
+  const run = async (n: number): Promise<void> => {
+    const { y } = await session.run({ x: hostTensor("f32", [n], new Float32Array(n)) });
+    assertEquals(y, hostTensor("f32", [n], new Float32Array(n).fill(1)));
+  };
+  for (const n of [1, 2, 1, 2]) await run(n);
+  assertEquals(warnings, []);
+  const before = gpu.counters.snapshot();
+  await run(2);
+  assertEquals(gpu.counters.snapshot(), before, "a known shape makes nothing");
+  for (const n of [3, 4, 5, 3]) await run(n);
+  assertEquals(warnings.length, 1);
+  assertStringIncludes(warnings[0]!, "more than 2 plans were made in 6 runs");
+});
+
+Deno.test("a network reads another's output where it lies on the GPU, and both run in one submission", async () => {
+  using gpu = await device();
+  const model = (op: string) =>
+    onnxModel({
+      inputs: [tensorInfo("x", "f32", [1, 3, 2, 2])],
+      outputs: ["y"],
+      nodes: [node(op, ["x"], ["y"])],
+    });
+  using relu = await Session.load(gpu, model("Relu"));
+  using negate = await Session.load(gpu, model("Neg"));
+  using first = await relu.prepare();
+  using second = await negate.prepare({}, { inputs: { x: first.outputs.y! } });
+  const data = Float32Array.from({ length: 12 }, (_, i) => i - 5);
+  writeInput(gpu, first.inputs.x!.range, first.plan.inputs[0]!, hostTensor("f32", [1, 3, 2, 2], data));
+  using stream = gpu.stream({ label: "both" });
+  first.record(stream);
+  second.record(stream);
+  const before = gpu.counters.snapshot();
+  stream.submit();
+  assertEquals(gpu.counters.snapshot(), before);
+  const words = new Float32Array(await gpu.read(second.outputs.y!.range));
+  assertEquals(words.slice(0, 12), data.map((value) => -Math.max(value, 0)));
+});
+
+Deno.test("compare() finds the first node whose result departs", async () => {
+  using gpu = await device();
+  using session = await Session.load(
+    gpu,
+    onnxModel({
+      inputs: [tensorInfo("x", "f32", [1, 2, 3, 3])],
+      outputs: ["y"],
+      nodes: [
+        node("Softmax", ["x"], ["a"], { axis: 1 }, { name: "first" }),
+        node("ReduceMean", ["a"], ["b"], { axes: [2, 3] }, { name: "second" }),
+        node("Softmax", ["b"], ["y"], { axis: 1 }, { name: "third" }),
+      ],
+    }),
+  );
+  const x = hostTensor("f32", [1, 2, 3, 3], Float32Array.from({ length: 18 }, (_, i) => Math.sin(i)));
+  const right: Record<string, HostTensor> = {};
+  const same = await session.compare({ x }, async (names) => {
+    using other = new Session(gpu, session.graph, { outputs: names.filter((name) => name !== "y") });
+    return Object.assign(right, await other.run({ x }));
+  });
+  assertEquals(same.values.map(({ name, error, departs }) => [name, error < 1e-6, departs]), [
+    ["a", true, false],
+    ["b", true, false],
+    ["y", true, false],
+  ]);
+  assertEquals(same.first, undefined);
+  const wrong = hostTensor("f32", [1, 2, 1, 1], [0.9, 0.2]);
+  const { first } = await session.compare({ x }, () => Promise.resolve({ ...right, b: wrong, y: wrong }));
+  assertEquals([first?.name, first?.node], ["b", 'ReduceMean "second"']);
 });
 
 Deno.test("a plan does not bind to an arena that is too small", async () => {

@@ -1,6 +1,7 @@
 import { assertEquals, assertGreater } from "@std/assert";
 import type { BufferRange } from "../../src/gpu/mod.ts";
-import { planGraph, Session, writeInput } from "../../src/graph/session.ts";
+import { writeInput } from "../../src/graph/prepared.ts";
+import { planGraph, Session } from "../../src/graph/session.ts";
 import { canBeImage, type View } from "../../src/tensor/view.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
