@@ -40,7 +40,7 @@ override WG: u32 = 64u;
 // 0: sum, 1: largest, 2: smallest, 3: product.
 override MODE: u32 = 0u;
 
-var<workgroup> partial: array<vec, WG>;
+var<workgroup> totals: array<vec, WG>;
 
 // The least and the greatest element: what changes nothing in a search for the largest and the smallest.
 //#inject bounds
@@ -91,15 +91,15 @@ fn main(
     let value = x[source + row * params.x_stride_h + column * params.x_stride_w];
     total = combine(total, term(value, n * params.c4 + c4));
   }
-  partial[local] = total;
+  totals[local] = total;
   workgroupBarrier();
   for (var half = WG / 2u; half > 0u; half = half / 2u) {
-    if (local < half) { partial[local] = combine(partial[local], partial[local + half]); }
+    if (local < half) { totals[local] = combine(totals[local], totals[local + half]); }
     workgroupBarrier();
   }
   if (local == 0u) {
     let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
-    let value = epilogue(finish(partial[0]), item, c4);
+    let value = epilogue(finish(totals[0]), item, c4);
     y[params.y_offset + item * params.y_stride_n + c4] = select(vec(), value, lanes < vec4u(params.c));
   }
 }

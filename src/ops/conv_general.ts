@@ -39,9 +39,9 @@ const COMPUTED_WEIGHTS = [
   "@group(0) @binding(2) var<storage, read_write> bias: array<vec4f>;",
 ].join("\n");
 
-const PARTIAL_SUM = `@group(0) @binding(5) var<storage, read_write> partial: array<vec4f>;
+const PARTIAL_SUM = `@group(0) @binding(5) var<storage, read_write> so_far: array<vec4f>;
 fn start(pixel: u32, c4: u32) -> vec4f {
-  return partial[pixel * ((params.out_c + 3u) / 4u) + c4];
+  return so_far[pixel * ((params.out_c + 3u) / 4u) + c4];
 }`;
 
 /**
@@ -79,7 +79,7 @@ export function emitGeneral(
           ...(partial && { start: PARTIAL_SUM }),
         },
       },
-      bindings: { x: x.view, ...packed, y: target.view, ...(partial && { partial }), ...bindings },
+      bindings: { x: x.view, ...packed, y: target.view, ...(partial && { so_far: partial }), ...bindings },
       uniforms: {
         ...axesUniforms(axes),
         batch: x.address.n,

@@ -8,6 +8,7 @@ import { argOperators } from "./arg.ts";
 import { concat } from "./concat.ts";
 import { convOperators } from "./conv.ts";
 import { convTranspose } from "./conv_transpose.ts";
+import { deformConv } from "./deform_conv.ts";
 import { elementwiseOperators } from "./elementwise.ts";
 import { gatherOperators } from "./gather.ts";
 import { gemmOperators } from "./gemm.ts";
@@ -35,6 +36,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     concat,
     ...convOperators,
     convTranspose,
+    deformConv,
     ...elementwiseOperators,
     ...gatherOperators,
     ...gemmOperators,
