@@ -5,10 +5,14 @@
  */
 import type { Node } from "./node.ts";
 import { argOperators } from "./arg.ts";
+import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
 import { convOperators } from "./conv.ts";
 import { convTranspose } from "./conv_transpose.ts";
 import { deformConv } from "./deform_conv.ts";
+import { centerCropPad } from "./crop.ts";
+import { cumulativeSum } from "./cumulative_sum.ts";
+import { depthSpaceOperators } from "./depth_space.ts";
 import { elementwiseOperators } from "./elementwise.ts";
 import { gatherOperators } from "./gather.ts";
 import { gemmOperators } from "./gemm.ts";
@@ -16,6 +20,7 @@ import { globalPoolOperators } from "./global_pool.ts";
 import { lrn } from "./lrn.ts";
 import { maxUnpool } from "./max_unpool.ts";
 import { normalizationOperators } from "./normalization.ts";
+import { oneHot } from "./one_hot.ts";
 import type { Operator } from "./operator.ts";
 import { pad } from "./pad.ts";
 import { poolOperators } from "./pool.ts";
@@ -24,19 +29,26 @@ import { quantizedConvOperators } from "./quantized_conv.ts";
 import { quantizedGemmOperators } from "./quantized_gemm.ts";
 import { reduceOperators } from "./reduce.ts";
 import { resizeOperators } from "./resize.ts";
+import { reverseSequence } from "./reverse_sequence.ts";
 import { scatterOperators } from "./scatter.ts";
 import { shapeOperators } from "./shape.ts";
 import { softmaxOperators } from "./softmax.ts";
+import { tile } from "./tile.ts";
 import { topK } from "./top_k.ts";
+import { trilu } from "./trilu.ts";
 import { viewOperators } from "./views.ts";
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   [
     ...argOperators,
+    compress,
     concat,
     ...convOperators,
     convTranspose,
     deformConv,
+    centerCropPad,
+    cumulativeSum,
+    ...depthSpaceOperators,
     ...elementwiseOperators,
     ...gatherOperators,
     ...gemmOperators,
@@ -44,6 +56,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     lrn,
     maxUnpool,
     ...normalizationOperators,
+    oneHot,
     pad,
     ...poolOperators,
     ...quantizeOperators,
@@ -52,9 +65,12 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...reduceOperators,
     ...resizeOperators,
     ...softmaxOperators,
+    reverseSequence,
     ...scatterOperators,
     ...shapeOperators,
+    tile,
     topK,
+    trilu,
     ...viewOperators,
   ].map((operator) => [`${operator.domain ?? ""}/${operator.op}`, operator]),
 );
