@@ -1,14 +1,20 @@
-// Resampling of rows and columns by tables, one vec4 of channels an invocation: nearest, linear and cubic resizing,
-// and padding that repeats, mirrors or fills.
+// Resampling of rows and columns by tables, one vec4 of channels an invocation: nearest, linear and cubic resizing.
 //
 //   y[n, oh, ow, c] = epilogue(sum over i, j of a[oh, i].weight * b[ow, j].weight * x[n, a[oh, i].index, b[ow, j].index, c])
 //
 // x, y: NHWC, channels padded to a multiple of 4; offsets and strides count vec4s. Padding lanes are written as zero.
-// table: (index, weight) pairs, TAPS_H for each output row and then TAPS_W for each output column. With FILL, where a
-// row's or column's first weight is zero, `fill` takes the place of the sum.
+// table: two (index, weight) pairs a texel, TEXELS_H for each output row and then TEXELS_W for each output column; a
+// texture, as storage loads are what this kernel's time goes into on software adapters. With MOVE each row and column
+// has one source, whose elements are taken as they are. With FILL, where a row's or column's first weight is zero,
+// `fill` takes the place of the sum. Sums are of floats; what they become is `finish`.
 //
 // Grid: `count` = batch * out_h * out_w * c4 invocations.
-// Limit: TAPS_H * TAPS_W + TAPS_H iterations must stay under 65,535 (llvmpipe).
+// Limit: TEXELS_H * TEXELS_W + TEXELS_H iterations must stay under 65,535 (llvmpipe).
+
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
 
 struct Params {
   count: u32,
@@ -28,18 +34,27 @@ struct Params {
   operands: array<vec4u, 4>,
 };
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
-@group(0) @binding(2) var<storage, read> table: array<vec2f>;
+@group(0) @binding(0) var<storage, read_write> x: array<vec>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec>;
+@group(0) @binding(2) var table: texture_2d<f32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
-override TAPS_H: u32 = 1u;
-override TAPS_W: u32 = 1u;
+override TEXELS_H: u32 = 1u;
+override TEXELS_W: u32 = 1u;
+override MOVE: bool = false;
 override FILL: bool = false;
 
 //#inject epilogue
-fn epilogue(value: vec4f, pixel: u32, c4: u32) -> vec4f { return value; }
+fn epilogue(value: vec, pixel: u32, c4: u32) -> vec { return value; }
 //#end
+
+//#inject finish
+fn finish(value: vec4f) -> vec { return vec(value); }
+//#end
+
+fn taps(at: u32) -> vec4f {
+  return textureLoad(table, vec2u(at % 1024u, at / 1024u), 0);
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -55,21 +70,30 @@ fn main(
   let row = (pixel / params.out_w) % params.out_h;
   let image = pixel / (params.out_w * params.out_h);
   let source = params.x_offset + image * params.x_stride_n + c4;
-  let rows = row * TAPS_H;
-  let columns = params.out_h * TAPS_H + column * TAPS_W;
-  var value = vec4f(0.0);
-  for (var i = 0u; i < TAPS_H; i++) {
-    let a = table[rows + i];
-    let line = source + u32(a.x) * params.x_stride_h;
-    var sum = vec4f(0.0);
-    for (var j = 0u; j < TAPS_W; j++) {
-      let b = table[columns + j];
-      sum += b.y * x[line + u32(b.x) * params.x_stride_w];
+  let rows = row * TEXELS_H;
+  let columns = params.out_h * TEXELS_H + column * TEXELS_W;
+  var value = vec();
+  if (MOVE) {
+    value = x[source + u32(taps(rows).x) * params.x_stride_h + u32(taps(columns).x) * params.x_stride_w];
+  } else {
+    var total = vec4f(0.0);
+    for (var i = 0u; i < TEXELS_H; i++) {
+      let a = taps(rows + i);
+      let upper = source + u32(a.x) * params.x_stride_h;
+      let lower = source + u32(a.z) * params.x_stride_h;
+      for (var j = 0u; j < TEXELS_W; j++) {
+        let b = taps(columns + j);
+        let left = u32(b.x) * params.x_stride_w;
+        let right = u32(b.z) * params.x_stride_w;
+        total += a.y * (b.y * vec4f(x[upper + left]) + b.w * vec4f(x[upper + right]));
+        total += a.w * (b.y * vec4f(x[lower + left]) + b.w * vec4f(x[lower + right]));
+      }
     }
-    value += a.y * sum;
+    if (FILL && (taps(rows).y == 0.0 || taps(columns).y == 0.0)) { total = vec4f(params.fill); }
+    value = finish(total);
   }
-  if (FILL && (table[rows].y == 0.0 || table[columns].y == 0.0)) { value = vec4f(params.fill); }
+  if (MOVE && FILL && (taps(rows).y == 0.0 || taps(columns).y == 0.0)) { value = finish(vec4f(params.fill)); }
   let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
   let destination = params.y_offset + image * params.y_stride_n + row * params.y_stride_h + column * params.y_stride_w;
-  y[destination + c4] = select(vec4f(0.0), epilogue(value, pixel, c4), lanes < vec4u(params.c));
+  y[destination + c4] = select(vec(), epilogue(value, pixel, c4), lanes < vec4u(params.c));
 }

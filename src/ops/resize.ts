@@ -1,12 +1,20 @@
 /**
- * Resize and Upsample of rows and columns.
+ * Resize and Upsample: of rows and columns in one pass, of other dimensions one after the other.
  * {@link https://onnx.ai/onnx/operators/onnx__Resize.html}, {@link https://onnx.ai/onnx/operators/onnx__Upsample.html}
  *
  * @module
  */
 import { attr } from "./attribute.ts";
+import { epilogueSteps } from "./epilogue.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
-import { lowerResampling, type ResampleTable } from "./resample.ts";
+import {
+  lowerAxisResampling,
+  lowerImageResampling,
+  resampleHost,
+  type ResampleRule,
+  type ResampleTable,
+  stillTable,
+} from "./resample.ts";
 import {
   COORDINATE_NAMES,
   NEAREST_NAMES,
@@ -14,6 +22,8 @@ import {
   type ResizeRule,
   resizeTable,
 } from "./resize_table.ts";
+
+const POLICIES = ["stretch", "not_larger", "not_smaller"];
 
 /** Constant numbers of an input; an empty tensor counts as left out. */
 function numbersOf(node: NodeContext, index: number, name: string): number[] | undefined {
@@ -37,20 +47,34 @@ function resizeAxes(node: NodeContext): ResizeAxis[] {
     node.fail(`${given.length} numbers are given for ${axes.length} dimensions`, "export the model again");
   }
   const policy = attr.string(node.node, "keep_aspect_ratio_policy", "stretch");
+  if (!POLICIES.includes(policy)) {
+    node.fail(`keep_aspect_ratio_policy "${policy}" is unknown`, `use one of ${POLICIES.join(", ")}`);
+  }
   const roi = coordinatesOf(node) === "tf_crop_and_resize" ? numbersOf(node, 1, "roi") : undefined;
   const ratios = axes.map((axis, i) => (sizes?.[i] ?? 0) / shape[axis]!);
   const common = policy === "not_larger" ? Math.min(...ratios) : Math.max(...ratios);
-  return shape.map((from, axis) => {
+  return shape.map((from, axis): ResizeAxis => {
     const i = axes.indexOf(axis);
-    if (i < 0) return { from, to: from, scale: 1, roi: [0, 1] };
+    if (i < 0) return { from, to: from, scale: 1, length: from, roi: [0, 1] };
     const region: [number, number] = [roi?.[i] ?? 0, roi?.[i + axes.length] ?? 1];
-    if (sizes && policy === "stretch") {
-      return { from, to: sizes[i]!, scale: Math.fround(sizes[i]! / from), roi: region };
+    if (sizes) {
+      const to = policy === "stretch" ? sizes[i]! : Math.floor(common * from + 0.5);
+      const ratio = from === 0 && to === 0 ? 1 : policy === "stretch" ? to / from : common;
+      return checked(node, { from, to, scale: Math.fround(ratio), length: to, roi: region });
     }
-    if (sizes) return { from, to: Math.floor(common * from + 0.5), scale: Math.fround(common), roi: region };
     const scale = Math.fround(scales![i]!);
-    return { from, to: Math.floor(Math.fround(from * scale * (region[1] - region[0]))), scale, roi: region };
+    const length = Math.fround(from * scale * (region[1] - region[0]));
+    return checked(node, { from, to: Math.floor(length), scale, length, roi: region });
   });
+}
+
+/** Refuses extents that are none, scales that are not above 0, and something made of nothing. */
+function checked(node: NodeContext, axis: ResizeAxis): ResizeAxis {
+  const { from, to, scale } = axis;
+  if (!Number.isInteger(to) || to < 0 || !(scale > 0 || to === 0) || (from === 0 && to > 0)) {
+    node.fail(`resizes ${from} to ${to} by a scale of ${scale}`, "give sizes from 1 and scales above 0");
+  }
+  return axis;
 }
 
 function coordinatesOf(node: NodeContext): string {
@@ -85,18 +109,42 @@ function ruleOf(node: NodeContext): ResizeRule {
   };
 }
 
-function lowerResize(node: Lowering): void {
+/** Whether a dimension keeps all its elements where they are. */
+function isStill({ from, to, scale, roi: [begin, end] }: ResizeAxis): boolean {
+  return from === to && scale === 1 && begin === 0 && end === 1;
+}
+
+/** The tables of the dimensions that change, and how they are applied. */
+function resampling(node: NodeContext): { tables: Map<number, ResampleTable>; rule: ResampleRule } {
   const axes = resizeAxes(node);
-  const x = node.image(0);
   const rule = ruleOf(node);
-  const still: ResampleTable = { taps: 1, pairs: new Float32Array([0, 1]) };
-  const rows = axes.length === 4 ? resizeTable(axes[2]!, rule) : still;
+  const changed = axes.flatMap((axis, i) => isStill(axis) ? [] : [i]);
   const crops = rule.coordinates === "tf_crop_and_resize";
-  lowerResampling(node, x, node.imageOutput(0), {
-    rows,
-    columns: resizeTable(axes.at(-1)!, rule),
-    ...(crops && { fill: attr.float(node.node, "extrapolation_value", 0) }),
-  });
+  return {
+    tables: new Map(changed.map((i) => [i, resizeTable(axes[i]!, rule)])),
+    rule: {
+      moves: rule.mode === "nearest",
+      finish: rule.mode === "linear" && !rule.antialias ? "cut" : "round",
+      ...(crops && { fill: attr.float(node.node, "extrapolation_value", 0) }),
+      key: axes.map(({ from, to, scale, length, roi }) => [from, to, scale, length, ...roi].join(" ")).join(
+        ", ",
+      ),
+    },
+  };
+}
+
+function lowerResize(node: Lowering): void {
+  const { tables, rule } = resampling(node);
+  const shape = node.shape(0);
+  const rank = shape.length;
+  if (tables.size === 0 && epilogueSteps(node.node).length === 0) {
+    node.alias(0, node.view(0));
+  } else if ((rank === 3 || rank === 4) && [...tables.keys()].every((axis) => axis >= 2)) {
+    const table = (axis: number): ResampleTable => tables.get(axis) ?? stillTable(shape[axis]!);
+    lowerImageResampling(node, rank === 4 ? table(2) : stillTable(1), table(rank - 1), rule);
+  } else {
+    lowerAxisResampling(node, tables.size > 0 ? tables : new Map([[0, stillTable(shape[0]!)]]), rule);
+  }
 }
 
 function resize(op: "Resize" | "Upsample", opsets: readonly [number, number]): Operator {
@@ -106,16 +154,12 @@ function resize(op: "Resize" | "Upsample", opsets: readonly [number, number]): O
     layout: "image",
     fusesEpilogue: true,
     infer(node) {
-      const axes = resizeAxes(node);
-      const changed = axes.flatMap(({ from, to, scale }, axis) => from === to && scale === 1 ? [] : [axis]);
-      if ((axes.length !== 3 && axes.length !== 4) || changed.some((axis) => axis < 2)) {
-        node.fail(
-          `resizes dimensions ${changed.join(", ")} of [${node.shape(0).join(", ")}]`,
-          "rows and columns of NCHW (or columns of NCW) can be resized",
-        );
-      }
       ruleOf(node);
-      return [{ dtype: node.type(0).dtype, shape: axes.map(({ to }) => to) }];
+      return [{ dtype: node.type(0).dtype, shape: resizeAxes(node).map(({ to }) => to) }];
+    },
+    evaluate(node, [x]) {
+      const { tables, rule } = resampling(node);
+      return [resampleHost(x!, tables, rule)];
     },
     lower: lowerResize,
   };

@@ -13,6 +13,8 @@ export interface ResizeAxis {
   to: number;
   /** Output extent over input extent, as given. */
   scale: number;
+  /** The output's extent before it is rounded down: what corners are aligned by. */
+  length: number;
   /** Begin and end of the region of interest, in parts of the extent. */
   roi: readonly [begin: number, end: number];
 }
@@ -39,7 +41,8 @@ const COORDINATES: Readonly<Record<string, (x: number, axis: ResizeAxis) => numb
   },
   pytorch_half_pixel: (x, { to, scale }) => to > 1 ? round(round(round(x + 0.5) / scale) - 0.5) : 0,
   tf_half_pixel_for_nn: (x, { scale }) => round(round(x + 0.5) / scale),
-  align_corners: (x, { from, to }) => to === 1 ? 0 : round(round(x * (from - 1)) / (to - 1)),
+  // The standard's own results divide by the extent before rounding, where scales are given.
+  align_corners: (x, { from, to, length }) => to === 1 ? 0 : round(round(x * (from - 1)) / round(length - 1)),
   asymmetric: (x, { scale }) => round(x / scale),
   tf_crop_and_resize: (x, { from, to, roi: [begin, end] }) =>
     to > 1
