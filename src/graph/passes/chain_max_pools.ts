@@ -37,7 +37,7 @@ export function chainMaxPools({ graph, types }: SpecialisedGraph): void {
   graph.sort();
 
   function reachOf(node: Node): Reach | undefined {
-    if (node.op !== "MaxPool" || node.outputs.length !== 1) return undefined;
+    if (node.op !== "MaxPool" || node.outputs.length !== 1 || node.domain !== "") return undefined;
     const { shape } = types.get(node.inputs[0]!)!;
     if (shape.length !== 4) return undefined;
     const context = new NodeContext(node, graph.opset(node), types, graph.constants);

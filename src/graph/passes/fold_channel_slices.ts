@@ -1,4 +1,5 @@
 import { attr } from "../../ops/attribute.ts";
+import { isFloat } from "../../tensor/dtype.ts";
 import { hostTensor, toFloat32 } from "../../tensor/host_tensor.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
 import { readSlices } from "./slice.ts";
@@ -17,7 +18,7 @@ export function foldChannelSlices({ graph, types }: SpecialisedGraph): void {
     const slice = producers.get(conv.inputs[0]!);
     const [taken, ...more] = readSlices(slice, graph) ?? [];
     const weights = graph.constants.get(conv.inputs[1]!);
-    if (!slice || !weights || taken?.axis !== 1 || more.length > 0) continue;
+    if (!slice || !weights || !isFloat(weights.dtype) || taken?.axis !== 1 || more.length > 0) continue;
     const [outputs, inputs, ...kernel] = weights.shape as [number, number, ...number[]];
     const channels = types.get(slice.inputs[0]!)!.shape[1]!;
     const inPlace = taken.step === 1 && taken.start % 4 === 0 &&
@@ -30,7 +31,7 @@ export function foldChannelSlices({ graph, types }: SpecialisedGraph): void {
         wide[output * channels + taken.start + input * taken.step] = narrow[output * inputs + input]!;
       }
     }
-    const tensor = hostTensor("f32", [outputs, channels, ...kernel], wide);
+    const tensor = hostTensor(weights.dtype, [outputs, channels, ...kernel], wide);
     const name = graph.addConstant(`${conv.name} weights for all channels`, tensor);
     types.set(name, tensor);
     conv.inputs = [slice.inputs[0]!, name, ...conv.inputs.slice(2)];

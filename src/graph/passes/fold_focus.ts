@@ -1,5 +1,7 @@
 import { attr } from "../../ops/attribute.ts";
 import type { Node } from "../../ops/node.ts";
+import { padsAreGiven } from "../../ops/window.ts";
+import { isFloat } from "../../tensor/dtype.ts";
 import { type HostTensor, hostTensor, toFloat32 } from "../../tensor/host_tensor.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
 import { type AxisSlice, readSlices } from "./slice.ts";
@@ -20,7 +22,7 @@ export function foldFocus({ graph, types }: SpecialisedGraph): void {
   const producers = graph.producers();
   for (const conv of graph.nodes) {
     const weights = graph.constants.get(conv.inputs[1] ?? "");
-    if (!weights || !convolvesPlainly(conv)) continue;
+    if (!weights || !isFloat(weights.dtype) || !convolvesPlainly(conv)) continue;
     const dealt = readDealt(producers.get(conv.inputs[0]!));
     if (!dealt) continue;
     const tensor = pixelWeights(weights, dealt);
@@ -72,9 +74,8 @@ export function foldFocus({ graph, types }: SpecialisedGraph): void {
 }
 
 function convolvesPlainly(node: Node): boolean {
-  return node.op === "Conv" && attr.int(node, "group", 1) === 1 &&
-    attr.ints(node, "dilations", [1, 1]).every((dilation) => dilation === 1) &&
-    ["NOTSET", ""].includes(attr.string(node, "auto_pad", "NOTSET"));
+  return node.op === "Conv" && attr.int(node, "group", 1) === 1 && padsAreGiven(node) &&
+    attr.ints(node, "dilations", [1, 1]).every((dilation) => dilation === 1);
 }
 
 /** `[outputs, phases * channels, kh, kw]` as `[outputs, channels, kh * blockH, kw * blockW]`. */
@@ -99,5 +100,5 @@ function pixelWeights(weights: HostTensor, { block: [blockH, blockW], phases }: 
       }
     }
   }
-  return hostTensor("f32", [outputs, channels, tall, wide], spread);
+  return hostTensor(weights.dtype, [outputs, channels, tall, wide], spread);
 }

@@ -1,6 +1,7 @@
 import { attr } from "../../ops/attribute.ts";
 import type { Node } from "../../ops/node.ts";
 import { NodeContext } from "../../ops/operator.ts";
+import { padsAreGiven } from "../../ops/window.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
 
 /** Takes a Pad with zeros around an image into the padding of the convolution or the average behind it. */
@@ -38,7 +39,7 @@ export function foldPads({ graph, types }: SpecialisedGraph): void {
 
 /** Whether zeros around the input may as well be counted as padding. */
 function takesZeros(node: Node): boolean {
-  if (!["NOTSET", ""].includes(attr.string(node, "auto_pad", "NOTSET"))) return false;
+  if (!padsAreGiven(node)) return false;
   if (node.op === "Conv") return true;
   if (node.op !== "AveragePool" || attr.int(node, "ceil_mode", 0) !== 0) return false;
   return attr.int(node, "count_include_pad", 0) === 1 ||
