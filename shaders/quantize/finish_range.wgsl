@@ -1,19 +1,19 @@
 // Scale and zero point for 0 to 255 from the ranges of a tensor's parts: the second half of DynamicQuantizeLinear.
 //
 //   ranges  (least, greatest) of count parts, zero included
-//   scale   (greatest - least) / 255, or 1 if they are equal
+//   y       the scale: (greatest - least) / 255, or 1 if they are equal
 //   zero    round(-least / scale), halves to even, within 0 to 255
 //
 // Grid: one workgroup.
 
 struct Params {
   count: u32,
-  scale_offset: u32,
+  y_offset: u32,
   zero_offset: u32,
 };
 
 @group(0) @binding(0) var<storage, read_write> ranges: array<vec2f>;
-@group(0) @binding(1) var<storage, read_write> scale: array<f32>;
+@group(0) @binding(1) var<storage, read_write> y: array<f32>;
 @group(0) @binding(2) var<storage, read_write> zero: array<i32>;
 @group(0) @binding(3) var<uniform> params: Params;
 
@@ -38,6 +38,6 @@ fn main() {
     most = max(most, ranges[i].y);
   }
   let step = select(divide(most - least, 255.0), 1.0, most == least);
-  scale[params.scale_offset] = step;
+  y[params.y_offset] = step;
   zero[params.zero_offset] = i32(clamp(round(0.0 - divide(least, step)), 0.0, 255.0));
 }

@@ -1,7 +1,7 @@
 // Least and greatest element, zero included, of each of many parts of a tensor: the first half of DynamicQuantizeLinear.
 //
 //   x       elements one after the other, from vec4 x_offset on; count of them (channel padding may be among them: it is zero)
-//   ranges  (least, greatest) of each workgroup's part
+//   y       (least, greatest) of each workgroup's part
 //
 // Grid: any number of workgroups in x, at most 64, as finish_range.wgsl reads them all in one invocation.
 // Limit: count / (256 * workgroups) iterations an invocation must stay under 65,535 (llvmpipe).
@@ -12,7 +12,7 @@ struct Params {
 };
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read_write> ranges: array<vec2f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec2f>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> part: array<vec2f, 64>;
@@ -43,6 +43,6 @@ fn main(
     }
   }
   if (local == 0u) {
-    ranges[group.x] = part[0];
+    y[group.x] = part[0];
   }
 }

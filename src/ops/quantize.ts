@@ -11,13 +11,14 @@ import DEQUANTIZE from "../../shaders/quantize/dequantize.wgsl" with { type: "te
 import FINISH_RANGE from "../../shaders/quantize/finish_range.wgsl" with { type: "text" };
 import QUANTIZE from "../../shaders/quantize/quantize.wgsl" with { type: "text" };
 import RANGE from "../../shaders/quantize/range.wgsl" with { type: "text" };
-import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
+import type { KernelSource } from "../gpu/mod.ts";
 import { type DType, gpuScalar } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
-import { imageAddress, isDenseImage, isLinear, storageElements, type View } from "../tensor/view.ts";
+import { isDenseImage, isLinear, storageElements, type View } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
-import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
+import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { given, quantizedRange, saturate } from "./quantization.ts";
+import { mapPlaces } from "./quantized_map.ts";
 
 const dequantizeKernel: KernelSource = { name: "quantize/dequantize", wgsl: DEQUANTIZE };
 const finishRange: KernelSource = { name: "quantize/finish_range", wgsl: FINISH_RANGE };
@@ -190,39 +191,20 @@ function emitScaled(
   { scale, zero, grain }: Scales,
   extra: { options?: { inject: Record<string, string> }; uniforms?: Record<string, number> } = {},
 ): void {
-  const x = node.view(0);
   const byChannel = grain.axis === undefined ||
     (grain.axis === 1 && grain.block === 1 && grain.innerStep === 0);
-  const image = byChannel && !isLinear(x) && (x.shape.length === 4 || imageAddress(x) !== undefined);
-  const from = image ? node.image(0).view : node.linear(0);
-  const to = image ? node.imageOutput(0).view : node.flatOutput(0);
-  const elements = elementCount(x.shape);
-  const flat = (view: View) => ({
-    n: 1,
-    c: elements,
-    h: 1,
-    w: 1,
-    c4: Math.ceil(elements / 4),
-    offset: view.offset / 4,
-    strideN: 0,
-    strideH: 0,
-    strideW: 0,
-  });
-  const [source, target] = image ? [imageAddress(from)!, imageAddress(to)!] : [flat(from), flat(to)];
-  const { n, h, w, c, c4 } = source;
-  const count = n * h * w * c4;
+  const { image, inputs, y, uniforms, workgroups } = mapPlaces(node, { x: node.view(0) }, byChannel);
   node.emit({
     kernel,
     ...(extra.options && { options: extra.options }),
-    bindings: { x: from, scale, zero: zero ?? node.weights("no zero point", () => new Int32Array(1)), y: to },
+    bindings: {
+      x: inputs[0]!,
+      scale,
+      zero: zero ?? node.weights("no zero point", () => new Int32Array(1)),
+      y,
+    },
     uniforms: {
-      count,
-      c,
-      c4: Math.max(c4, 1),
-      h,
-      w,
-      ...addressUniforms("x", source),
-      ...addressUniforms("y", target),
+      ...uniforms,
       inner: image ? 1 : Math.max(grain.inner, 1),
       extent: Math.max(grain.extent, 1),
       block: grain.block,
@@ -234,7 +216,7 @@ function emitScaled(
       zero_factor: zero ? 1 : 0,
       ...extra.uniforms,
     },
-    workgroups: foldWorkgroups(Math.ceil(count / 64)),
+    workgroups,
   });
 }
 
@@ -308,7 +290,7 @@ const dynamicQuantizeLinear: Operator = {
     const ranges = node.temporary({ dtype: "f32", shape: [parts, 2] }, "linear");
     node.emit({
       kernel: rangeKernel,
-      bindings: { x, ranges },
+      bindings: { x, y: ranges },
       uniforms: { x_offset: x.offset / 4, count },
       workgroups: [parts, 1, 1],
     });
@@ -319,8 +301,8 @@ const dynamicQuantizeLinear: Operator = {
     ) as [View, View];
     node.emit({
       kernel: finishRange,
-      bindings: { ranges, scale, zero },
-      uniforms: { count: parts, scale_offset: scale.offset, zero_offset: zero.offset },
+      bindings: { ranges, y: scale, zero },
+      uniforms: { count: parts, y_offset: scale.offset, zero_offset: zero.offset },
       workgroups: [1, 1, 1],
     });
     emitScaled(node, quantizeKernel, { scale, zero, grain: ONE_FOR_ALL }, {

@@ -27,6 +27,7 @@ import { poolOperators } from "./pool.ts";
 import { quantizeOperators } from "./quantize.ts";
 import { quantizedConvOperators } from "./quantized_conv.ts";
 import { quantizedGemmOperators } from "./quantized_gemm.ts";
+import { quantizedMicrosoftOperators } from "./quantized_microsoft.ts";
 import { reduceOperators } from "./reduce.ts";
 import { resizeOperators } from "./resize.ts";
 import { reverseSequence } from "./reverse_sequence.ts";
@@ -62,6 +63,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...quantizeOperators,
     ...quantizedConvOperators,
     ...quantizedGemmOperators,
+    ...quantizedMicrosoftOperators,
     ...reduceOperators,
     ...resizeOperators,
     ...softmaxOperators,

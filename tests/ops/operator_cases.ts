@@ -8,6 +8,7 @@ import { node } from "../support/onnx_builder.ts";
 import type { Random } from "../support/random.ts";
 import { elementwiseCases } from "./elementwise_cases.ts";
 import { type Case, f32, i64, opCase, type OpCaseOptions, type Operand, randn } from "./harness.ts";
+import { randomBytes, scalar, scales } from "./quantize_support.ts";
 
 /** A case and whether its result is an image of odd channels. */
 export interface OperatorCase {
@@ -88,6 +89,7 @@ export function allOperatorCases(random: Random): OperatorCase[] {
   other("Split", [x()], { axis: 3 }, { outputs: 2 });
   other("Expand", [randn(random, [5, 1]), i64(5, 3)]);
   other("Gather", [x(), i64(0, 3, 1)], { axis: 1 });
+  quantisedCases(random, image, other);
   cases.push(...shapeArithmetic(random));
   return cases;
 }
@@ -130,4 +132,42 @@ function shapeArithmetic(random: Random): OperatorCase[] {
       delta: hostTensor("f32", [], [2]),
     }),
   ];
+}
+
+/** How the cases above add one. */
+type AddCase = (
+  op: string,
+  operands: Operand[],
+  attributes?: Parameters<typeof opCase>[2],
+  options?: OpCaseOptions,
+) => void;
+
+/** Quantised operators. Signed weights against unsigned inputs are of 7 bits: see quantize_conv_test.ts. */
+function quantisedCases(random: Random, image: AddCase, other: AddCase): void {
+  const shape = [2, 5, 4, 6];
+  const known = (tensor: HostTensor): Operand => ({ constant: tensor });
+  const by = (
+    scale: number,
+    zero: number,
+  ): Operand[] => [known(scalar("f32", scale)), known(scalar("u8", zero))];
+  const x = (): Operand[] => [randomBytes(random, "u8", shape), ...by(0.03, 120)];
+  const weights = (...extents: number[]): Operand => known(randomBytes(random, "i8", extents, 7));
+  const symmetric = [known(scalar("f32", 0.02)), known(scalar("i8", 0))];
+  const microsoft = { domain: "com.microsoft" };
+  const channels = [known(scales(random, 0.02, 5)), known(randomBytes(random, "u8", [5]))];
+  image("QuantizeLinear", [randn(random, shape), ...channels], { axis: 1 });
+  image("DequantizeLinear", [randomBytes(random, "u8", shape), ...channels], { axis: 1 });
+  image("DynamicQuantizeLinear", [randn(random, shape)], {}, { outputs: 3 });
+  image("QLinearConv", [...x(), weights(7, 5, 3, 3), ...symmetric, ...by(0.3, 110)], { pads: [1, 1, 1, 1] });
+  image("ConvInteger", [randomBytes(random, "u8", shape), weights(7, 5, 3, 3)]);
+  other("QLinearMatMul", [...x(), weights(6, 3), ...symmetric, ...by(0.1, 110)]);
+  other("MatMulInteger", [randomBytes(random, "u8", [3, 5]), weights(5, 7)]);
+  const row = [randomBytes(random, "u8", [3, 5]), ...by(0.03, 120)];
+  other("QGemm", [...row, weights(5, 7), ...symmetric, undefined, ...by(0.1, 110)], {}, microsoft);
+  image("QLinearLeakyRelu", [...x(), ...by(0.027, 100)], { alpha: 0.1 }, microsoft);
+  image("QLinearSigmoid", [...x(), ...by(1 / 256, 0)], {}, microsoft);
+  image("QLinearAdd", [...x(), ...x(), ...by(0.05, 130)], {}, microsoft);
+  image("QLinearMul", [...x(), ...x(), ...by(0.05, 130)], {}, microsoft);
+  image("QLinearGlobalAveragePool", [...x(), ...by(0.004, 100)], { channels_last: 0 }, microsoft);
+  image("QLinearConcat", [...by(0.05, 130), ...x(), ...x()], { axis: 1 }, microsoft);
 }

@@ -7,6 +7,7 @@ import type { SpecialisedGraph } from "../specialise.ts";
 import { chainMaxPools } from "./chain_max_pools.ts";
 import { composeViews } from "./compose_views.ts";
 import { expandBatchNorm } from "./expand_batch_norm.ts";
+import { expandQuantised } from "./expand_quantised.ts";
 import { foldBatchNorm } from "./fold_batch_norm.ts";
 import { foldChannelSlices } from "./fold_channel_slices.ts";
 import { foldFocus } from "./fold_focus.ts";
@@ -20,6 +21,7 @@ import { removeIdentities } from "./remove_identities.ts";
 /** Runs all passes, in order. */
 export function runPasses(specialised: SpecialisedGraph): void {
   removeIdentities(specialised);
+  expandQuantised(specialised);
   composeViews(specialised);
   foldPads(specialised);
   foldBatchNorm(specialised);
