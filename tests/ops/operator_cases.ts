@@ -20,6 +20,7 @@ export interface OperatorCase {
 const REDUCTIONS = [
   "ReduceL1",
   "ReduceL2",
+  "ReduceLogSumExp",
   "ReduceMax",
   "ReduceMean",
   "ReduceMin",
@@ -72,6 +73,23 @@ export function allOperatorCases(random: Random): OperatorCase[] {
   const spread = { constant: hostTensor("f32", [5], random.uniforms(5, 0.5, 2)) };
   image("BatchNormalization", [x(), constant(5), constant(5), constant(5), spread]);
   image("InstanceNormalization", [x(), constant(5), constant(5)], {}, { relative: 1e-4 });
+  const group = () => randn(random, [5]);
+  image("GroupNormalization", [x(), group(), group()], { num_groups: 5 }, { opset: 18, relative: 1e-4 });
+  image("LpNormalization", [x()], { axis: 1 });
+  image("MeanVarianceNormalization", [x()]);
+  image("Hardmax", [x()], { axis: 1 });
+  other("LayerNormalization", [x(), constant(6)], {}, { opset: 17, relative: 1e-4 });
+  other("RMSNormalization", [x(), constant(6)], {}, { opset: 23, relative: 1e-4 });
+  other("SimplifiedLayerNormalization", [x(), constant(6)], {}, { relative: 1e-4 });
+  other(
+    "SkipLayerNormalization",
+    [randn(random, [2, 3, 8]), randn(random, [2, 3, 8]), constant(8), constant(8)],
+    {},
+    {
+      domain: "com.microsoft",
+      relative: 1e-4,
+    },
+  );
   image("Concat", [x(), x()], { axis: 1 });
   for (const op of REDUCTIONS) image(op, [x()], { axes: [2, 3] }, { opset: 11, relative: 1e-4 });
   other("ReduceLogSum", [positive()], { axes: [2] }, { opset: 11 });

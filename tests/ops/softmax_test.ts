@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert } from "@std/assert";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
@@ -66,7 +66,7 @@ Deno.test("Softmax, LogSoftmax and Hardmax of constants are folded", async () =>
       };
       await tester.check([one]);
       const { plan } = await tester.runCase(one);
-      assertEquals(plan.steps.length, 1);
+      assert(plan.steps.every((step) => step.node.op !== op), one.name);
     }
   }
 });

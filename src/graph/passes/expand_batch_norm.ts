@@ -9,7 +9,7 @@ import type { SpecialisedGraph } from "../specialise.ts";
  */
 export function expandBatchNorm({ graph, types }: SpecialisedGraph): void {
   for (const norm of [...graph.nodes]) {
-    if (norm.op !== "BatchNormalization") continue;
+    if (norm.op !== "BatchNormalization" || attr.int(norm, "training_mode", 0) === 1) continue;
     const parameters = norm.inputs.slice(1, 5).map((name) => graph.constants.get(name));
     if (parameters.some((one) => one === undefined)) continue;
     const [scale, shift, mean, variance] = (parameters as HostTensor[]).map(toFloat32);

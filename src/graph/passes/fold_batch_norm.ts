@@ -11,7 +11,7 @@ export function foldBatchNorm({ graph, types }: SpecialisedGraph): void {
   const producers = graph.producers();
   const consumers = graph.consumers();
   for (const norm of [...graph.nodes]) {
-    if (norm.op !== "BatchNormalization") continue;
+    if (norm.op !== "BatchNormalization" || attr.int(norm, "training_mode", 0) === 1) continue;
     const conv = producers.get(norm.inputs[0]!);
     if (
       conv?.op !== "Conv" || consumers.get(conv.outputs[0]!)?.length !== 1 || graph.isOutput(conv.outputs[0]!)
