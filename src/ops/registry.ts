@@ -4,6 +4,7 @@
  * @module
  */
 import type { Node } from "./node.ts";
+import { affineGrid } from "./affine_grid.ts";
 import { argOperators } from "./arg.ts";
 import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
@@ -17,6 +18,7 @@ import { elementwiseOperators } from "./elementwise.ts";
 import { gatherOperators } from "./gather.ts";
 import { gemmOperators } from "./gemm.ts";
 import { globalPoolOperators } from "./global_pool.ts";
+import { gridSample } from "./grid_sample.ts";
 import { lrn } from "./lrn.ts";
 import { maxUnpool } from "./max_unpool.ts";
 import { normalizationOperators } from "./normalization.ts";
@@ -30,6 +32,7 @@ import { quantizedGemmOperators } from "./quantized_gemm.ts";
 import { quantizedMicrosoftOperators } from "./quantized_microsoft.ts";
 import { reduceOperators } from "./reduce.ts";
 import { resizeOperators } from "./resize.ts";
+import { roiOperators } from "./roi_align.ts";
 import { reverseSequence } from "./reverse_sequence.ts";
 import { scatterOperators } from "./scatter.ts";
 import { shapeOperators } from "./shape.ts";
@@ -41,6 +44,7 @@ import { viewOperators } from "./views.ts";
 
 const OPERATORS: ReadonlyMap<string, Operator> = new Map(
   [
+    affineGrid,
     ...argOperators,
     compress,
     concat,
@@ -54,6 +58,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...gatherOperators,
     ...gemmOperators,
     ...globalPoolOperators,
+    gridSample,
     lrn,
     maxUnpool,
     ...normalizationOperators,
@@ -67,6 +72,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...reduceOperators,
     ...resizeOperators,
     ...softmaxOperators,
+    ...roiOperators,
     reverseSequence,
     ...scatterOperators,
     ...shapeOperators,
