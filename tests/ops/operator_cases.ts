@@ -108,6 +108,7 @@ export function allOperatorCases(random: Random): OperatorCase[] {
   other("Expand", [randn(random, [5, 1]), i64(5, 3)]);
   other("Gather", [x(), i64(0, 3, 1)], { axis: 1 });
   quantisedCases(random, image, other);
+  samplingCases(random, image, other);
   cases.push(...shapeArithmetic(random));
   return cases;
 }
@@ -188,4 +189,18 @@ function quantisedCases(random: Random, image: AddCase, other: AddCase): void {
   image("QLinearMul", [...x(), ...x(), ...by(0.05, 130)], {}, microsoft);
   image("QLinearGlobalAveragePool", [...x(), ...by(0.004, 100)], { channels_last: 0 }, microsoft);
   image("QLinearConcat", [...by(0.05, 130), ...x(), ...x()], { axis: 1 }, microsoft);
+}
+
+/** Operators that read images between pixels. */
+function samplingCases(random: Random, image: AddCase, other: AddCase): void {
+  const x = (): Operand => randn(random, [2, 5, 4, 6]);
+  const boxes = [0, 0, 3, 4, 1, 1, 4, 3, 0, 2, 5, 4];
+  image("GridSample", [x(), randn(random, [2, 3, 3, 2], 0.7)], { mode: "bilinear" }, { opset: 16 });
+  other("AffineGrid", [randn(random, [2, 2, 3]), i64(2, 5, 3, 4)], {}, { opset: 20 });
+  image("RoiAlign", [x(), hostTensor("f32", [3, 4], boxes), hostTensor("i64", [3], [1, 0, 1])], {
+    output_height: 2,
+    output_width: 3,
+  }, { opset: 16 });
+  const rows = [0, 1, 2].flatMap((i) => [i % 2, ...boxes.slice(i * 4, i * 4 + 4)]);
+  image("MaxRoiPool", [x(), hostTensor("f32", [3, 5], rows)], { pooled_shape: [2, 2] });
 }
