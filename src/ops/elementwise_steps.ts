@@ -40,6 +40,8 @@ export function stepsOf(node: NodeContext, running: number, inline = true): Epil
       : undefined;
   }
   if (!Object.hasOwn(BINARY, op)) return undefined;
+  const power = op === "Pow" && running === 0 && inline ? powerSteps(node) : undefined;
+  if (power) return power;
   const others = Array.from({ length: node.arity }, (_, index) => index).filter((index) => index !== running);
   const steps = others.map((input) => withInput(node, functionOf(node), input, running > input, inline));
   if (op !== "Mean" || node.arity === 1) return steps;
@@ -64,9 +66,30 @@ function withInput(
   if (constant?.data.length !== 1) return { kind: "operand", op, input: index, swapped };
   const [number] = toNumbers(constant);
   const { dtype } = constant;
-  const inRange = isFloat(dtype) || number === (number! | 0);
+  // The larger or smaller of a word and what is beyond any word is known without it.
+  const inRange = isFloat(dtype) || number === (number! | 0) || op === "Max" || op === "Min";
   if (!inRange) return { kind: "operand", op, input: index, swapped };
   return { kind: "constant", op, constant: number!, swapped, ...(dtype !== "f32" && { dtype }) };
+}
+
+/** x^n for constant n that need no general power. */
+function powerSteps(node: NodeContext): EpilogueStep[] | undefined {
+  const exponent = node.constant(1);
+  if (exponent?.data.length !== 1 || !isFloat(node.type(0).dtype)) return undefined;
+  const square: EpilogueStep = { kind: "branch", op: "Mul", left: [], right: [] };
+  const unary = (op: string): EpilogueStep[] => [{ kind: "unary", op, parameters: [] }];
+  switch (Number(exponent.data[0])) {
+    case -1:
+      return unary("Reciprocal");
+    case 0.5:
+      return unary("Sqrt");
+    case 2:
+      return [square];
+    case 3:
+      return [{ ...square, left: [square] }];
+    default:
+      return undefined;
+  }
 }
 
 /** Clip: its bounds are attributes in old operator sets, and inputs, which may be computed, from 11. */

@@ -76,6 +76,13 @@ Deno.test("arithmetic of integers wraps, truncates and keeps the signs that ONNX
       opCase("Pow", [integers(random, a, [4, 5], 1, 6), integers(random, b, [5], 0, 7)], {}, { opset: 15 }),
     );
   }
+  const largest = { constant: hostTensor("i64", [1], [2n ** 63n - 1n]) };
+  cases.push(
+    opCase("Min", [pair("i64")[0], largest]),
+    opCase("Clip", [pair("i64")[0], undefined, {
+      constant: hostTensor("i64", [], [2n ** 63n - 1n]),
+    }]),
+  );
   await checkBoth(tester, cases);
 });
 
@@ -232,7 +239,9 @@ Deno.test("functions of floats are within 1e-6 of the largest value that ONNX Ru
   cases.push(
     opCase("Pow", [between(-4, 4, 200), integers(random, "f32", [200], -6, 9)], {}, { relative: 1e-6 }),
   );
-  cases.push(opCase("Pow", [between(0.01, 4, 2, 5, 3, 3), { constant: hostTensor("f32", [], [0.5]) }]));
+  for (const power of [-1, 0.5, 2, 3, 2.5, -2, 0]) {
+    cases.push(opCase("Pow", [between(0.01, 4, 2, 5, 3, 3), { constant: hostTensor("f32", [], [power]) }]));
+  }
   await checkBoth(tester, cases);
 });
 
