@@ -89,11 +89,11 @@ function readTransposedAxes(node: NodeContext, kernel: readonly number[]): Windo
     const same = autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER";
     const axis = { extent, kernel: kernel[i]!, stride, dilation };
     if (wanted || same) {
-      const out = wanted?.[i] ?? extent * stride;
-      const total = Math.max(0, whole - out);
+      const total = Math.max(0, whole - (wanted?.[i] ?? extent * stride));
       const small = Math.floor(total / 2);
       const padBegin = autoPad === "SAME_UPPER" ? small : total - small;
-      return { ...axis, out, padBegin, padEnd: total - padBegin };
+      // Where the kernel is smaller than the stride, ONNX Runtime's SAME gives less than stride times the input.
+      return { ...axis, out: wanted?.[i] ?? whole - total, padBegin, padEnd: total - padBegin };
     }
     const [padBegin, padEnd] = autoPad === "VALID" ? [0, 0] : [pads[i]!, pads[i + rank]!];
     const out = whole - padBegin - padEnd;

@@ -128,7 +128,7 @@ export function chooseTile({ kernel, strides, dilations, out }: Window): PoolTil
 
 function poolAxes(node: NodeContext): WindowAxis[] {
   const shape = attr.ints(node.node, "kernel_shape");
-  const axes = readAxes(node, shape);
+  const axes = readAxes(node, shape, "kernel");
   const iterations = loopIterations(axes, 0) + shape.reduce((sum, extent) => sum + extent, 0);
   if (iterations > MAX_ITERATIONS) {
     node.fail(

@@ -38,9 +38,15 @@ const MAX_SPATIAL = 3;
  * Reads the window's attributes and works out the output's extents, one axis a spatial dimension.
  *
  * @param kernelShape from the weights or the attribute, one number a spatial dimension.
+ * @param samePadding what `auto_pad` SAME_UPPER and SAME_LOWER pad for: the window's reach, or, as ONNX Runtime does for
+ * pooling, its kernel as if it were not dilated.
  * @throws {GraphError} for lists of the wrong length, or a window that does not fit into the padded input.
  */
-export function readAxes(node: NodeContext, kernelShape: readonly number[]): WindowAxis[] {
+export function readAxes(
+  node: NodeContext,
+  kernelShape: readonly number[],
+  samePadding: "reach" | "kernel" = "reach",
+): WindowAxis[] {
   const spatial = spatialExtents(node);
   const rank = spatial.length;
   if (kernelShape.length !== rank) {
@@ -55,14 +61,11 @@ export function readAxes(node: NodeContext, kernelShape: readonly number[]): Win
     const [kernel, stride, dilation] = [kernelShape[i]!, strides[i]!, dilations[i]!];
     checkSteps(node, kernel, stride, dilation);
     const reach = (kernel - 1) * dilation + 1;
-    if (autoPad === "SAME_UPPER" || autoPad === "SAME_LOWER") {
-      const out = Math.ceil(extent / stride);
-      const total = Math.max(0, (out - 1) * stride + reach - extent);
-      const small = Math.floor(total / 2);
-      const padBegin = autoPad === "SAME_UPPER" ? small : total - small;
-      return { extent, kernel, stride, dilation, padBegin, padEnd: total - padBegin, out };
-    }
-    const [padBegin, padEnd] = autoPad === "VALID" ? [0, 0] : [pads[i]!, pads[i + rank]!];
+    const [padBegin, padEnd] = autoPad === "NOTSET"
+      ? [pads[i]!, pads[i + rank]!]
+      : autoPad === "VALID"
+      ? [0, 0]
+      : samePads(autoPad, extent, samePadding === "kernel" ? kernel : reach, stride);
     const room = extent + padBegin + padEnd - reach;
     if (room < 0) {
       node.fail(
@@ -75,6 +78,18 @@ export function readAxes(node: NodeContext, kernelShape: readonly number[]): Win
     if (ceilMode && (out - 1) * stride >= extent + padBegin) out--;
     return { extent, kernel, stride, dilation, padBegin, padEnd, out };
   });
+}
+
+/** Padding for which there is an output for every `stride`-th row or column of the input. */
+function samePads(
+  autoPad: "SAME_UPPER" | "SAME_LOWER",
+  extent: number,
+  reach: number,
+  stride: number,
+): [begin: number, end: number] {
+  const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + reach - extent);
+  const small = Math.floor(total / 2);
+  return autoPad === "SAME_UPPER" ? [small, total - small] : [total - small, small];
 }
 
 /**

@@ -40,6 +40,7 @@ const ROWS: readonly (readonly [x: number[], w: number[], bias: boolean, attribu
   [[1, 3, 4, 5], [3, 4, 3, 3], true, { strides: [2, 2], auto_pad: "SAME_UPPER" }],
   [[1, 3, 4, 5], [3, 4, 3, 3], true, { strides: [2, 2], auto_pad: "SAME_LOWER" }],
   [[1, 3, 4, 5], [3, 4, 3, 3], true, { strides: [2, 3], auto_pad: "VALID" }],
+  [[1, 3, 4, 5], [3, 4, 1, 2], true, { strides: [2, 3], auto_pad: "SAME_LOWER" }],
   // One dimension, and three.
   [[2, 5, 7], [5, 6, 4], true, { strides: [2], pads: [1, 1] }],
   [[1, 4, 7], [4, 2, 3], false, { group: 2, strides: [3], output_padding: [2] }],

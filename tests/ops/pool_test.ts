@@ -193,6 +193,24 @@ Deno.test("global pooling takes any number of dimensions, and pooling a batch of
   ]);
 });
 
+Deno.test("pooling pads for its kernel as if it were not dilated, as ONNX Runtime does", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(13);
+  const cases: Case[] = [];
+  for (const auto_pad of ["SAME_UPPER", "SAME_LOWER"]) {
+    for (const ceil_mode of [0, 1]) {
+      const attributes = { kernel_shape: [3, 2], strides: [2, 1], dilations: [2, 3], auto_pad, ceil_mode };
+      const x = randn(random, [2, 3, 9, 8]);
+      cases.push(
+        opCase("MaxPool", [x], attributes, { opset: 12 }),
+        opCase("AveragePool", [x], { ...attributes, count_include_pad: 1 }, { opset: 19 }),
+        opCase("LpPool", [x], attributes, { opset: 18 }),
+      );
+    }
+  }
+  await tester.check(cases);
+});
+
 Deno.test("pooling in old operator sets gives what ONNX Runtime gives", async () => {
   using tester = await OpTester.create();
   const random = new Random(9);
