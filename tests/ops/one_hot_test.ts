@@ -3,7 +3,7 @@ import { GraphError } from "../../src/ops/error.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Random } from "../support/random.ts";
 import { foldedCase } from "./folded.ts";
-import { type Case, i64, opCase, OpTester } from "./harness.ts";
+import { type Case, f32, i64, opCase, OpTester } from "./harness.ts";
 import { randint } from "./integers.ts";
 
 const values = hostTensor("f32", [2], [-1.5, 4]);
@@ -21,8 +21,8 @@ Deno.test("OneHot puts the values along any axis, for negative indices and those
     }
   }
   cases.push(
-    opCase("OneHot", [randint(random, "f32", [4], 0, 9), i64(9), hostTensor("f32", [2], [0, 1])]),
-    opCase("OneHot", [randint(random, "i32", [4], 0, 9), i64(9), values]),
+    opCase("OneHot", [randint(random, "f32", [4], 0, 9), f32(9), hostTensor("f32", [2], [0, 1])]),
+    opCase("OneHot", [randint(random, "i32", [4], 0, 9), { constant: hostTensor("i32", [1], [9]) }, values]),
     opCase("OneHot", [randint(random, "i64", [4], 0, 9), i64(9), hostTensor("i64", [2], [0, 7])]),
     foldedCase(
       "OneHot",
