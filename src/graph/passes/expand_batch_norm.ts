@@ -1,21 +1,18 @@
-import { attr } from "../../ops/attribute.ts";
-import { type HostTensor, hostTensor, toFloat32 } from "../../tensor/host_tensor.ts";
+import { hostTensor } from "../../tensor/host_tensor.ts";
 import type { Node } from "../../ops/node.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
+import { channelAffine } from "./batch_norm.ts";
 
 /**
  * Makes a product and a sum with constants of each BatchNormalization that no convolution could take in, so that they are
- * fused like any other: `y = x * s + (B - mean * s)`, with `s = scale / sqrt(variance + epsilon)`.
+ * fused like any other.
  */
-export function expandBatchNorm({ graph, types }: SpecialisedGraph): void {
+export function expandBatchNorm(specialised: SpecialisedGraph): void {
+  const { graph, types } = specialised;
   for (const norm of [...graph.nodes]) {
-    if (norm.op !== "BatchNormalization" || attr.int(norm, "training_mode", 0) === 1) continue;
-    const parameters = norm.inputs.slice(1, 5).map((name) => graph.constants.get(name));
-    if (parameters.some((one) => one === undefined)) continue;
-    const [scale, shift, mean, variance] = (parameters as HostTensor[]).map(toFloat32);
-    const epsilon = attr.float(norm, "epsilon", 1e-5);
-    const factors = scale!.map((value, i) => value / Math.sqrt(variance![i]! + epsilon));
-    const offsets = shift!.map((value, i) => value - mean![i]! * factors[i]!);
+    const affine = channelAffine(specialised, norm);
+    if (!affine) continue;
+    const { factors, offsets } = affine;
     const input = types.get(norm.inputs[0]!)!;
     const shape = [factors.length, ...new Array<number>(Math.max(input.shape.length - 2, 0)).fill(1)];
     const constant = (name: string, data: Float32Array): string => {
