@@ -48,7 +48,7 @@ async function detect(options: DetectOptions): Promise<void> {
   stack.defer(() => progress.clear());
   progress.say("preparing the network");
   const device = stack.use(await Device.request({ onWarning: warn }));
-  const session = stack.use(new Session(device, model.graph));
+  const session = stack.use(new Session(device, model.graph, { precision: options.f16 ? "f16" : "f32" }));
   const detector = stack.use(
     await Detector.create(device, {
       ...model,

@@ -21,6 +21,7 @@ export const DETECT_USAGE = `Usage:
     --agnostic         boxes of different classes suppress each other too
     --classes A,B      only these classes
     --slots 4          frames in flight
+    --f16              keep values between kernels in 16 bits: half the memory, about three digits
     --limit N          stop after N frames
     --strict           fail if a frame creates a GPU object
     --quiet            no progress bar, no summary
@@ -31,7 +32,7 @@ export const DETECT_USAGE = `Usage:
     --input 416x416,letterbox-top-left,bgr,fill=114,scale=1,mean=0,std=1
     --labels FILE      a class name a line`;
 
-const FLAGS = ["agnostic", "strict", "quiet"];
+const FLAGS = ["agnostic", "f16", "strict", "quiet"];
 const VALUES = "model json video conf iou classes slots limit size format rate family input labels".split(
   " ",
 );
@@ -49,6 +50,8 @@ export interface DetectOptions {
   /** Names or numbers, separated by commas. */
   classes: string | undefined;
   slots: number;
+  /** Values between kernels are kept in 16 bits. */
+  f16: boolean;
   /** Infinity if there is none. */
   limit: number;
   strict: boolean;
@@ -89,6 +92,7 @@ export function readDetectOptions(args: readonly string[]): DetectOptions | unde
     classes: given.value("classes"),
     slots: given.number("slots", 4, { min: 1, max: 64, whole: true }),
     limit: given.number("limit", Infinity, { min: 1, max: Infinity, whole: true }),
+    f16: given.flag("f16"),
     strict: given.flag("strict"),
     quiet: given.flag("quiet"),
     raw,

@@ -11,6 +11,7 @@ import { GpuMemory } from "./gpu_memory.ts";
 import { Guard } from "./guard.ts";
 import {
   bindGroupLayoutEntries,
+  compiledText,
   type Kernel,
   kernelKey,
   type KernelOptions,
@@ -308,9 +309,10 @@ export class Device implements Disposable {
     const cached = this.#kernels.get(key);
     if (cached) return cached;
     const label = source.name;
-    const code = kernelText(source, options);
-    const shape = reflectKernel(code, label);
-    const constants = overrideConstants(code, source, options);
+    const text = kernelText(source, options);
+    const shape = reflectKernel(text, label);
+    const constants = overrideConstants(text, source, options);
+    const code = compiledText(text, source, options);
     this.counters.add("modules", label);
     this.counters.add("pipelines", label);
     const kernel = this.#guard.create(label, () => {

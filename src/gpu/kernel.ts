@@ -1,5 +1,6 @@
 import { WgslReflect } from "wgsl_reflect";
 import { GpuError } from "./errors.ts";
+import { halveStorage } from "./half_storage.ts";
 import { preprocess } from "./preprocess.ts";
 import type { UniformField, UniformLayout } from "./uniforms.ts";
 
@@ -17,6 +18,8 @@ export interface KernelOptions {
   overrides?: Readonly<Record<string, number | boolean>>;
   /** Text for `//#inject` blocks. */
   inject?: Readonly<Record<string, string>>;
+  /** Arrays in storage that hold 16-bit floats in place of 32-bit ones; the device needs `shader-f16`. */
+  half?: readonly string[];
 }
 
 /** A binding of group 0. */
@@ -84,15 +87,26 @@ export interface Kernel extends KernelInterface {
 export function kernelKey(source: KernelSource, options: KernelOptions): string {
   const sorted = (record: Readonly<Record<string, unknown>> = {}): unknown =>
     Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1);
-  return JSON.stringify([source.name, source.wgsl, sorted(options.overrides), sorted(options.inject)]);
+  return JSON.stringify([
+    source.name,
+    source.wgsl,
+    sorted(options.overrides),
+    sorted(options.inject),
+    options.half ?? [],
+  ]);
 }
 
-/** The text of one variant. @throws {GpuError} as {@linkcode preprocess} does. */
+/** The text of one variant, all its storage in 32 bits. @throws {GpuError} as {@linkcode preprocess} does. */
 export function kernelText(source: KernelSource, options: KernelOptions): string {
   return preprocess(source.wgsl, source.name, {
     ...(options.inject && { inject: options.inject }),
     ...(options.overrides && { constants: options.overrides }),
   });
+}
+
+/** What is compiled of a variant's text: with the 16-bit storage that was asked for. @throws {GpuError} */
+export function compiledText(text: string, source: KernelSource, { half = [] }: KernelOptions): string {
+  return half.length === 0 ? text : halveStorage(withoutComments(text), source.name, half);
 }
 
 /**

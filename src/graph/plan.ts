@@ -90,6 +90,8 @@ export type ExternalViews = Readonly<Record<string, Omit<View, "storage">>>;
 export interface PlanOptions {
   /** Inputs that are not in the arena, by name. */
   external?: ExternalViews;
+  /** Floats between kernels are kept in 16 bits; inputs, outputs and all arithmetic stay in 32. */
+  half?: boolean;
 }
 
 /** Lowers a graph. @throws {GraphError} if an operator cannot be lowered as it is used. */
@@ -98,13 +100,15 @@ export function buildPlan(
   target: KernelTarget,
   options: PlanOptions = {},
 ): Plan {
-  return new PlanBuilder(specialised, target, options.external ?? {}).build();
+  return new PlanBuilder(specialised, target, options).build();
 }
 
 interface Storage extends Lifetime {
   elements: number;
   weight: string | undefined;
   external?: string;
+  /** Its elements are floats of 16 bits. */
+  half?: boolean;
 }
 
 /** Binding offsets of storage buffers are multiples of this. */
@@ -125,10 +129,12 @@ class PlanBuilder {
   readonly target: KernelTarget;
 
   readonly #external: ExternalViews;
+  readonly #half: boolean;
 
-  constructor({ graph, types }: SpecialisedGraph, target: KernelTarget, external: ExternalViews) {
+  constructor({ graph, types }: SpecialisedGraph, target: KernelTarget, options: PlanOptions) {
     this.target = target;
-    this.#external = external;
+    this.#external = options.external ?? {};
+    this.#half = options.half ?? false;
     this.graph = graph;
     this.types = types;
     this.placement = placeConcatenations(graph, types);
@@ -141,7 +147,7 @@ class PlanBuilder {
       const external = this.#external[name];
       const view = external
         ? this.#externalView(name, external)
-        : this.allocate(type, canBeImage(type.shape) ? "image" : "linear");
+        : this.allocate(type, canBeImage(type.shape) ? "image" : "linear", true);
       this.#touch(view.storage, -1);
       this.views.set(name, view);
       return { name, type, view };
@@ -158,8 +164,8 @@ class PlanBuilder {
     const outputs = this.graph.outputs.map(({ name }): PlanValue => {
       const node = this.graph.producers().get(name) ??
         { name, op: "Output", domain: "", inputs: [], outputs: [], attributes: new Map() };
-      const view = new NodeLowering(this, node).materialise(this.viewOf(name), "linear");
-      return { name, type: this.types.get(name)!, view };
+      const type = this.types.get(name)!;
+      return { name, type, view: this.#given(node, type, this.viewOf(name)) };
     });
     const counts = [
       ...new Set(outputs.flatMap(({ type }) => type.counts?.filter((name) => name !== undefined) ?? [])),
@@ -189,6 +195,14 @@ class PlanBuilder {
     };
   }
 
+  /** An output as the caller gets it: dense, in ONNX's order, in whole words. */
+  #given(node: Node, type: TensorType, view: View): View {
+    if (!this.#storages[view.storage]!.half && isLinear(view) && view.offset % 4 === 0) return view;
+    const whole = this.allocate(type, "linear", true);
+    this.emit(node, copyDispatch(view, whole));
+    return whole;
+  }
+
   #externalView(name: string, view: Omit<View, "storage">): View {
     const elements = view.offset +
       view.shape.reduce((sum, extent, axis) => sum + (extent - 1) * Math.max(view.strides[axis]!, 0), 1);
@@ -203,10 +217,12 @@ class PlanBuilder {
     return { ...view, storage: this.#storages.length - 1 };
   }
 
-  allocate(type: TensorType, layout: Layout): View {
+  /** New storage; `whole` keeps its elements in 32 bits whatever the plan does with others. */
+  allocate(type: TensorType, layout: Layout, whole = false): View {
     const elements = storageElements(type.shape, layout);
-    const bytes = alignUp(Math.max(elements, 1) * wordBytes(type), 16);
-    this.#storages.push({ bytes, elements, first: Infinity, last: -Infinity, weight: undefined });
+    const half = this.#half && !whole && isGpuFloat(type);
+    const bytes = alignUp(Math.max(elements, 1) * (half ? 2 : 4), 16);
+    this.#storages.push({ bytes, elements, first: Infinity, last: -Infinity, weight: undefined, half });
     return denseView(this.#storages.length - 1, type.dtype, type.shape, layout);
   }
 
@@ -244,7 +260,7 @@ class PlanBuilder {
     if (existing) return existing;
     const planned = this.#planned(name);
     if (planned && accepts(planned)) return planned;
-    return this.allocate(this.types.get(name)!, layout);
+    return this.allocate(this.types.get(name)!, layout, this.graph.isOutput(name));
   }
 
   /** Whether a kernel that writes dense tensors of a layout may write a view: whole `vec4`s, but nobody else's elements. */
@@ -276,7 +292,7 @@ class PlanBuilder {
     let whole = joins
       ? this.destination(name, layout, (view) => this.joinable(name, view))
       : this.#planned(name);
-    if (!whole && this.graph.isOutput(name)) whole = this.allocate(this.types.get(name)!, "linear");
+    if (!whole && this.graph.isOutput(name)) whole = this.allocate(this.types.get(name)!, "linear", true);
     if (!whole) return undefined;
     // What is only seen through a view gets its own when it is lowered; until then all parts must agree on one.
     (joins ? this.views : this.#wholes).set(name, whole);
@@ -300,7 +316,9 @@ class PlanBuilder {
         if (first.storage === second.storage && !mayShare(first, second)) disjoint.push([a, b]);
       }
     }
-    this.steps.push({ ...dispatch, label: node.name || node.op, node, disjoint });
+    const half = viewed.filter(([, view]) => this.#storages[view.storage]!.half).map(([name]) => name);
+    const options = half.length > 0 ? { options: { ...dispatch.options, half } } : {};
+    this.steps.push({ ...dispatch, ...options, label: node.name || node.op, node, disjoint });
   }
 
   #touch(storage: number, step: number): void {
@@ -403,11 +421,10 @@ class NodeLowering extends NodeContext implements Lowering {
 /** Type of a count. */
 const COUNT: TensorType = { dtype: "i32", shape: [1] };
 
-/** Bytes of an element on the GPU. @throws {GraphError} if it has no word there. */
-function wordBytes({ dtype, shape }: TensorType): number {
+/** Whether the GPU computes with a tensor as floats. @throws {GraphError} if it has no word there. */
+function isGpuFloat({ dtype, shape }: TensorType): boolean {
   try {
-    gpuScalar(dtype);
-    return 4;
+    return gpuScalar(dtype) === "f32";
   } catch (error) {
     throw new GraphError(
       `Cannot plan: a tensor of ${dtype} [${shape.join(", ")}] is computed while the network runs; ` +

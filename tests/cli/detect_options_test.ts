@@ -10,7 +10,7 @@ Deno.test("readDetectOptions() fills in what is not told", () => {
   assertEquals(options.model, "net.onnx");
   assertEquals([options.scoreThreshold, options.iouThreshold, options.slots], [0.25, 0.45, 4]);
   assertEquals(options.limit, Infinity);
-  assertEquals([options.agnostic, options.strict, options.quiet], [false, false, false]);
+  assertEquals([options.agnostic, options.f16, options.strict, options.quiet], [false, false, false, false]);
   assertEquals([options.json, options.video, options.classes], [undefined, undefined, undefined]);
   assertEquals(options.raw, {});
 });
@@ -18,7 +18,7 @@ Deno.test("readDetectOptions() fills in what is not told", () => {
 Deno.test("readDetectOptions() takes every option", () => {
   const options = readDetectOptions([
     ...["-", ...MODEL, "--json", "-", "--video", "out.mp4", "--conf", "0.5", "--iou", "0.6", "--agnostic"],
-    ...["--classes", "person,car", "--slots", "8", "--limit", "10", "--strict", "--quiet"],
+    ...["--classes", "person,car", "--slots", "8", "--limit", "10", "--strict", "--quiet", "--f16"],
     ...["--size", "640x480", "--format", "nv12", "--rate", "29.97"],
     ...["--family", "yolox", "--input", "416x416,bgr", "--labels", "names.txt"],
   ])!;
@@ -33,6 +33,7 @@ Deno.test("readDetectOptions() takes every option", () => {
     agnostic: true,
     classes: "person,car",
     slots: 8,
+    f16: true,
     limit: 10,
     strict: true,
     quiet: true,
