@@ -48,8 +48,8 @@ const USUAL_TREATMENT: Readonly<Record<HeadFamily, InputTreatment>> = {
  * tells it.
  */
 export async function openDetectionModel(nameOrPath: string, hints: ModelHints): Promise<DetectionModel> {
-  const { path, entry } = await openModel(nameOrPath);
-  const graph = await loadGraph(path);
+  const { path, bytes, entry } = await openModel(nameOrPath);
+  const graph = await loadGraph(bytes, path);
   const told = hints.input === undefined ? undefined : parseInputOption(hints.input);
   const known = entry?.head !== "none" ? entry : undefined;
   if (entry?.head === "none" && hints.family === undefined) {

@@ -5,8 +5,9 @@
  * @module
  */
 import { NodeContext, type Operator, type TensorType } from "../ops/operator.ts";
+import type { Node } from "../ops/node.ts";
 import { findOperator } from "../ops/registry.ts";
-import type { HostTensor } from "../tensor/host_tensor.ts";
+import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
 import { GraphError } from "../ops/error.ts";
 import { Graph } from "./graph.ts";
 
@@ -15,6 +16,15 @@ export interface SpecialisedGraph {
   graph: Graph;
   /** Type and shape of every value, constants included. */
   types: Map<string, TensorType>;
+  /** Constants that a DequantizeLinear gave, by name: operators of bytes take what it was given in their place. */
+  dequantised?: ReadonlyMap<string, DequantisedConstant>;
+}
+
+/** How a constant was dequantised. */
+export interface DequantisedConstant {
+  node: Node;
+  /** Elements, scale, and zero point if there is one. */
+  inputs: readonly (HostTensor | undefined)[];
 }
 
 /** Input shapes by name; inputs whose shape is fixed in the file may be left out. */
@@ -34,6 +44,7 @@ export function specialise(source: Graph, shapes: InputShapes, values: InputValu
   const graph = new Graph(source.name, source.opsets);
   graph.outputs = source.outputs;
   const types = new Map<string, TensorType>();
+  const dequantised = new Map<string, DequantisedConstant>();
   for (const [name, constant] of source.constants) {
     graph.constants.set(name, constant);
     types.set(name, constant);
@@ -61,12 +72,17 @@ export function specialise(source: Graph, shapes: InputShapes, values: InputValu
     if (!operator) {
       throw new GraphError(`${node.op} (node "${node.name}"): no such operator; see docs/operators.md`);
     }
-    const outputs = withCounts(operator, context, operator.infer(context));
+    const outputs = withinReason(context, () => withCounts(operator, context, operator.infer(context)));
+    withinReason(context, () => outputs.forEach(({ shape }) => elementCount(shape)));
     node.outputs.forEach((name, i) => {
       if (name !== "" && outputs[i]) types.set(name, outputs[i]);
     });
-    const folded = fold(operator, context, graph.constants);
+    const folded = withinReason(context, () => fold(operator, context, graph.constants));
     if (folded) {
+      if (node.op === "DequantizeLinear") {
+        const inputs = node.inputs.map((name) => graph.constants.get(name));
+        dequantised.set(node.outputs[0]!, { node, inputs });
+      }
       node.outputs.forEach((name, i) => {
         if (name === "") return;
         graph.constants.set(name, folded[i]!);
@@ -84,7 +100,26 @@ export function specialise(source: Graph, shapes: InputShapes, values: InputValu
     }
   }
   graph.removeDeadNodes();
-  return { graph, types };
+  return { graph, types, dequantised };
+}
+
+/** Shapes and constants too large to be, which JavaScript or the host's tensors refuse, are an error of the node. */
+function withinReason<T>(node: NodeContext, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    const told = (name: string, type?: TensorType): string[] =>
+      name === "" || !type ? [] : [`"${name}" [${type.shape.join(", ")}]`];
+    const values = [
+      ...node.node.inputs.flatMap((name, i) => told(name, node.has(i) ? node.type(i) : undefined)),
+      ...node.node.outputs.flatMap((name, i) => told(name, node.outputType(i))),
+    ];
+    node.fail(
+      `${error.message} (${values.join(", ")})`,
+      "check the shapes that it is given, and export the model again",
+    );
+  }
 }
 
 /** The outputs' types with the counts that come from the inputs'. */

@@ -165,6 +165,22 @@ function externalData(fields: Fields, shape: readonly number[]): ExternalData {
 }
 
 /**
+ * The bytes that a tensor's elements take in a file, of which `given` is known or not.
+ *
+ * @throws {RangeError} if they are not what the shape takes.
+ */
+export function tensorBytes(dataType: number, shape: readonly number[], given?: number): number {
+  const name = dataType === BFLOAT16 ? "bf16" : dtypeOf(dataType) as NumericDType;
+  const bytes = elementCount(shape) * (name === "bf16" ? 2 : bytesPerElement(name));
+  if (given !== undefined && given !== bytes) {
+    throw new RangeError(
+      `shape [${shape.join(", ")}] of ${name} takes ${bytes} bytes, but the file has ${given}`,
+    );
+  }
+  return bytes;
+}
+
+/**
  * A tensor of little-endian elements: a view of the bytes where their alignment allows, else a copy. BFLOAT16 becomes
  * `f32`, which holds it exactly.
  *
@@ -173,14 +189,9 @@ function externalData(fields: Fields, shape: readonly number[]): ExternalData {
 export function fromBytes(dataType: number, shape: readonly number[], bytes: Uint8Array): HostTensor {
   const isBfloat = dataType === BFLOAT16;
   const dtype: NumericDType = isBfloat ? "u16" : dtypeOf(dataType) as NumericDType;
+  tensorBytes(dataType, shape, bytes.length);
   const count = elementCount(shape);
   const size = bytesPerElement(dtype);
-  if (bytes.length !== count * size) {
-    throw new RangeError(
-      `shape [${shape.join(", ")}] of ${isBfloat ? "bf16" : dtype} takes ${count * size} bytes, ` +
-        `but the file has ${bytes.length}`,
-    );
-  }
   const aligned = bytes.byteOffset % size === 0 && bytes.buffer instanceof ArrayBuffer;
   const source = aligned ? bytes : new Uint8Array(bytes);
   const data = typedArray(dtype, count, source.buffer as ArrayBuffer, source.byteOffset);
