@@ -61,11 +61,13 @@ export function readAxes(
     const [kernel, stride, dilation] = [kernelShape[i]!, strides[i]!, dilations[i]!];
     checkSteps(node, kernel, stride, dilation);
     const reach = (kernel - 1) * dilation + 1;
+    // What SAME leaves to be padded, before the window itself is counted.
+    const wanted = (Math.ceil(extent / stride) - 1) * stride - extent;
     const [padBegin, padEnd] = autoPad === "NOTSET"
       ? [pads[i]!, pads[i + rank]!]
       : autoPad === "VALID"
       ? [0, 0]
-      : samePads(autoPad, extent, samePadding === "kernel" ? kernel : reach, stride);
+      : samePads(autoPad, samePadding === "kernel" ? wanted + kernel : Math.max(0, wanted + reach));
     const room = extent + padBegin + padEnd - reach;
     if (room < 0) {
       node.fail(
@@ -80,16 +82,13 @@ export function readAxes(
   });
 }
 
-/** Padding for which there is an output for every `stride`-th row or column of the input. */
-function samePads(
-  autoPad: "SAME_UPPER" | "SAME_LOWER",
-  extent: number,
-  reach: number,
-  stride: number,
-): [begin: number, end: number] {
-  const total = Math.max(0, (Math.ceil(extent / stride) - 1) * stride + reach - extent);
-  const small = Math.floor(total / 2);
-  return autoPad === "SAME_UPPER" ? [small, total - small] : [total - small, small];
+/**
+ * Padding dealt out to both sides. Where kernels are smaller than strides it may be negative: ONNX Runtime's pooling then
+ * leaves out rows on both sides, its convolution does not.
+ */
+function samePads(autoPad: "SAME_UPPER" | "SAME_LOWER", total: number): [begin: number, end: number] {
+  const begin = Math.trunc((autoPad === "SAME_UPPER" ? total : total + 1) / 2);
+  return [begin, total - begin];
 }
 
 /**

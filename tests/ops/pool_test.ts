@@ -208,6 +208,14 @@ Deno.test("pooling pads for its kernel as if it were not dilated, as ONNX Runtim
       );
     }
   }
+  // A kernel smaller than the stride: the padding is negative, and what is taken lies inwards.
+  cases.push(
+    opCase("MaxPool", [randn(random, [2, 6, 6])], {
+      kernel_shape: [1],
+      strides: [3],
+      auto_pad: "SAME_UPPER",
+    }),
+  );
   await tester.check(cases);
 });
 
