@@ -3,10 +3,19 @@
 //   y[batch, m, n] = alpha * sum over k of a[batch, m, k] * b[batch, k, n] + beta * c[m, n]
 //
 // a, b: any strides (so that transposed and broadcast operands need no copy); c by its own strides, 0 to broadcast.
-// y: linear. The batch has up to 8 dimensions, the last one fastest. Offsets and strides count elements.
+// Floats or integers, which wrap around in their own type. y: linear. The batch has up to 8 dimensions, the last one fastest. Offsets and strides count elements.
 //
 // Grid: ceil(batches * ceil(rows / 4) * ceil(columns / 4) / 64) workgroups.
 // Limit: depth + 40 iterations must stay under 65,535 (llvmpipe).
+
+//#inject types
+alias scalar = f32;
+alias vec = vec4f;
+//#end
+
+//#inject wrap
+fn wrap(value: vec) -> vec { return value; }
+//#end
 
 struct Params {
   rows: u32,
@@ -14,8 +23,8 @@ struct Params {
   depth: u32,
   batches: u32,
   batch_rank: u32,
-  alpha: f32,
-  beta: f32,
+  alpha: scalar,
+  beta: scalar,
   a_offset: i32,
   a_stride_m: i32,
   a_stride_k: i32,
@@ -31,10 +40,10 @@ struct Params {
   batch_b_strides: array<vec4i, 2>,
 };
 
-@group(0) @binding(0) var<storage, read_write> a: array<f32>;
-@group(0) @binding(1) var<storage, read_write> b: array<f32>;
-@group(0) @binding(2) var<storage, read_write> c: array<f32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
+@group(0) @binding(0) var<storage, read_write> a: array<scalar>;
+@group(0) @binding(1) var<storage, read_write> b: array<scalar>;
+@group(0) @binding(2) var<storage, read_write> c: array<scalar>;
+@group(0) @binding(3) var<storage, read_write> y: array<scalar>;
 @group(0) @binding(4) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -67,11 +76,11 @@ fn main(
   let lanes = vec4u(0u, 1u, 2u, 3u);
   let a_rows = vec4i(min(vec4u(m) + lanes, vec4u(params.rows - 1u))) * params.a_stride_m + vec4i(a_at);
   let b_columns = vec4i(min(vec4u(n) + lanes, vec4u(params.columns - 1u))) * params.b_stride_n + vec4i(b_at);
-  var sum: array<vec4f, 4>;
+  var sum: array<vec, 4>;
   for (var k = 0u; k < params.depth + zero; k++) {
     let from_a = a_rows + vec4i(i32(k) * params.a_stride_k);
     let from_b = b_columns + vec4i(i32(k) * params.b_stride_k);
-    let right = vec4f(b[from_b.x], b[from_b.y], b[from_b.z], b[from_b.w]);
+    let right = vec(b[from_b.x], b[from_b.y], b[from_b.z], b[from_b.w]);
     sum[0] += a[from_a.x] * right;
     sum[1] += a[from_a.y] * right;
     sum[2] += a[from_a.z] * right;
@@ -82,11 +91,11 @@ fn main(
     let column = n + i % 4u;
     if (row < params.rows && column < params.columns) {
       var value = params.alpha * sum[i / 4u][i % 4u];
-      if ((params.beta != 0.0) & (zero == 0u)) {
+      if ((params.beta != scalar(0)) & (zero == 0u)) {
         let addend = params.c_offset + i32(row) * params.c_stride_m + i32(column) * params.c_stride_n;
         value += params.beta * c[addend];
       }
-      y[params.y_offset + (batch * params.rows + row) * params.columns + column] = value;
+      y[params.y_offset + (batch * params.rows + row) * params.columns + column] = wrap(vec(value)).x;
     }
   }
 }

@@ -4,66 +4,13 @@
  *
  * @module
  */
-import STRIDED from "../../shaders/gemm/strided.wgsl" with { type: "text" };
-import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
-import { expandView, permuteView, type View } from "../tensor/view.ts";
 import { broadcastShapes } from "./broadcast.ts";
-import type { Lowering, NodeContext, Operator } from "./operator.ts";
-import { axesCount, extentRow, MAX_ITERATIONS, mergeAxes, strideRow } from "./strided.ts";
-
-const stridedKernel: KernelSource = { name: "gemm/strided", wgsl: STRIDED };
-
-/** Operands as `[..., rows, depth]` and `[..., depth, columns]`, with equal batch dimensions. */
-interface Product {
-  a: View;
-  b: View;
-  c?: View;
-  alpha: number;
-  beta: number;
-}
-
-function emitProduct(node: Lowering, y: View, { a, b, c, alpha, beta }: Product): void {
-  const rank = a.shape.length;
-  const [rows, depth] = a.shape.slice(-2) as [number, number];
-  const columns = b.shape.at(-1)!;
-  if (depth > MAX_ITERATIONS) {
-    node.fail(`sums over ${depth} elements`, `up to ${MAX_ITERATIONS} are supported`);
-  }
-  const batch = mergeAxes(
-    a.shape.slice(0, -2).map((extent, axis) => ({ extent, strides: [a.strides[axis]!, b.strides[axis]!] })),
-  );
-  const batches = axesCount(batch);
-  const blocks = batches * Math.ceil(rows / 4) * Math.ceil(columns / 4);
-  node.emit({
-    kernel: stridedKernel,
-    bindings: { a, b, c: c ?? a, y },
-    uniforms: {
-      rows,
-      columns,
-      depth,
-      batches,
-      batch_rank: batch.length,
-      alpha,
-      beta: c ? beta : 0,
-      a_offset: a.offset,
-      a_stride_m: a.strides[rank - 2]!,
-      a_stride_k: a.strides[rank - 1]!,
-      b_offset: b.offset,
-      b_stride_k: b.strides[rank - 2]!,
-      b_stride_n: b.strides[rank - 1]!,
-      c_offset: c?.offset ?? 0,
-      c_stride_m: c?.strides[0] ?? 0,
-      c_stride_n: c?.strides[1] ?? 0,
-      y_offset: y.offset,
-      batch_extents: extentRow(batch),
-      batch_a_strides: strideRow(batch, 0),
-      batch_b_strides: strideRow(batch, 1),
-    },
-    workgroups: foldWorkgroups(Math.ceil(blocks / 64)),
-    multiplyAdds: batches * rows * columns * depth,
-  });
-}
+import { hostTensor } from "../tensor/host_tensor.ts";
+import { expandView, permuteView, type View } from "../tensor/view.ts";
+import { emitProduct, hostViewOf, operand, productOnHost } from "./matrix_product.ts";
+import { spreadOnHost } from "./normalize_rows.ts";
+import type { NodeContext, Operator } from "./operator.ts";
 
 /** Rows, columns and depth of a Gemm. */
 function gemmExtents(node: NodeContext): { rows: number; columns: number } {
@@ -91,24 +38,40 @@ function gemmExtents(node: NodeContext): { rows: number; columns: number } {
   return { rows, columns };
 }
 
+/** An operand's view, transposed if the node says so. */
+function gemmOperand(node: NodeContext, view: View, name: string): View {
+  return attr.int(node.node, name, 0) === 1 ? permuteView(view, [1, 0]) : view;
+}
+
 const gemm: Operator = {
   op: "Gemm",
   opsets: [7, 99],
+  fusesEpilogue: true,
   infer(node) {
     const { rows, columns } = gemmExtents(node);
     return [{ dtype: node.type(0).dtype, shape: [rows, columns] }];
   },
-  lower(node) {
+  evaluate(node, [a, b, c]) {
     const { rows, columns } = gemmExtents(node);
-    const operand = (index: number, name: string): View => {
-      const view = node.view(index);
-      return attr.int(node.node, name, 0) === 1 ? permuteView(view, [1, 0]) : view;
-    };
-    const [a, b] = [operand(0, "transA"), operand(1, "transB")];
     const alpha = attr.float(node.node, "alpha", 1);
     const beta = attr.float(node.node, "beta", 1);
-    const c = node.has(2) ? { c: expandView(node.view(2), [rows, columns]) } : {};
-    emitProduct(node, node.output(0, "linear"), { a, b, ...c, alpha, beta });
+    const added = c ? spreadOnHost(c, [rows, columns]) : undefined;
+    const product = productOnHost(
+      { data: a!.data, view: gemmOperand(node, hostViewOf(a!), "transA") },
+      { data: b!.data, view: gemmOperand(node, hostViewOf(b!), "transB") },
+    );
+    const sums = product.map((value, i) => alpha * value + beta * (added?.[i] ?? 0));
+    return [hostTensor(a!.dtype, [rows, columns], sums)];
+  },
+  lower(node) {
+    emitProduct(node, {
+      a: gemmOperand(node, node.view(0), "transA"),
+      b: gemmOperand(node, operand(node, 1), "transB"),
+      bIndex: 1,
+      ...(node.has(2) && { cIndex: 2 }),
+      alpha: attr.float(node.node, "alpha", 1),
+      beta: attr.float(node.node, "beta", 1),
+    });
   },
 };
 
@@ -130,20 +93,30 @@ function matMulShapes(node: NodeContext): { a: number[]; b: number[]; batch: num
   return { a, b, batch, shape: [...batch, ...rows, ...columns] };
 }
 
+/** Both operands as matrices in the same batches. */
+function matMulViews(node: NodeContext, left: View, right: View): { a: View; b: View } {
+  const { a, b, batch } = matMulShapes(node);
+  const matrix = (view: View, shape: readonly number[], at: number): View => {
+    const whole = view.shape.length === 1
+      ? { ...view, shape, strides: view.strides.toSpliced(at, 0, 0), padded: false }
+      : view;
+    return expandView(whole, [...batch, ...shape.slice(-2)]);
+  };
+  return { a: matrix(left, a, 0), b: matrix(right, b, 1) };
+}
+
 const matMul: Operator = {
   op: "MatMul",
   opsets: [1, 99],
+  fusesEpilogue: true,
   infer: (node) => [{ dtype: node.type(0).dtype, shape: matMulShapes(node).shape }],
+  evaluate(node, [left, right]) {
+    const { a, b } = matMulViews(node, hostViewOf(left!), hostViewOf(right!));
+    const product = productOnHost({ data: left!.data, view: a }, { data: right!.data, view: b });
+    return [hostTensor(left!.dtype, matMulShapes(node).shape, product)];
+  },
   lower(node) {
-    const { a, b, batch } = matMulShapes(node);
-    const matrix = (view: View, shape: readonly number[], at: number): View => {
-      const whole = view.shape.length === 1
-        ? { ...view, shape, strides: view.strides.toSpliced(at, 0, 0), padded: false }
-        : view;
-      return expandView(whole, [...batch, ...shape.slice(-2)]);
-    };
-    const [left, right] = [matrix(node.view(0), a, 0), matrix(node.view(1), b, 1)];
-    emitProduct(node, node.output(0, "linear"), { a: left, b: right, alpha: 1, beta: 0 });
+    emitProduct(node, { ...matMulViews(node, node.view(0), operand(node, 1)), bIndex: 1 });
   },
 };
 

@@ -1,7 +1,10 @@
-import { assertRejects } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import type { KernelTarget } from "../../src/gpu/mod.ts";
 import { GraphError } from "../../src/ops/error.ts";
+import { hostTensor } from "../../src/tensor/host_tensor.ts";
+import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
-import { type Case, opCase, OpTester, randn } from "./harness.ts";
+import { type Case, caseModel, opCase, OpTester, randn } from "./harness.ts";
 
 Deno.test("Gemm takes transposed operands, factors, and every broadcast of C", async () => {
   using tester = await OpTester.create();
@@ -57,4 +60,112 @@ Deno.test("operands that do not multiply are refused with their shapes", async (
   const c = randn(random, [7]);
   const fitting = randn(random, [3, 5]);
   await assertRejects(() => tester.runCase(opCase("Gemm", [a, fitting, c])), GraphError, "C of [7]");
+});
+
+Deno.test("every kernel for matrix products takes odd sizes, batches, transposed operands and constants", async () => {
+  using tester = await OpTester.create();
+  const targets: [string, KernelTarget][] = [
+    ["gemm/strided", { software: true, subgroups: false, plain: true }],
+    ["gemm/register", { software: true, subgroups: false }],
+    ["gemm/tiled", { software: false, subgroups: false }],
+    ["gemm/subgroup", { software: true, subgroups: true }],
+  ];
+  for (const [kernel, target] of targets) {
+    if (target.subgroups && !tester.device.target.subgroups) continue;
+    const random = new Random(4);
+    const cases: Case[] = [];
+    for (const [rows, depth, columns] of [[70, 40, 72], [33, 17, 66], [9, 6, 5], [130, 64, 8]] as const) {
+      const bias = randn(random, [columns]);
+      cases.push(
+        opCase("Gemm", [randn(random, [rows, depth]), { constant: randn(random, [columns, depth]) }, bias], {
+          transB: 1,
+          alpha: 0.5,
+        }),
+        opCase("Gemm", [randn(random, [depth, rows]), randn(random, [depth, columns])], { transA: 1 }),
+        opCase("MatMul", [randn(random, [2, 3, rows, depth]), randn(random, [3, depth, columns])]),
+        opCase("MatMul", [randn(random, [2, rows, depth]), { constant: randn(random, [depth, columns]) }]),
+        opCase("MatMul", [{ constant: randn(random, [rows, depth]) }, randn(random, [2, depth, columns])]),
+      );
+    }
+    await tester.check(cases, target);
+    const { plan } = await tester.run(caseModel(cases[0]!), cases[0]!.inputs, target);
+    assertEquals(plan.steps.map((step) => step.kernel.name), [kernel]);
+  }
+});
+
+Deno.test("a single row is multiplied without sharing", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(5);
+  const cases = [1, 3, 7].flatMap((rows) => [
+    opCase(
+      "Gemm",
+      [randn(random, [rows, 61]), { constant: randn(random, [100, 61]) }, randn(random, [100])],
+      {
+        transB: 1,
+      },
+    ),
+    opCase("MatMul", [randn(random, [4, rows, 32]), randn(random, [4, 32, 40])]),
+  ]);
+  await tester.check(cases);
+  const { plan } = await tester.runCase(cases[0]!);
+  assertEquals(plan.steps.map((step) => step.kernel.name), ["gemm/register"]);
+});
+
+Deno.test("what follows a matrix product is done as it is written", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(6);
+  for (const width of [24, 21]) {
+    const one: Case = {
+      name: `MatMul to ${width}, bias, Relu, residual, mask of each row`,
+      opset: 13,
+      nodes: [
+        node("MatMul", ["x", "w"], ["m"], {}, { name: "product" }),
+        node("Add", ["b", "m"], ["a"], {}, { name: "bias" }),
+        node("Relu", ["a"], ["r"], {}, { name: "relu" }),
+        node("Add", ["r", "residual"], ["s"], {}, { name: "residual" }),
+        node("Mul", ["s", "mask"], ["y"], {}, { name: "mask" }),
+      ],
+      inputs: {
+        x: randn(random, [2, 17, 16]),
+        residual: randn(random, [2, 17, width]),
+        mask: randn(random, [2, 17, 1]),
+      },
+      initializers: { w: randn(random, [16, width]), b: randn(random, [width]) },
+      outputs: ["y"],
+    };
+    await tester.check([one]);
+    await tester.check([one], { ...tester.device.target, plain: true });
+    const { plan } = await tester.runCase(one);
+    assertEquals(plan.steps.filter((step) => step.kernel.name.startsWith("elementwise")).length, 0);
+  }
+});
+
+Deno.test("MatMul of integers wraps around as they do, and of constants is folded", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(7);
+  const whole = (...shape: number[]) =>
+    hostTensor(
+      "i32",
+      shape,
+      Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.int(-99, 99)),
+    );
+  await tester.check([
+    { ...opCase("MatMul", [whole(3, 70), whole(70, 9)]), relative: 0 },
+    { ...opCase("MatMul", [whole(2, 3, 4), { constant: whole(4, 5) }]), relative: 0 },
+  ]);
+  const folded: Case = {
+    name: "folded products",
+    opset: 13,
+    nodes: [
+      node("MatMul", ["a", "b"], ["m"], {}, { name: "product" }),
+      node("Gemm", ["m", "b", "c"], ["g"], { transB: 1, alpha: 0.5, beta: 2 }, { name: "gemm" }),
+      node("Add", ["x", "g"], ["y"], {}, { name: "add" }),
+    ],
+    inputs: { x: randn(random, [3, 4]) },
+    initializers: { a: randn(random, [3, 4]), b: randn(random, [4, 4]), c: randn(random, [4]) },
+    outputs: ["y"],
+  };
+  await tester.check([folded]);
+  const { plan } = await tester.runCase(folded);
+  assertEquals(plan.steps.filter((step) => step.kernel.name.startsWith("gemm")).length, 0);
 });
