@@ -6,9 +6,12 @@
  * @module
  */
 import { attr } from "./attribute.ts";
-import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import { typedArray } from "../tensor/dtype.ts";
+import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { joinViews, paddedChannels, sliceView, type View } from "../tensor/view.ts";
 import { copyDispatch, padDispatch } from "./copy.ts";
+import { anyCounts, countsOf, refuseCount } from "./counts.ts";
+import { product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 
 function concatAxis(node: NodeContext): number {
@@ -37,18 +40,30 @@ export const concat: Operator = {
     });
     return [{ dtype: node.type(0).dtype, shape: first.with(axis, total) }];
   },
+  counts(node) {
+    const axis = concatAxis(node);
+    const all = node.node.inputs.map((_, i) => countsOf(node, i));
+    if (all.some((counts) => counts[axis] !== undefined)) refuseCount(node, axis);
+    const [first] = all;
+    first!.forEach((name, at) => all.some((counts) => counts[at] !== name) && refuseCount(node, at));
+    return [anyCounts(first!)];
+  },
   evaluate(node, inputs) {
     const axis = concatAxis(node);
-    const { dtype, shape } = node.outputType(0) ?? this.infer(node)[0]!;
-    const outer = elementCount(shape.slice(0, axis));
-    const elements: (number | bigint)[] = [];
-    for (let i = 0; i < outer; i++) {
-      for (const input of inputs as readonly HostTensor[]) {
-        const inner = elementCount(input.shape.slice(axis));
-        for (let j = 0; j < inner; j++) elements.push(input.data[i * inner + j]!);
+    const { dtype, shape } = this.infer(node)[0]!;
+    const outer = product(shape.slice(0, axis));
+    const width = product(shape.slice(axis));
+    const elements = typedArray(dtype, outer * width);
+    let start = 0;
+    for (const input of inputs as readonly HostTensor[]) {
+      const inner = product(input.shape.slice(axis));
+      for (let i = 0; i < outer; i++) {
+        const part = input.data.subarray(i * inner, (i + 1) * inner);
+        (elements as Float32Array).set(part as Float32Array, i * width + start);
       }
+      start += inner;
     }
-    return [hostTensor(dtype, shape, elements as number[])];
+    return [hostTensor(dtype, shape, elements)];
   },
   lower(node) {
     const axis = concatAxis(node);

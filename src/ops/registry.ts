@@ -22,6 +22,8 @@ import { gridSample } from "./grid_sample.ts";
 import { lrn } from "./lrn.ts";
 import { maxUnpool } from "./max_unpool.ts";
 import { normalizationOperators } from "./normalization.ts";
+import { nonMaxSuppression } from "./non_max_suppression.ts";
+import { nonZero } from "./non_zero.ts";
 import { oneHot } from "./one_hot.ts";
 import type { Operator } from "./operator.ts";
 import { pad } from "./pad.ts";
@@ -62,6 +64,8 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     lrn,
     maxUnpool,
     ...normalizationOperators,
+    nonMaxSuppression,
+    nonZero,
     oneHot,
     pad,
     ...poolOperators,
