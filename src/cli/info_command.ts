@@ -4,6 +4,14 @@
  * @module
  */
 import { formatBytes } from "../gpu/mod.ts";
+import {
+  describeGraph,
+  describeSimplification,
+  type GraphDescription,
+  type Simplification,
+  toGraphviz,
+  toMarkdown,
+} from "../graph/describe.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Plan } from "../graph/plan.ts";
 import { loadGraph } from "../graph/load.ts";
@@ -19,8 +27,9 @@ import { formatTable } from "./table.ts";
 
 /** The text of `framewise info --help`. */
 export const INFO_USAGE = `Usage:
-  framewise info FILE|NAME [--shape INPUT=1x3x480x640] [--json]
-                                            what a network is, what it costs, what is unsupported`;
+  framewise info FILE|NAME [--shape INPUT=1x3x480x640] [--json] [--graph FOLDER]
+                                            what a network is, what it costs, what is unsupported;
+                                            --graph draws its nodes before and after simplification`;
 
 /** Everything that `framewise info` tells. */
 export interface ModelInfo {
@@ -42,12 +51,14 @@ export interface ModelInfo {
     arenaBytes: number;
     largestTensorBytes: number;
   };
+  /** What was written for `--graph`, where, and how many nodes there are before, and run after, simplification. */
+  graph?: { nodesBefore: number; nodesAfter?: number; files: string[] };
 }
 
 /** Runs `framewise info ARGS`; returns the exit code. */
 export async function infoCommand(args: readonly string[]): Promise<number> {
   try {
-    const given = readArguments(args, { flags: ["json"], values: ["shape"] });
+    const given = readArguments(args, { flags: ["json"], values: ["shape", "graph"] });
     if (given.flag("help")) {
       console.log(INFO_USAGE);
       return 0;
@@ -56,17 +67,39 @@ export async function infoCommand(args: readonly string[]): Promise<number> {
     if (file === undefined || rest.length > 0) throw new UsageError("info takes one file or name");
     const model = await openModel(file);
     const graph = await loadGraph(model.bytes, model.path);
-    const info = describeModel(
-      model.path,
-      graph,
-      readShapes(given.value("shape"), graph, model.entry),
-      model.entry,
-    );
+    const shapes = readShapes(given.value("shape"), graph, model.entry);
+    const info = describeModel(model.path, graph, shapes, model.entry);
+    const folder = given.value("graph");
+    if (folder !== undefined) info.graph = await writeGraphs(folder, graph, shapes, info);
     console.log(given.flag("json") ? JSON.stringify(info, null, 2) : formatInfo(info));
     return info.unsupported.length > 0 ? 1 : 0;
   } catch (error) {
     return reportFailure("framewise info", error, "see: framewise info --help");
   }
+}
+
+/** Draws the network before and, if it was planned, after simplification: a drawing and a table each. */
+async function writeGraphs(
+  folder: string,
+  graph: Graph,
+  shapes: InputShapes,
+  { file, plan }: ModelInfo,
+): Promise<NonNullable<ModelInfo["graph"]>> {
+  const title = file.split(/[\\/]/).at(-1)!;
+  const { before, after }: Partial<Simplification> & { before: GraphDescription } = plan
+    ? describeSimplification(graph, shapes, { title })
+    : { before: describeGraph(graph, `${title}: before`) };
+  await Deno.mkdir(folder, { recursive: true });
+  const files: string[] = [];
+  for (const [name, described] of [["before", before], ["after", after]] as const) {
+    if (!described) continue;
+    for (const [ending, text] of [["dot", toGraphviz(described)], ["md", toMarkdown(described)]] as const) {
+      const path = `${folder}/${name}.${ending}`;
+      await Deno.writeTextFile(path, text);
+      files.push(path);
+    }
+  }
+  return { nodesBefore: before.nodes.length, ...(after && { nodesAfter: after.nodes.length }), files };
 }
 
 /** Shapes for inputs with free dimensions: as told, else the catalogue's size. */
@@ -188,6 +221,13 @@ export function formatInfo(info: ModelInfo): string {
     );
   } else {
     lines.push("its input has free dimensions: give them by --shape to see the plan", "unsupported: nothing");
+  }
+  if (info.graph) {
+    const { nodesBefore, nodesAfter, files } = info.graph;
+    const left = nodesAfter === undefined
+      ? "not simplified"
+      : `${nodesAfter} of them run after simplification`;
+    lines.push(`graph: ${nodesBefore} nodes, ${left}; written to ${files.join(", ")}`);
   }
   return lines.join("\n");
 }

@@ -90,3 +90,35 @@ Deno.test("framewise info says in one message what is wrong with a file or a sha
     assertEquals(isOneMessage(err, "framewise info"), true, err);
   }
 });
+
+Deno.test("framewise info --graph draws the network before and after simplification", async () => {
+  await inFolder(async (folder) => {
+    await Deno.writeFile(`${folder}/net.onnx`, TWO_CONVOLUTIONS);
+    const draw = (...options: string[]): Promise<Outcome> =>
+      inProcess(() => infoCommand([`${folder}/net.onnx`, "--graph", `${folder}/new/graph`, ...options]));
+    const open = await draw();
+    assertEquals(open.code, 0);
+    assertStringIncludes(open.out, "graph: 2 nodes, not simplified");
+    assertEquals(Array.from(Deno.readDirSync(`${folder}/new/graph`), ({ name }) => name).sort(), [
+      "before.dot",
+      "before.md",
+    ]);
+    const { code, out } = await draw("--shape", "x=1x3x20x30");
+    assertEquals(code, 0);
+    assertStringIncludes(out, "graph: 2 nodes, 2 of them run after simplification; written to");
+    const table = await Deno.readTextFile(`${folder}/new/graph/after.md`);
+    assertStringIncludes(table, "# net.onnx: after, 2 nodes");
+    assertStringIncludes(table, "32,400");
+    assertStringIncludes(await Deno.readTextFile(`${folder}/new/graph/after.dot`), "n0 -> n1");
+    const asJson = await draw("--shape", "x=1x3x20x30", "--json");
+    const described: ModelInfo = JSON.parse(asJson.out);
+    assertEquals([described.graph!.nodesBefore, described.graph!.nodesAfter, described.graph!.files.length], [
+      2,
+      2,
+      4,
+    ]);
+    await Deno.writeTextFile(`${folder}/taken`, "");
+    const refused = await inProcess(() => infoCommand([`${folder}/net.onnx`, "--graph", `${folder}/taken`]));
+    assertEquals([refused.code, isOneMessage(refused.err, "framewise info")], [1, true]);
+  });
+});
