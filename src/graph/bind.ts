@@ -107,16 +107,10 @@ export function bindPlan(
   if (arena.bytes < plan.arenaBytes) {
     throw new GpuError(`Cannot bind a plan of ${plan.arenaBytes} bytes to an arena of ${arena.bytes} bytes`);
   }
+  refuseTooLarge(device, plan);
   weights.add(plan.weights);
-  const limit = device.limits.maxStorageBufferBindingSize;
   const rangeOf = (view: Pick<View, "storage">, label: string): BufferRange => {
     const storage = plan.storages[view.storage]!;
-    if (storage.bytes > limit) {
-      throw new GpuError(
-        `Cannot bind "${label}": a tensor of ${storage.bytes} bytes, and this adapter binds at most ${limit}; ` +
-          `use a smaller input`,
-      );
-    }
     if (storage.external !== undefined) return external[storage.external]!;
     if (storage.weight !== undefined) return weights.get(storage.weight) as BufferRange;
     return { buffer: arena.buffer, offset: arena.offset + storage.offset!, bytes: storage.bytes, label };
@@ -154,6 +148,20 @@ export function bindPlan(
       uniforms.buffer.destroy();
     },
   };
+}
+
+/** @throws {GpuError} naming the node and its tensor, if the adapter binds no tensor that large. */
+export function refuseTooLarge(device: Device, plan: Plan): void {
+  const limit = device.limits.maxStorageBufferBindingSize;
+  for (const step of plan.steps) {
+    for (const [binding, target] of Object.entries(step.bindings)) {
+      if ("weight" in target || plan.storages[target.storage]!.bytes <= limit) continue;
+      throw new GpuError(
+        `Cannot bind "${step.label} ${binding}": a tensor of ${plan.storages[target.storage]!.bytes} bytes ` +
+          `([${target.shape.join(", ")}]), and this adapter binds at most ${limit}; use a smaller input`,
+      );
+    }
+  }
 }
 
 /** All uniforms of a plan in one buffer, written once. */

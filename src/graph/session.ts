@@ -6,7 +6,7 @@
 import type { BufferRange, Device, KernelTarget } from "../gpu/mod.ts";
 import { GraphError, UnknownValueError } from "../ops/error.ts";
 import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
-import { bindPlan, type BoundPlan, WeightStore } from "./bind.ts";
+import { bindPlan, type BoundPlan, refuseTooLarge, WeightStore } from "./bind.ts";
 import { type CompareOptions, compareValues, type Comparison, type Reference } from "./compare.ts";
 import { decidingInputs } from "./deciding.ts";
 import type { Graph, OutputInfo, ValueInfo } from "./graph.ts";
@@ -292,6 +292,7 @@ export class Session implements Disposable {
   }
 
   async #bindOwn(plan: Plan, external: Readonly<Record<string, BufferRange>> = {}): Promise<PreparedNetwork> {
+    refuseTooLarge(this.device, plan);
     const stream = this.device.stream({ label: "session" });
     const arena = stream.allocate(Math.max(plan.arenaBytes, 4), "session arena");
     let bound: BoundPlan | undefined;
