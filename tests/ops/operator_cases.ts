@@ -7,6 +7,7 @@ import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import type { Random } from "../support/random.ts";
 import { elementwiseCases } from "./elementwise_cases.ts";
+import { indexingCases } from "./indexing_cases.ts";
 import { type Case, f32, i64, opCase, type OpCaseOptions, type Operand, randn } from "./harness.ts";
 import { randomBytes, scalar, scales } from "./quantize_support.ts";
 
@@ -109,6 +110,7 @@ export function allOperatorCases(random: Random): OperatorCase[] {
   other("Gather", [x(), i64(0, 3, 1)], { axis: 1 });
   quantisedCases(random, image, other);
   samplingCases(random, image, other);
+  cases.push(...indexingCases(random));
   cases.push(...shapeArithmetic(random));
   return cases;
 }
