@@ -37,9 +37,9 @@ export class OrtSession implements AsyncDisposable {
     this.#session = session;
   }
 
-  /** Makes a model ready, on two threads of the CPU. */
-  static async create(model: Uint8Array, options: OrtOptions = {}): Promise<OrtSession> {
-    const session = await ort.InferenceSession.create(model, {
+  /** Makes a model ready, on two threads of the CPU: its bytes, or its path, where weights lie beside it. */
+  static async create(model: Uint8Array | string, options: OrtOptions = {}): Promise<OrtSession> {
+    const session = await ort.InferenceSession.create(model as string, {
       executionProviders: ["cpu"],
       intraOpNumThreads: 2,
       interOpNumThreads: 1,

@@ -37,7 +37,7 @@ class Export:
     # ("classic", 13) is torch.onnx's exporter by tracing for operator set 13, ("dynamo", 18) the one by torch.export.
     exporters: tuple[tuple[str, int], ...]
     # Batches of this many pictures set the statistics of batch normalisations.
-    calibration: int = 2
+    calibration: int = 4
     # Extents that the file leaves open, by axis of the input.
     free: tuple[int, ...] = ()
     low: float = -1.0
@@ -45,23 +45,41 @@ class Export:
 
 
 class Ssdlite(nn.Module):
-    """SSDLite320 whole: boxes, scores and labels of one picture, after non-maximum suppression."""
+    """SSDLite320 whole: boxes, scores and labels of one picture, after non-maximum suppression.
+
+    The features and heads are torchvision's. What comes after them is written as a deployed network has it: the best
+    candidates of all classes, then suppression within each class. torchvision's own way chooses how many to keep by
+    counts that are known only while it runs, which the exporter turns into an If.
+    """
+
+    CANDIDATES = 200
 
     def __init__(self) -> None:
         super().__init__()
-        self.network = detection.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=21)
-        self.network.score_thresh = 0.02
-        self.network.detections_per_img = 50
+        network = detection.ssdlite320_mobilenet_v3_large(weights=None, weights_backbone=None, num_classes=21)
+        self.backbone, self.head = network.backbone, network.head
+        with torch.no_grad():
+            images = detection.image_list.ImageList(torch.zeros(1, 3, 320, 320), [(320, 320)])
+            self.eval()
+            anchors = network.anchor_generator(images, list(self.backbone(images.tensors).values()))[0]
+        self.register_buffer("centres", (anchors[:, :2] + anchors[:, 2:]) / 2)
+        self.register_buffer("sizes", anchors[:, 2:] - anchors[:, :2])
 
     def raw(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """All that has batch normalisations, for pictures of any number."""
-        return tuple(self.network.head(list(self.network.backbone(x).values())).values())
+        return tuple(self.head(list(self.backbone(x).values())).values())
 
     def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        found = self.network([x[0]])
-        # The exporter's tracing gives the tuple of losses and detections that scripting has.
-        found = (found[1] if isinstance(found, tuple) else found)[0]
-        return found["boxes"], found["scores"], found["labels"]
+        deltas, logits = (part[0] for part in self.raw(x))
+        centres = self.centres + 0.1 * deltas[:, :2] * self.sizes
+        halves = 0.5 * torch.exp(torch.clamp(0.2 * deltas[:, 2:], max=4.0)) * self.sizes
+        boxes = torch.cat((centres - halves, centres + halves), 1).clamp(0, 320)
+        scores, best = torch.softmax(logits, 1)[:, 1:].flatten().topk(self.CANDIDATES)
+        labels = best % 20
+        boxes = boxes[best // 20]
+        # Boxes of different classes are moved apart, so that one suppression serves all classes.
+        kept = torchvision.ops.nms(boxes + 321.0 * labels[:, None].float(), scores, 0.5)
+        return boxes[kept], scores[kept], labels[kept] + 1
 
 
 class Heads(nn.Module):
@@ -111,7 +129,7 @@ def exports() -> list[Export]:
         Export("squeezenet", vision("squeezenet1_1"), small, (("classic", 11),)),
         Export("regnet-y-400mf", vision("regnet_y_400mf"), small, (("classic", 15),)),
         Export("convnext-tiny", vision("convnext_tiny"), small, (("classic", 17), ("dynamo", 20))),
-        Export("inception-v3", vision("inception_v3", aux_logits=False), (1, 3, 139, 139), (("classic", 13),), 4),
+        Export("inception-v3", vision("inception_v3", aux_logits=False), (1, 3, 139, 139), (("classic", 13),)),
         Export(
             "vit-tiny",
             from_timm("vit_tiny_patch16_224", img_size=128),
@@ -186,6 +204,8 @@ def calibrate(network: nn.Module, x: torch.Tensor) -> None:
         network.eval()
     with torch.no_grad():
         for layer in norms:
+            # A channel that hardly varies among a few pictures would be blown up for all others.
+            layer.running_var.clamp_(min=0.1 * layer.running_var.mean().item())
             deviation = layer.running_var.sqrt()
             layer.running_mean += 0.1 * deviation * torch.randn_like(deviation)
             layer.running_var *= torch.empty_like(deviation).uniform_(0.7, 1.4)
