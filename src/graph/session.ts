@@ -293,7 +293,8 @@ export class Session implements Disposable {
 
   async #bindOwn(plan: Plan, external: Readonly<Record<string, BufferRange>> = {}): Promise<PreparedNetwork> {
     refuseTooLarge(this.device, plan);
-    const stream = this.device.stream({ label: "session" });
+    // Kept for many runs: it would only be in the way on a stack, where frames come and go.
+    const stream = this.device.stream({ label: "session", allocator: this.device.defaultAllocator });
     const arena = stream.allocate(Math.max(plan.arenaBytes, 4), "session arena");
     let bound: BoundPlan | undefined;
     let prepared: PreparedNetwork | undefined;
