@@ -1,5 +1,5 @@
 /**
- * Quantised operators of Microsoft's domain: sums and products, functions by table, means, concatenation.
+ * Quantised operators of Microsoft's domain: sums and products, functions by table, means.
  * {@link https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md ONNX Runtime's operators}
  *
  * @module
@@ -16,37 +16,21 @@ import { broadcastShapes } from "./broadcast.ts";
 import { addressed, addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { given, quantizedRange, requireBytes, saturate, single } from "./quantization.ts";
 import { mapPlaces } from "./quantized_map.ts";
+import { type Scheme, tableOf } from "./quantized_scheme.ts";
 import { MICROSOFT } from "./quantize.ts";
 
 const meanKernel: KernelSource = { name: "quantize/mean", wgsl: MEAN };
 const pairKernel: KernelSource = { name: "quantize/pair", wgsl: PAIR };
 const tableKernel: KernelSource = { name: "quantize/table", wgsl: TABLE };
 
-/** How a tensor is quantised: `value = (element - zero) * scale`, elements from `low` to `high`. */
-export interface Scheme {
-  dtype: DType;
-  scale: number;
-  zero: number;
-  low: number;
-  high: number;
-}
-
 /** The scheme of a tensor of the type of input `typed`, with its scale and zero point in two inputs. */
-function schemeOf(node: NodeContext, typed: number, scale: number, zero: number): Scheme {
+export function schemeOf(node: NodeContext, typed: number, scale: number, zero: number): Scheme {
   const dtype = requireBytes(node, typed);
   if (node.has(zero) && node.type(zero).dtype !== dtype) {
     node.fail(`input ${zero} is ${node.type(zero).dtype}, but ${dtype} is needed`, "export the model again");
   }
   const [low, high] = quantizedRange(node, dtype);
   return { dtype, scale: single(node, scale, "scale"), zero: single(node, zero, "zero point", 0), low, high };
-}
-
-/** Every element of `from` as the number that it stands for, through `f`, in the scheme `to`. */
-export function tableOf(from: Scheme, to: Scheme, f: (value: number) => number): Int32Array<ArrayBuffer> {
-  return Int32Array.from({ length: from.high - from.low + 1 }, (_, i) => {
-    const value = f(Math.fround((from.low + i - from.zero) * from.scale));
-    return saturate(Math.fround(Math.fround(value) / to.scale), to.zero, [to.low, to.high]);
-  });
 }
 
 /** Emits the kernel that looks up every element of input 0. */
@@ -60,7 +44,8 @@ function lowerTable(node: Lowering, low: number, table: () => Int32Array<ArrayBu
   });
 }
 
-function lookUp(x: HostTensor, dtype: DType, low: number, table: ArrayLike<number>): HostTensor {
+/** Every element of `x` by a table that begins with that of `low`. */
+export function lookUp(x: HostTensor, dtype: DType, low: number, table: ArrayLike<number>): HostTensor {
   return hostTensor(dtype, x.shape, Array.from(x.data as ArrayLike<number>, (value) => table[value - low]!));
 }
 
@@ -288,62 +273,6 @@ const globalAveragePool: Operator = {
   },
 };
 
-/**
- * `Y_scale, Y_zero_point`, and `X, X_scale, X_zero_point` of each part. A pass makes a table of each part, and a Concat of
- * the results.
- */
-const concat: Operator = {
-  op: "QLinearConcat",
-  domain: MICROSOFT,
-  opsets: [1, 99],
-  infer(node) {
-    const first = node.shape(2);
-    const axis = node.axis(attr.int(node.node, "axis"), first.length);
-    let total = 0;
-    for (const part of concatParts(node)) {
-      const shape = node.shape(part.index);
-      if (shape.length !== first.length || shape.some((extent, at) => at !== axis && extent !== first[at])) {
-        node.fail(
-          `input ${part.index} is [${shape.join(", ")}] and input 2 is [${
-            first.join(", ")
-          }]; only axis ${axis} may differ`,
-          "check the input's size, or export the model again",
-        );
-      }
-      total += shape[axis]!;
-    }
-    return [{ dtype: node.type(1).dtype, shape: first.with(axis, total) }];
-  },
-  evaluate(node, inputs) {
-    const [{ shape, dtype }] = this.infer(node) as [{ shape: readonly number[]; dtype: DType }];
-    const axis = node.axis(attr.int(node.node, "axis"), shape.length);
-    const parts = concatParts(node).map(({ index, from, to }) =>
-      lookUp(given(inputs[index]), dtype, from.low, tableOf(from, to, (value) => value))
-    );
-    const elements: number[] = [];
-    for (let outer = 0; outer < elementCount(shape.slice(0, axis)); outer++) {
-      for (const part of parts) {
-        const inner = elementCount(part.shape.slice(axis));
-        for (let i = 0; i < inner; i++) elements.push(Number(part.data[outer * inner + i]));
-      }
-    }
-    return [hostTensor(dtype, shape, elements)];
-  },
-};
-
-/** The parts of a QLinearConcat: which input each is, and between which schemes it goes. */
-export function concatParts(node: NodeContext): { index: number; from: Scheme; to: Scheme }[] {
-  const count = (node.arity - 2) / 3;
-  if (count < 1 || !Number.isInteger(count)) {
-    node.fail(`it has ${node.arity} inputs`, "2 and 3 for each part are needed; export the model again");
-  }
-  const to = schemeOf(node, 1, 0, 1);
-  return Array.from({ length: count }, (_, i) => {
-    const index = 2 + 3 * i;
-    return { index, from: schemeOf(node, index, index + 1, index + 2), to };
-  });
-}
-
 /** Quantised operators of Microsoft's domain. */
 export const quantizedMicrosoftOperators: readonly Operator[] = [
   byTable("QLinearLeakyRelu", (node) => {
@@ -355,5 +284,4 @@ export const quantizedMicrosoftOperators: readonly Operator[] = [
   pair("QLinearAdd", false),
   pair("QLinearMul", true),
   globalAveragePool,
-  concat,
 ];

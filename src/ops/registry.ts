@@ -32,6 +32,7 @@ import { quantizeOperators } from "./quantize.ts";
 import { quantizedConvOperators } from "./quantized_conv.ts";
 import { quantizedGemmOperators } from "./quantized_gemm.ts";
 import { quantizedMicrosoftOperators } from "./quantized_microsoft.ts";
+import { expandedQuantizedOperators } from "./quantized_expanded.ts";
 import { reduceOperators } from "./reduce.ts";
 import { resizeOperators } from "./resize.ts";
 import { roiOperators } from "./roi_align.ts";
@@ -73,6 +74,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...quantizedConvOperators,
     ...quantizedGemmOperators,
     ...quantizedMicrosoftOperators,
+    ...expandedQuantizedOperators,
     ...reduceOperators,
     ...resizeOperators,
     ...softmaxOperators,

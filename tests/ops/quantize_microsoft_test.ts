@@ -1,10 +1,11 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertLessOrEqual, assertRejects } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
 import { NodeContext } from "../../src/ops/operator.ts";
 import { findOperator } from "../../src/ops/registry.ts";
-import type { HostTensor } from "../../src/tensor/host_tensor.ts";
+import { type HostTensor, toNumbers } from "../../src/tensor/host_tensor.ts";
+import { runOrt } from "../support/ort.ts";
 import { Random } from "../support/random.ts";
-import { type Case, opCase, OpTester } from "./harness.ts";
+import { type Case, caseModel, opCase, OpTester } from "./harness.ts";
 import { checkEqual, constant, randomBytes, scalar } from "./quantize_support.ts";
 
 const MICROSOFT = { domain: "com.microsoft" };
@@ -115,6 +116,41 @@ Deno.test("QLinearConcat equals ONNX Runtime; parts of the output's own scale ar
   assertEquals(plan.steps.filter(({ kernel }) => kernel.name === "quantize/table").length, 2);
 });
 
+Deno.test("QLinearAveragePool and QLinearSoftmax equal ONNX Runtime, but for halves", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(6);
+  const x = (...shape: number[]) => [randomBytes(random, "u8", shape), ...scheme("u8", 0.03, 120)];
+  const cases = [
+    opCase("QLinearAveragePool", [...x(2, 5, 7, 6), ...scheme("u8", 0.0213, 100)], {
+      kernel_shape: [3, 2],
+      strides: [2, 1],
+      pads: [1, 0, 1, 1],
+    }, MICROSOFT),
+    opCase(
+      "QLinearAveragePool",
+      [...x(1, 4, 9), ...scheme("u8", 0.0213, 100)],
+      { kernel_shape: [3] },
+      MICROSOFT,
+    ),
+    opCase("QLinearSoftmax", [...x(3, 40), ...scheme("u8", 1 / 256, 0)], { axis: -1, opset: 13 }, MICROSOFT),
+    opCase("QLinearSoftmax", [...x(3, 40), ...scheme("u8", 1 / 256, 0)], { axis: 1, opset: 11 }, MICROSOFT),
+    opCase(
+      "QLinearSoftmax",
+      [...x(2, 5, 4, 3), ...scheme("u8", 1 / 256, 0)],
+      { axis: 1, opset: 13 },
+      MICROSOFT,
+    ),
+  ];
+  for (const one of cases) {
+    const { outputs } = await tester.runCase(one);
+    const expected = await runOrt(caseModel(one), one.inputs, { graphOptimizationLevel: "disabled" });
+    const got = toNumbers(outputs.y0!);
+    const differences = toNumbers(expected.y0!).map((value, i) => Math.abs(value - got[i]!));
+    assertLessOrEqual(Math.max(...differences), 1, one.name);
+    assertLessOrEqual(differences.filter((one) => one > 0).length, differences.length / 50, one.name);
+  }
+});
+
 Deno.test("constants are worked out on the host with the same result", async () => {
   using tester = await OpTester.create();
   const random = new Random(4);
@@ -165,5 +201,19 @@ Deno.test("operands that do not fit are refused", async () => {
     () => run("QLinearConcat", [...to, ...part("u8", 2, 3), ...part("u8", 2, 4)], { axis: 0 }),
     GraphError,
     "only axis 0 may differ",
+  );
+  await assertRejects(
+    () => run("QLinearSoftmax", [...part("u8", 2, 3, 4), ...to], { axis: 1, opset: 11 }),
+    GraphError,
+    "from 1 on as one",
+  );
+  await assertRejects(
+    () =>
+      run("QLinearAveragePool", [...part("u8", 1, 4, 4, 3), ...to], {
+        kernel_shape: [2, 2],
+        channels_last: 1,
+      }),
+    GraphError,
+    "channels come last",
   );
 });

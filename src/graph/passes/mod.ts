@@ -14,6 +14,7 @@ import { foldFocus } from "./fold_focus.ts";
 import { foldPads } from "./fold_pads.ts";
 import { fuseBranches } from "./fuse_branches.ts";
 import { fuseEpilogues } from "./fuse_epilogues.ts";
+import { fuseQuantised } from "./fuse_quantised.ts";
 import { fuseSilu } from "./fuse_silu.ts";
 import { hoistActivations } from "./hoist_activations.ts";
 import { removeIdentities } from "./remove_identities.ts";
@@ -21,6 +22,7 @@ import { removeIdentities } from "./remove_identities.ts";
 /** Runs all passes, in order. */
 export function runPasses(specialised: SpecialisedGraph): void {
   removeIdentities(specialised);
+  fuseQuantised(specialised);
   expandQuantised(specialised);
   composeViews(specialised);
   foldPads(specialised);
