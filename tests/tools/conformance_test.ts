@@ -101,6 +101,31 @@ Deno.test("conformance goes on after a case that cannot be read", async () => {
   });
 });
 
+Deno.test("conformance skips a case that expects what an attribute gives that only its namesake states", async () => {
+  await inFolder(async (folder) => {
+    const leaky = (attributes: Record<string, number>): Uint8Array<ArrayBuffer> =>
+      model("LeakyRelu", { nodes: [node("LeakyRelu", ["x"], ["y"], attributes)] });
+    const expected = hostTensor("f32", [3], [-0.5, 0, 2]);
+    await writeCase(`${folder}/new/test_leaky`, leaky({ alpha: 0.5 }), X, expected);
+    await writeCase(`${folder}/old/test_leaky`, leaky({}), X, expected);
+    // Other data, and nothing that the older model lacks: these are failures.
+    await writeCase(`${folder}/new/test_other`, leaky({ alpha: 0.5 }), X, expected);
+    await writeCase(`${folder}/old/test_other`, leaky({}), X, hostTensor("f32", [3], [-0.25, 0, 2]));
+    await writeCase(`${folder}/new/test_same`, leaky({ alpha: 0.5 }), X, expected);
+    await writeCase(`${folder}/old/test_same`, leaky({ alpha: 0.25 }), X, expected);
+    const { code, lines } = await run(folder);
+    assertEquals(code, 1);
+    assertEquals(
+      lines[0],
+      "skipped old/test_leaky: the case contradicts its model, which lacks alpha = 0.5: new/test_leaky states it " +
+        "for the same data; ONNX Runtime gives what is given here",
+    );
+    assertMatch(lines[1]!, /^failed old\/test_other: /);
+    assertMatch(lines[2]!, /^failed old\/test_same: /);
+    assertEquals(lines[3], "3 passed, 2 failed, 1 skipped");
+  });
+});
+
 Deno.test("difference() allows floats what ONNX's runner does at most, and integers nothing", () => {
   const cases: {
     dtype: "f32" | "f16" | "i32" | "i64" | "u8" | "bool";

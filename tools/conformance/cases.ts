@@ -14,6 +14,8 @@ export interface Case {
   readonly name: string;
   /** Its folder. */
   readonly path: string;
+  /** The cases of the same name in the other sets. */
+  readonly namesakes: readonly Pick<Case, "name" | "path">[];
 }
 
 /** Inputs, and the outputs that they must give; both in the model's order. */
@@ -42,44 +44,63 @@ export interface Selection {
  * @throws {Error} if the folder cannot be read or holds no case that is wanted.
  */
 export async function findCases(folder: string, { only = [], sets = [] }: Selection = {}): Promise<Case[]> {
-  const cases: Case[] = [];
-  const add = (path: string, names: readonly string[], set: string): void => {
-    for (const name of names) {
-      cases.push({ name: set === "" ? name : `${set}/${name}`, path: `${path}/${name}` });
-    }
-  };
-  const isCase = (name: string): boolean => name.startsWith("test_");
-  const names = await foldersIn(folder);
-  if (sets.length === 0) add(folder, names.filter(isCase), "");
-  for (const set of names.filter((name) => !isCase(name) && (sets.length === 0 || sets.includes(name)))) {
-    add(`${folder}/${set}`, (await foldersIn(`${folder}/${set}`)).filter(isCase), set);
-  }
-  const wanted = cases.filter(({ path }) => {
-    const name = path.slice(path.lastIndexOf("/") + 1);
-    return only.length === 0 || only.some((start) => name.startsWith(start));
-  });
+  const all = await everyCase(folder);
+  const wanted = all.filter(({ set, base }) =>
+    (sets.length === 0 || sets.includes(set)) &&
+    (only.length === 0 || only.some((start) => base.startsWith(start)))
+  );
   if (wanted.length === 0) {
     const which = [
       ...only.map((start) => `beginning with "${start}"`),
       ...sets.map((set) => `in the set "${set}"`),
     ];
     throw new Error(
-      `Cannot find cases in ${folder}: it has ${cases.length} folders test_*${
+      `Cannot find cases in ${folder}: it has ${all.length} folders test_*${
         which.length > 0 ? `, none ${which.join(" or ")}` : ""
       }; give the folder that holds the sets`,
     );
   }
-  return wanted;
+  const byBase = Map.groupBy(all, ({ base }) => base);
+  return wanted.map(({ name, path, base }) => {
+    const namesakes = byBase.get(base)!.filter((other) => other.path !== path);
+    return { name, path, namesakes: namesakes.map(({ name, path }) => ({ name, path })) };
+  });
+}
+
+interface Found {
+  readonly name: string;
+  readonly path: string;
+  /** The set's name; empty for cases in the folder itself. */
+  readonly set: string;
+  /** The case's name within its set. */
+  readonly base: string;
+}
+
+async function everyCase(folder: string): Promise<Found[]> {
+  const isCase = (name: string): boolean => name.startsWith("test_");
+  const names = await foldersIn(folder);
+  const found: Found[] = names.filter(isCase).map((base) => {
+    return { name: base, path: `${folder}/${base}`, set: "", base };
+  });
+  for (const set of names.filter((name) => !isCase(name))) {
+    for (const base of (await foldersIn(`${folder}/${set}`)).filter(isCase)) {
+      found.push({ name: `${set}/${base}`, path: `${folder}/${set}/${base}`, set, base });
+    }
+  }
+  return found;
 }
 
 /** Reads a case's model. @throws {OnnxError} */
-export async function readCaseModel({ path, name }: Case): Promise<CaseModel> {
+export async function readCaseModel({ path, name }: Pick<Case, "name" | "path">): Promise<CaseModel> {
   const bytes = await Deno.readFile(`${path}/model.onnx`);
   return { bytes, model: parseModel(bytes, { name }) };
 }
 
 /** Reads a case's data, a set at a time. @throws {OnnxError} */
-export async function* readDataSets({ path, name }: Case, { graph }: OnnxModel): AsyncGenerator<DataSet> {
+export async function* readDataSets(
+  { path, name }: Pick<Case, "name" | "path">,
+  { graph }: OnnxModel,
+): AsyncGenerator<DataSet> {
   const constants = new Set(graph.initializers.map((tensor) => tensor.name));
   const inputs = graph.inputs.filter((input) => !constants.has(input.name));
   const sets = (await foldersIn(path)).filter((folder) => folder.startsWith("test_data_set_"));

@@ -14,6 +14,8 @@ interface Tolerance {
 
 /** ONNX's own runner allows 1e-3 and 1e-7; sums in another order need a little more near zero. */
 const SINGLE: Tolerance = { relative: 1e-4, absolute: 1e-6 };
+/** For expected values that were typed in by hand, with four decimals: what ONNX's own runner allows. */
+const ROUNDED: Tolerance = { relative: 1e-3, absolute: 1e-6 };
 const HALF: Tolerance = { relative: 2e-3, absolute: 1e-3 };
 const EXACT: Tolerance = { relative: 0, absolute: 0 };
 
@@ -24,7 +26,7 @@ export function difference(actual: HostTensor | undefined, expected: HostTensor)
   if (String(actual.shape) !== String(expected.shape)) {
     return `has shape [${actual.shape.join(", ")}], not [${expected.shape.join(", ")}]`;
   }
-  const tolerance = expected.dtype === "f16" ? HALF : isFloat(expected.dtype) ? SINGLE : EXACT;
+  const tolerance = toleranceFor(expected);
   let wrong = 0;
   let worst = 0;
   let worstExcess = 0;
@@ -38,6 +40,15 @@ export function difference(actual: HostTensor | undefined, expected: HostTensor)
   return `${wrong} of ${expected.data.length} values differ, most the one at [${
     coordinates(worst, expected.shape).join(", ")
   }]: ${actual.data[worst]} instead of ${expected.data[worst]}`;
+}
+
+function toleranceFor({ dtype, data }: HostTensor): Tolerance {
+  if (!isFloat(dtype)) return EXACT;
+  if (dtype === "f16") return HALF;
+  const values = Array.from(data as Float32Array | Float64Array);
+  const areRounded = (digits: number): boolean =>
+    values.every((value) => !Number.isFinite(value) || Math.fround(Number(value.toFixed(digits))) === value);
+  return areRounded(4) && !areRounded(3) ? ROUNDED : SINGLE;
 }
 
 /** How far beyond the tolerance; infinite if only one of the two is finite. */

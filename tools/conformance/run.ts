@@ -8,6 +8,7 @@ import { Session } from "../../src/graph/session.ts";
 import { OnnxError } from "../../src/onnx/error.ts";
 import { GraphError } from "../../src/ops/error.ts";
 import { type Case, type CaseModel, readCaseModel, readDataSets } from "./cases.ts";
+import { contradiction } from "./contradiction.ts";
 import { difference } from "./difference.ts";
 import { outsideScope } from "./scope.ts";
 
@@ -22,8 +23,9 @@ export interface Outcome {
 }
 
 /**
- * Runs cases one after the other. A case is skipped only if the engine refuses its model, by an error of its own, and
- * the model holds something outside the engine's scope; wrong numbers are a failure whatever the model holds.
+ * Runs cases one after the other. A case is skipped if the engine refuses its model, by an error of its own, and the
+ * model holds something outside the engine's scope, or if it contradicts itself (see {@linkcode contradiction}); other
+ * wrong numbers are a failure whatever the model holds.
  */
 export async function* runCases(cases: readonly Case[]): AsyncGenerator<Outcome> {
   let device: Device | undefined;
@@ -41,7 +43,11 @@ export async function* runCases(cases: readonly Case[]): AsyncGenerator<Outcome>
       try {
         read = await readCaseModel(one);
         const wrong = await runCase(device, one, read);
-        yield wrong === undefined ? tell("passed") : tell("failed", wrong);
+        yield wrong === undefined
+          ? tell("passed")
+          : wrong.contradiction === undefined
+          ? tell("failed", wrong.difference)
+          : tell("skipped", wrong.contradiction);
       } catch (error) {
         const refused = error instanceof GraphError || error instanceof OnnxError;
         const reason = refused && read !== undefined ? outsideScope(read.model) : undefined;
@@ -61,14 +67,24 @@ export async function* runCases(cases: readonly Case[]): AsyncGenerator<Outcome>
   }
 }
 
-/** What differs, if anything does. */
-async function runCase(device: Device, one: Case, { bytes, model }: CaseModel): Promise<string | undefined> {
-  using session = await Session.load(device, bytes);
-  for await (const { inputs, outputs } of readDataSets(one, model)) {
-    const actual = await session.run(inputs);
-    for (const [name, expected] of Object.entries(outputs)) {
+/** An output that departs from what is expected. */
+interface Departure {
+  readonly difference: string;
+  /** Why that is the case's fault, if it is. */
+  readonly contradiction: string | undefined;
+}
+
+async function runCase(device: Device, one: Case, read: CaseModel): Promise<Departure | undefined> {
+  using session = await Session.load(device, read.bytes);
+  for await (const data of readDataSets(one, read.model)) {
+    const actual = await session.run(data.inputs);
+    for (const [name, expected] of Object.entries(data.outputs)) {
       const wrong = difference(actual[name], expected);
-      if (wrong !== undefined) return `output "${name}" ${wrong}`;
+      if (wrong === undefined) continue;
+      return {
+        difference: `output "${name}" ${wrong}`,
+        contradiction: await contradiction(one, read, data, actual),
+      };
     }
   }
   return undefined;
