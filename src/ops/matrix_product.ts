@@ -30,7 +30,7 @@ export interface Product {
   a: View;
   /** `[..., depth, columns]`, with the same leading dimensions; of a constant without storage of its own, see `operand`. */
   b: View;
-  /** The node's input that `b` is a view of. */
+  /** The node's input that `b` is a view of; -1 if `b` has storage, whatever it is. */
   bIndex: number;
   /** The node's input that is added, which broadcasts to the output. */
   cIndex?: number;
@@ -110,7 +110,7 @@ function emitVectors(node: Lowering, product: Product): void {
   const [rows, depth] = product.a.shape.slice(-2) as [number, number];
   const columns = product.b.shape.at(-1)!;
   const a = wholeVectors(node, product.a);
-  const constant = node.constant(product.bIndex);
+  const constant = product.bIndex < 0 ? undefined : node.constant(product.bIndex);
   const packs = constant &&
     product.b.strides.slice(0, -2).every((stride, axis) => stride === 0 || product.b.shape[axis] === 1);
   const b = packs ? undefined : wholeVectors(node, stored(node, product.b, product.bIndex));
@@ -138,9 +138,9 @@ function emitVectors(node: Lowering, product: Product): void {
   ];
   const epilogue = rowEpilogue(node, steps, columns);
   const extents: ProductExtents = { batches: axesCount(batch), rows: rowAxis.extent, columns, depth };
-  const choice = chooseProduct(node, extents);
   const depth4 = Math.ceil(depth / 4);
   const inTexture = packs && node.target.software && Math.ceil(columns / 4) * depth4 * 4 <= MAX_TEXELS;
+  const choice = chooseProduct(node, extents, inTexture === true);
   const weights: View | WeightRef = b ?? node.weights(
     `packed ${product.b.strides.slice(-2)}`,
     () => packColumns(constant!, product.b),
@@ -218,6 +218,7 @@ interface ProductChoice {
 function chooseProduct(
   { target }: Lowering,
   { batches, rows, columns, depth }: ProductExtents,
+  inTexture: boolean,
 ): ProductChoice {
   const columns4 = Math.ceil(columns / 4);
   const tail = depth % 4 !== 0;
@@ -239,10 +240,12 @@ function chooseProduct(
     };
   }
   if (target.subgroups) {
-    const p = [4, 2, 1].reduce((best, tile) =>
+    // Texels cost a tenth of what storage loads do: then as few rows and as many columns as 32 sums allow.
+    const q = Math.min(inTexture ? 16 : 8, Math.ceil(columns4 / 2) * 2);
+    const most = Math.min(8, Math.floor(32 / q));
+    const p = [8, 4, 2, 1].filter((tile) => tile <= most).reduce((best, tile) =>
       Math.ceil(rows / (8 * tile)) * tile < Math.ceil(rows / (8 * best)) * best ? tile : best
     );
-    const q = Math.min(p === 4 ? 8 : 16, Math.ceil(columns4 / 2) * 2);
     return {
       kernel: subgroupKernel,
       options: tiled({ WG: 8, TAIL: tail }, { P: p, Q: q, PAIRS: q / 2 }),

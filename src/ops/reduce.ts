@@ -13,7 +13,7 @@ import { denseStrides, imageAddress, reshapeView, type View, viewOffsets } from 
 import { addressed, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { IDENTITY, lowerPixels, type ReduceMode } from "./reduce_pixels.ts";
 import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
-import { typesOf } from "./types.ts";
+import { ANY_TYPE, typesOf } from "./types.ts";
 
 const stridedKernel: KernelSource = { name: "reduce/strided", wgsl: STRIDED };
 
@@ -105,6 +105,7 @@ function reduce(op: string, reduction: Reduction): Operator {
   return {
     op,
     opsets: [1, 99],
+    types: ANY_TYPE,
     infer: (node) => [{ dtype: node.type(0).dtype, shape: reducedShape(node) }],
     evaluate: (node, [x]) => [evaluateReduce(node, x!, reduction)],
     lower(node) {
@@ -137,6 +138,11 @@ function lowerSpatial(node: Lowering, x: View, { mode, term }: Reduction): void 
   const y = keeps ? node.output(0, "image") : node.temporary({ dtype, shape: [n, c, 1, 1] }, "image");
   lowerPixels(node, { view: x, address: imageAddress(x)! }, addressed(y), { mode, ...body });
   if (!keeps) node.alias(0, reshapeView(y, shape)!);
+}
+
+/** Sums a view over some of its dimensions, into output 0, which is linear and has the others in their order. */
+export function lowerSum(node: Lowering, x: View, axes: readonly number[]): void {
+  lowerStrided(node, x, axes, REDUCTIONS.ReduceSum!);
 }
 
 function lowerStrided(node: Lowering, x: View, axes: readonly number[], reduction: Reduction): void {

@@ -14,6 +14,7 @@ import { deformConv } from "./deform_conv.ts";
 import { centerCropPad } from "./crop.ts";
 import { cumulativeSum } from "./cumulative_sum.ts";
 import { depthSpaceOperators } from "./depth_space.ts";
+import { einsum } from "./einsum.ts";
 import { elementwiseOperators } from "./elementwise.ts";
 import { gatherOperators } from "./gather.ts";
 import { gemmOperators } from "./gemm.ts";
@@ -57,6 +58,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     centerCropPad,
     cumulativeSum,
     ...depthSpaceOperators,
+    einsum,
     ...elementwiseOperators,
     ...gatherOperators,
     ...gemmOperators,

@@ -96,6 +96,7 @@ export function allOperatorCases(random: Random): OperatorCase[] {
   other("ReduceLogSum", [positive()], { axes: [2] }, { opset: 11 });
 
   other("Gemm", [randn(random, [3, 5]), constant(7, 5), constant(7)], { transB: 1 });
+  other("Einsum", [randn(random, [2, 3, 5]), randn(random, [2, 5, 4])], { equation: "bij,bjk->bki" });
   other("MatMul", [randn(random, [2, 3, 5]), constant(5, 4)]);
   other("Identity", [x()]);
   other("Dropout", [x()]);
