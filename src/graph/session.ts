@@ -15,7 +15,7 @@ import { runPasses } from "./passes/mod.ts";
 import { buildPlan, type Plan, type PlanOptions } from "./plan.ts";
 import { type GpuTensor, PreparedNetwork } from "./prepared.ts";
 import { type InputShapes, type InputValues, specialise } from "./specialise.ts";
-import { refuseUnsupported } from "./unsupported.ts";
+import { refuseHostOnlyTypes, refuseUnsupported } from "./unsupported.ts";
 
 /** A GPU of which nothing is known. */
 const GENERIC_TARGET: KernelTarget = { software: false, subgroups: false };
@@ -38,6 +38,7 @@ export function planGraph(
   refuseUnsupported(graph);
   const specialised = specialise(graph, shapes, options.values);
   runPasses(specialised);
+  refuseHostOnlyTypes(specialised);
   if (options.observe) {
     const own = specialised.graph;
     const values = own.nodes.flatMap(({ outputs }) =>

@@ -1,9 +1,14 @@
 import { findOperator } from "../ops/registry.ts";
-import { GraphError } from "../ops/error.ts";
+import { describeNode, GraphError } from "../ops/error.ts";
+import type { DType } from "../tensor/dtype.ts";
 import type { Graph } from "./graph.ts";
+import type { SpecialisedGraph } from "./specialise.ts";
 
 /** The newest version of ONNX's own operator set whose operators are known here. */
 export const NEWEST_OPSET = 28;
+
+/** A message shows no more values than this. */
+const SHOWN = 20;
 
 /** An operator that the engine lacks, or has in other operator sets only. */
 export interface UnsupportedOperator {
@@ -58,5 +63,35 @@ export function refuseUnsupported(graph: Graph): void {
       `${
         lines.join("\n")
       }\nexport it for another operator set, or replace these operators before exporting; docs/operators.md lists those that are here`,
+  );
+}
+
+/** Element types that the host computes with, and the GPU cannot hold. */
+const HOST_ONLY: readonly DType[] = ["f64", "u32", "u64", "string"];
+
+/**
+ * Refuses what is left to run on the GPU of types that it cannot hold; what the host could fold is gone by now.
+ *
+ * @throws {GraphError} listing all values of such types.
+ */
+export function refuseHostOnlyTypes({ graph, types }: SpecialisedGraph): void {
+  const lines: string[] = [];
+  const check = (name: string, where: string): void => {
+    const dtype = types.get(name)?.dtype;
+    if (dtype && HOST_ONLY.includes(dtype)) lines.push(`  "${name}" (${dtype}), ${where}`);
+  };
+  for (const { name } of graph.inputs) check(name, "an input");
+  for (const name of graph.constants.keys()) check(name, "a constant");
+  for (const node of graph.nodes) {
+    node.outputs.forEach((name) => check(name, `made by ${describeNode(node)}`));
+  }
+  if (lines.length === 0) return;
+  const more = lines.length > SHOWN ? [`  and ${lines.length - SHOWN} more`] : [];
+  throw new GraphError(
+    `Cannot run the network: ${lines.length} value${
+      lines.length === 1 ? " is" : "s are"
+    } of types that the GPU ` +
+      `cannot hold:\n${[...lines.slice(0, SHOWN), ...more].join("\n")}\n` +
+      "export it with 32-bit floats and signed integers",
   );
 }

@@ -97,6 +97,19 @@ const BROKEN: Readonly<Record<string, { change: Partial<ModelSpec>; tells: reado
     change: { opset: 1, nodes: [node("Resize", ["x", "w"], ["y"], {}, { name: "up1" })] },
     tells: ["Resize (operator set 1): operator sets 10 to", 'first "up1"', "export it for another"],
   },
+  "64-bit floats": {
+    change: {
+      inputs: [tensorInfo("x", "f64", [1, 3, 8, 8])],
+      nodes: [node("Add", ["x", "x"], ["y"], {}, { name: "add1" })],
+      initializers: {},
+    },
+    tells: [
+      "2 values are of types that the GPU cannot hold",
+      '"x" (f64), an input',
+      'made by Add (node "add1")',
+      "export",
+    ],
+  },
   "external data that is absent": {
     change: {
       initializers: {},
