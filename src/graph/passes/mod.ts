@@ -17,6 +17,7 @@ import { fuseEpilogues } from "./fuse_epilogues.ts";
 import { fuseQuantised } from "./fuse_quantised.ts";
 import { fuseSilu } from "./fuse_silu.ts";
 import { hoistActivations } from "./hoist_activations.ts";
+import { nestConcatenations } from "./nest_concatenations.ts";
 import { removeIdentities } from "./remove_identities.ts";
 
 /** Runs all passes, in order. */
@@ -25,6 +26,7 @@ export function runPasses(specialised: SpecialisedGraph): void {
   fuseQuantised(specialised);
   expandQuantised(specialised);
   composeViews(specialised);
+  nestConcatenations(specialised);
   foldPads(specialised);
   foldBatchNorm(specialised);
   foldFocus(specialised);
