@@ -7,6 +7,7 @@
 import { NodeContext, type Operator, type TensorType } from "../ops/operator.ts";
 import type { Node } from "../ops/node.ts";
 import { findOperator } from "../ops/registry.ts";
+import { FLOATS } from "../ops/types.ts";
 import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
 import { GraphError } from "../ops/error.ts";
 import { Graph } from "./graph.ts";
@@ -100,7 +101,22 @@ export function specialise(source: Graph, shapes: InputShapes, values: InputValu
     }
   }
   graph.removeDeadNodes();
+  for (const node of graph.nodes) {
+    checkType(findOperator(node)!, new NodeContext(node, graph.opset(node), types, graph.constants));
+  }
   return { graph, types, dequantised };
+}
+
+/** Refuses what an operator's kernels would take for something else. */
+function checkType({ types = FLOATS }: Operator, node: NodeContext): void {
+  if (!node.has(0)) return;
+  const { dtype } = node.type(0);
+  if (!types.includes(dtype)) {
+    node.fail(
+      `its input is ${dtype} and computed while the network runs, where it takes ${types.join(", ")}`,
+      "cast it when exporting the model",
+    );
+  }
 }
 
 /** Shapes and constants too large to be, which JavaScript or the host's tensors refuse, are an error of the node. */

@@ -11,7 +11,7 @@ import { attr } from "./attribute.ts";
 import { product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
-import { typesOf } from "./types.ts";
+import { NUMBERS, typesOf } from "./types.ts";
 
 const kernel: KernelSource = { name: "select/arg", wgsl: ARG };
 
@@ -32,6 +32,7 @@ function argExtreme(op: string, smallest: boolean): Operator {
   return {
     op,
     opsets: [1, 99],
+    types: NUMBERS,
     infer(node) {
       const keep = attr.int(node.node, "keepdims", 1) === 1;
       return [{ dtype: "i64", shape: node.shape(0).toSpliced(searchedAxis(node), 1, ...(keep ? [1] : [])) }];

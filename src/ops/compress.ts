@@ -10,6 +10,7 @@ import { attr } from "./attribute.ts";
 import { gatherDispatch } from "./gather.ts";
 import { pickElements, product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
+import { ANY_TYPE } from "./types.ts";
 
 /** The input as it is taken from, the axis, and what is kept. */
 function keptBy(node: NodeContext): { from: readonly number[]; axis: number; kept: number[] } {
@@ -26,6 +27,7 @@ function keptBy(node: NodeContext): { from: readonly number[]; axis: number; kep
 export const compress: Operator = {
   op: "Compress",
   opsets: [9, 99],
+  types: ANY_TYPE,
   infer(node) {
     const { from, axis, kept } = keptBy(node);
     return [{ dtype: node.type(0).dtype, shape: from.with(axis, kept.length) }];

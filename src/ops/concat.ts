@@ -13,6 +13,7 @@ import { copyDispatch, padDispatch } from "./copy.ts";
 import { anyCounts, countsOf, refuseCount } from "./counts.ts";
 import { product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
+import { ANY_TYPE } from "./types.ts";
 
 function concatAxis(node: NodeContext): number {
   return node.axis(attr.int(node.node, "axis", 1), node.shape(0).length);
@@ -22,6 +23,7 @@ function concatAxis(node: NodeContext): number {
 export const concat: Operator = {
   op: "Concat",
   opsets: [4, 99],
+  types: ANY_TYPE,
   infer(node) {
     const axis = concatAxis(node);
     const first = node.shape(0);

@@ -9,6 +9,7 @@ import { elementCount, type HostTensor, hostTensor, zeros } from "../tensor/host
 import { attr } from "./attribute.ts";
 import { padDispatch } from "./copy.ts";
 import type { NodeContext, Operator } from "./operator.ts";
+import { ANY_TYPE } from "./types.ts";
 
 /** The output's shape, and where the input begins in it: before it where it is cropped. */
 function placeOf(node: NodeContext): { shape: number[]; begin: number[] } {
@@ -36,6 +37,7 @@ function placeOf(node: NodeContext): { shape: number[]; begin: number[] } {
 export const centerCropPad: Operator = {
   op: "CenterCropPad",
   opsets: [18, 99],
+  types: ANY_TYPE,
   infer: (node) => [{ dtype: node.type(0).dtype, shape: placeOf(node).shape }],
   evaluate(node, [x]) {
     const { shape, begin } = placeOf(node);

@@ -11,7 +11,7 @@ import { attr } from "./attribute.ts";
 import { product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
-import { typesOf } from "./types.ts";
+import { NUMBERS, typesOf } from "./types.ts";
 
 const kernel: KernelSource = { name: "scan/cumulative_sum", wgsl: SUM };
 
@@ -47,6 +47,7 @@ function summingOf(node: NodeContext): Summing {
 export const cumulativeSum: Operator = {
   op: "CumSum",
   opsets: [11, 99],
+  types: NUMBERS,
   infer(node) {
     summingOf(node);
     return [{ dtype: node.type(0).dtype, shape: node.shape(0) }];

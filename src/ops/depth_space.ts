@@ -10,6 +10,7 @@ import { attr } from "./attribute.ts";
 import { copyDispatch } from "./copy.ts";
 import { pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
+import { ANY_TYPE } from "./types.ts";
 
 /** One axis as several, whose product is its extent: always a view. */
 function splitAxis(view: View, axis: number, extents: readonly number[]): View {
@@ -76,6 +77,7 @@ function mover(op: string, opset: number, moveOf: (node: NodeContext) => Move): 
   return {
     op,
     opsets: [opset, 99],
+    types: ANY_TYPE,
     layout: "image",
     infer: (node) => [{ dtype: node.type(0).dtype, shape: moveOf(node).shape }],
     evaluate(node, [x]) {

@@ -8,11 +8,13 @@ import { elementCount, hostTensor } from "../tensor/host_tensor.ts";
 import type { View } from "../tensor/view.ts";
 import { fillDispatch } from "./fill.ts";
 import type { NodeContext, Operator, TensorType } from "./operator.ts";
+import { ANY_TYPE } from "./types.ts";
 
 /** Dropout. */
 export const dropout: Operator = {
   op: "Dropout",
   opsets: [1, 99],
+  types: ANY_TYPE,
   infer(node) {
     refuseTraining(node);
     const { dtype, shape } = node.type(0);

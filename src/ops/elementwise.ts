@@ -22,17 +22,19 @@ import {
   UNARY,
   type UnaryFunction,
 } from "./pointwise_functions.ts";
+import { ANY_TYPE } from "./types.ts";
 
 /** An element-wise operator, given its checks and the type of its result. */
 function elementwise(
   op: string,
   first: number,
   resultOf: (node: NodeContext) => DType,
-  domain?: string,
+  { types, domain }: Pick<Operator, "types" | "domain"> = {},
 ): Operator {
   return {
     op,
     opsets: [first, 99],
+    ...(types && { types }),
     ...(domain !== undefined && { domain }),
     layout: "same",
     fusesEpilogue: true,
@@ -130,7 +132,12 @@ function unary(op: string, one: UnaryFunction): Operator {
   return elementwise(op, one.since ?? 6, (node) => {
     checkCount(node, 1, op === "Clip" ? 3 : 1);
     return result(node, one, commonType(node));
-  });
+  }, { types: typesTaken(one) });
+}
+
+/** The types that a function is defined for. */
+function typesTaken(one: UnaryFunction | BinaryFunction): DType[] {
+  return ANY_TYPE.filter((dtype) => takes(one, dtype));
 }
 
 function binary(op: string, one: BinaryFunction): Operator {
@@ -139,7 +146,7 @@ function binary(op: string, one: BinaryFunction): Operator {
     // The exponent of Pow may be of a type of its own.
     if (op === "Pow") result(node, one, node.type(1).dtype);
     return result(node, one, op === "Pow" ? node.type(0).dtype : commonType(node));
-  });
+  }, { types: typesTaken(one) });
 }
 
 /** Where: elements of one tensor where a condition holds, of another where it does not. */
@@ -148,11 +155,11 @@ const where = elementwise("Where", 9, (node) => {
   const { dtype } = node.type(0);
   if (dtype !== "bool") node.fail(`its condition is ${dtype}, not bool`, "export the model again");
   return commonType(node, 1);
-});
+}, { types: ["bool"] });
 
 /** A cast that changes no word is another name for the same elements. */
 function cast(op: string, first: number): Operator {
-  const general = elementwise(op, first, castTarget);
+  const general = elementwise(op, first, castTarget, { types: ANY_TYPE });
   return {
     ...general,
     lower(node) {
@@ -170,7 +177,7 @@ function microsoft(op: string, most: number): Operator {
   return elementwise(op, 1, (node) => {
     checkCount(node, op === "BiasGelu" ? 2 : 1, most);
     return result(node, UNARY.Gelu!, commonType(node));
-  }, "com.microsoft");
+  }, { domain: "com.microsoft" });
 }
 
 /** All element-wise operators. */
@@ -184,5 +191,5 @@ export const elementwiseOperators: readonly Operator[] = [
   microsoft("FastGelu", 2),
   microsoft("BiasGelu", 2),
   microsoft("QuickGelu", 1),
-  elementwise(POINTWISE, 1, (node) => node.type(0).dtype),
+  elementwise(POINTWISE, 1, (node) => node.type(0).dtype, { types: ANY_TYPE }),
 ];

@@ -16,7 +16,7 @@ import { anyCounts, countsOf, refuseCount } from "./counts.ts";
 import { pickElements, product } from "./host_elements.ts";
 import type { NodeContext, Operator, PlannedDispatch, WeightRef } from "./operator.ts";
 import { axesCount, extentRow, MAX_STRIDED_RANK, mergeAxes, strideRow } from "./strided.ts";
-import { typesOf } from "./types.ts";
+import { ANY_TYPE, typesOf } from "./types.ts";
 
 const axisKernel: KernelSource = { name: "gather/axis", wgsl: AXIS };
 const elementsKernel: KernelSource = { name: "gather/elements", wgsl: ELEMENTS };
@@ -82,6 +82,7 @@ function requireIndices(node: NodeContext): void {
 const gather: Operator = {
   op: "Gather",
   opsets: [1, 99],
+  types: ANY_TYPE,
   infer(node) {
     requireIndices(node);
     const data = node.shape(0);
@@ -167,6 +168,7 @@ function runOf(indices: readonly number[]): [first: number, step: number] | unde
 const gatherElements: Operator = {
   op: "GatherElements",
   opsets: [11, 99],
+  types: ANY_TYPE,
   infer(node) {
     requireIndices(node);
     const [data, indices] = [node.shape(0), node.shape(1)];
@@ -304,6 +306,7 @@ export function tuplePositions(
 const gatherND: Operator = {
   op: "GatherND",
   opsets: [11, 99],
+  types: ANY_TYPE,
   infer(node) {
     requireIndices(node);
     const [data, indices] = [node.shape(0), node.shape(1)];

@@ -11,6 +11,7 @@ import { expandView, permuteView, type View } from "../tensor/view.ts";
 import { emitProduct, hostViewOf, operand, productOnHost } from "./matrix_product.ts";
 import { spreadOnHost } from "./normalize_rows.ts";
 import type { NodeContext, Operator } from "./operator.ts";
+import { NUMBERS } from "./types.ts";
 
 /** Rows, columns and depth of a Gemm. */
 function gemmExtents(node: NodeContext): { rows: number; columns: number } {
@@ -46,6 +47,7 @@ function gemmOperand(node: NodeContext, view: View, name: string): View {
 const gemm: Operator = {
   op: "Gemm",
   opsets: [7, 99],
+  types: NUMBERS,
   fusesEpilogue: true,
   infer(node) {
     const { rows, columns } = gemmExtents(node);
@@ -108,6 +110,7 @@ function matMulViews(node: NodeContext, left: View, right: View): { a: View; b: 
 const matMul: Operator = {
   op: "MatMul",
   opsets: [1, 99],
+  types: NUMBERS,
   fusesEpilogue: true,
   infer: (node) => [{ dtype: node.type(0).dtype, shape: matMulShapes(node).shape }],
   evaluate(node, [left, right]) {

@@ -13,7 +13,7 @@ import { denseStrides } from "../tensor/view.ts";
 import { fillDispatch } from "./fill.ts";
 import type { Operator } from "./operator.ts";
 import { MAX_ITERATIONS, MAX_STRIDED_RANK } from "./strided.ts";
-import { typesOf } from "./types.ts";
+import { ANY_TYPE, typesOf } from "./types.ts";
 
 const countKernel: KernelSource = { name: "select/count_blocks", wgsl: COUNT };
 const placeKernel: KernelSource = { name: "select/non_zero", wgsl: PLACE };
@@ -30,6 +30,7 @@ function extentsOf(shape: readonly number[]): readonly number[] {
 export const nonZero: Operator = {
   op: "NonZero",
   opsets: [9, 99],
+  types: ANY_TYPE,
   infer(node) {
     const extents = extentsOf(node.shape(0));
     const count = elementCount(extents);

@@ -12,7 +12,7 @@ import { attr } from "./attribute.ts";
 import { anyCounts, countsOf } from "./counts.ts";
 import { pickElements, product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
-import { typesOf } from "./types.ts";
+import { NUMBERS, typesOf } from "./types.ts";
 
 const kernel: KernelSource = { name: "select/one_hot", wgsl: ONE_HOT };
 
@@ -31,6 +31,7 @@ function placesOf(node: NodeContext): { axis: number; depth: number } {
 export const oneHot: Operator = {
   op: "OneHot",
   opsets: [9, 99],
+  types: NUMBERS,
   infer(node) {
     const { axis, depth } = placesOf(node);
     return [{ dtype: node.type(2).dtype, shape: node.shape(0).toSpliced(axis, 0, depth) }];

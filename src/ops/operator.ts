@@ -35,6 +35,8 @@ export interface Operator {
   readonly domain?: string;
   /** The operator sets whose form of the operator is understood: first and last. */
   readonly opsets: readonly [first: number, last: number];
+  /** What the first input may be of while the network runs: floats if left out. */
+  readonly types?: readonly DType[];
   /** How the kernels store the outputs; "same": as the first input is; linear when left out. */
   readonly layout?: Layout | "same";
   /** The kernels apply an epilogue, so element-wise nodes behind this one may be fused into it. */

@@ -15,7 +15,7 @@ import { attr } from "./attribute.ts";
 import { padDispatch } from "./copy.ts";
 import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { extentRow, MAX_STRIDED_RANK, strideRow } from "./strided.ts";
-import { typesOf } from "./types.ts";
+import { ANY_TYPE, typesOf } from "./types.ts";
 
 const imageKernel: KernelSource = { name: "pad/image", wgsl: IMAGE };
 const stridedKernel: KernelSource = { name: "pad/strided", wgsl: STRIDED };
@@ -106,6 +106,7 @@ function sources({ kept, first, before, out }: PadAxis, mode: string): number[] 
 export const pad: Operator = {
   op: "Pad",
   opsets: [1, 99],
+  types: ANY_TYPE,
   layout: "same",
   infer(node) {
     return [{ dtype: node.type(0).dtype, shape: paddingOf(node).map(({ out }) => out) }];

@@ -16,7 +16,7 @@ import { planEpilogue } from "./epilogue.ts";
 import { hostWindows, planeSize } from "./host_windows.ts";
 import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
-import { typesOf } from "./types.ts";
+import { BYTES, FLOATS, typesOf } from "./types.ts";
 import { volumeInput, volumeOutput, volumeUniforms } from "./volume.ts";
 import {
   axesUniforms,
@@ -337,6 +337,7 @@ function evaluateIndices(node: NodeContext, x: HostTensor, axes: readonly Window
 const maxPool: Operator = {
   op: "MaxPool",
   opsets: [1, 99],
+  types: [...FLOATS, ...BYTES],
   layout: "image",
   fusesEpilogue: true,
   infer(node) {

@@ -19,6 +19,7 @@ import { attr } from "./attribute.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { given, quantizedRange, saturate } from "./quantization.ts";
 import { mapPlaces } from "./quantized_map.ts";
+import { BYTES, FLOATS } from "./types.ts";
 
 const dequantizeKernel: KernelSource = { name: "quantize/dequantize", wgsl: DEQUANTIZE };
 const finishRange: KernelSource = { name: "quantize/finish_range", wgsl: FINISH_RANGE };
@@ -237,6 +238,7 @@ function quantizeLinear(domain: string, opsets: readonly [number, number]): Oper
     op: "QuantizeLinear",
     domain,
     opsets,
+    types: [...FLOATS, "i32"],
     layout: "same",
     infer: inferQuantize,
     evaluate: evaluateQuantize,
@@ -249,6 +251,7 @@ function dequantizeLinear(domain: string, opsets: readonly [number, number]): Op
     op: "DequantizeLinear",
     domain,
     opsets,
+    types: [...BYTES, "i16", "u16", "i32"],
     layout: "same",
     infer: inferDequantize,
     evaluate: evaluateDequantize,
@@ -263,6 +266,7 @@ const MAX_PARTS = 64;
 const dynamicQuantizeLinear: Operator = {
   op: "DynamicQuantizeLinear",
   opsets: [11, 99],
+  types: ["f32"],
   layout: "same",
   infer(node) {
     const { dtype, shape } = node.type(0);

@@ -9,21 +9,28 @@ import DEPTHWISE from "../../shaders/quantize/conv_depthwise.wgsl" with { type: 
 import GROUPED from "../../shaders/quantize/conv_grouped.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import type { View } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { integers, requireBytes, saturate, single, spread } from "./quantization.ts";
 import {
+  type ByteImage,
+  byteInput,
+  byteOutput,
   emitPackedProduct,
   type Finish,
+  isPacked,
   KEEP_SUMS,
   packBytes,
   requantise,
+  signShift,
   targetOf,
   type Weights,
   type ZeroPoint,
   zeroPoint,
 } from "./quantized_product.ts";
 import { readWindow, spatialOut, type Window } from "./window.ts";
+import { BYTES } from "./types.ts";
 
 const depthwise: KernelSource = { name: "quantize/conv_depthwise", wgsl: DEPTHWISE };
 const grouped: KernelSource = { name: "quantize/conv_grouped", wgsl: GROUPED };
@@ -94,7 +101,7 @@ function readWeights(node: NodeContext, roles: Roles, { window, inC, outC, group
     at: (co, ci, tap) => elements[(co * groupInC + ci) * taps + tap]!,
     zeros: spread(node, "weight zero point", zeros, outC),
     bias: roles.bias !== undefined && node.has(roles.bias) ? integers(node, roles.bias, "bias") : undefined,
-    shift: node.type(roles.weights).dtype === "u8" ? 128 : 0,
+    shift: signShift(node.type(roles.weights).dtype),
   };
 }
 
@@ -110,31 +117,34 @@ function factorsOf(node: NodeContext, outC: number): number[] {
   return weights.map((weight) => Math.fround(Math.fround(scale * weight) / result));
 }
 
+/** The kernel that takes a shape. */
+function kindOf({ inC, outC, groups }: Shape): "depthwise" | "dense" | "general" {
+  if (groups > 1 && groups === inC && groups === outC) return "depthwise";
+  return groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0) ? "dense" : "general";
+}
+
+/** Whether a QLinearConv can take its input and give its output packed: see `isPacked`. */
+export function takesPacked(node: NodeContext): boolean {
+  return kindOf(readShape(node, LINEAR)) !== "general";
+}
+
 function lowerConv(node: Lowering, roles: Roles, shape: Shape, finish: Finish): void {
-  const { batch, inC, outC, groups } = shape;
+  const { batch, inC, groups } = shape;
   const zero = zeroPoint(node, roles.xZero);
   const weights = readWeights(node, roles, shape);
-  const own = groups === inC && groups === outC && groups > 1;
-  const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
-  if (own && !node.target.plain) emitDepthwise(node, shape, weights, zero, finish);
-  else if (dense && !node.target.plain) {
-    const shift = node.type(0).dtype === "u8" ? 128 : 0;
-    const { view, address } = node.image(0);
-    const { offset: _, n, c, h, w, strideN, strideH, strideW } = address;
-    const x = packBytes(
-      node,
-      { view, extents: [n, h, w, c], strides: [strideN * 4, strideH * 4, strideW * 4, 1] },
-      shift,
-    );
-    const y = node.imageOutput(0);
+  const kind = node.target.plain ? "general" : kindOf(shape);
+  if (kind === "depthwise") emitDepthwise(node, shape, weights, zero, finish);
+  else if (kind === "dense") {
+    const x = packedInput(node);
+    const y = byteOutput(node);
     emitPackedProduct(node, {
       x,
-      shift,
+      shift: signShift(node.type(0).dtype),
       zero,
       batch,
       inC,
-      inH: h,
-      inW: w,
+      inH: x.shape[1]!,
+      inW: x.shape[2]!,
       groups,
       window: shape.window,
       weights,
@@ -142,6 +152,15 @@ function lowerConv(node: Lowering, roles: Roles, shape: Shape, finish: Finish): 
       y,
     });
   } else emitGrouped(node, shape, weights, zero, finish);
+}
+
+/** Input 0 as packed bytes. */
+function packedInput(node: Lowering): View {
+  if (isPacked(node, 0)) return node.view(0);
+  const { view, address } = node.image(0);
+  const { n, c, h, w, strideN, strideH, strideW } = address;
+  const strides = [strideN * 4, strideH * 4, strideW * 4, 1] as const;
+  return packBytes(node, { view, extents: [n, h, w, c], strides }, signShift(node.type(0).dtype));
 }
 
 function emitDepthwise(
@@ -154,11 +173,14 @@ function emitDepthwise(
   const p = 4;
   const tiles = batch * window.out[0] * Math.ceil(window.out[1] / p) * Math.ceil(outC / 4);
   const wg = tiles < 2048 ? 16 : 64;
+  const [x, y] = [byteInput(node), byteOutput(node)];
   emitWords(node, depthwise, window, weights, zero, finish, {
     batch,
+    x,
+    y,
     overrides: { WG: wg, P: p },
     inject: { tile: `const P = ${p}u;` },
-    uniforms: {},
+    uniforms: { x_shift: x.shift, y_shift: y.shift },
     workgroups: Math.ceil(tiles / wg),
   });
 }
@@ -172,6 +194,8 @@ function emitGrouped(
 ): void {
   emitWords(node, grouped, window, weights, zero, finish, {
     batch,
+    x: { ...node.image(0), inject: {}, shift: 0 },
+    y: { ...node.imageOutput(0), inject: {}, shift: 0 },
     overrides: { WG: 64 },
     inject: {},
     uniforms: { in_c: inC, groups },
@@ -181,6 +205,8 @@ function emitGrouped(
 
 interface WordsDispatch {
   batch: number;
+  x: ByteImage;
+  y: ByteImage;
   overrides: Record<string, number>;
   inject: Record<string, string>;
   uniforms: Record<string, number>;
@@ -195,15 +221,13 @@ function emitWords(
   weights: Weights,
   zero: ZeroPoint,
   finish: Finish,
-  { batch, overrides, inject, uniforms, workgroups }: WordsDispatch,
+  { batch, x, y, overrides, inject, uniforms, workgroups }: WordsDispatch,
 ): void {
-  const x = node.image(0);
-  const y = node.imageOutput(0);
   node.emit({
     kernel,
     options: {
       overrides: { KH: window.kernel[0], KW: window.kernel[1], ...overrides },
-      inject: { ...inject, ...finish.inject },
+      inject: { ...inject, ...finish.inject, ...x.inject, ...y.inject },
     },
     bindings: {
       x: x.view,
@@ -298,6 +322,7 @@ function evaluateSums(
 export const qLinearConv: Operator = {
   op: "QLinearConv",
   opsets: [10, 99],
+  types: BYTES,
   layout: "image",
   infer(node) {
     const shape = readShape(node, LINEAR);
@@ -329,6 +354,7 @@ export const qLinearConv: Operator = {
 export const convInteger: Operator = {
   op: "ConvInteger",
   opsets: [10, 99],
+  types: BYTES,
   layout: "image",
   infer(node) {
     const shape = readShape(node, INTEGER);

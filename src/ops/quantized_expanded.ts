@@ -14,6 +14,7 @@ import { lookUp, schemeOf } from "./quantized_microsoft.ts";
 import { type Scheme, tableOf } from "./quantized_scheme.ts";
 import { MICROSOFT } from "./quantize.ts";
 import { readWindow, spatialOut } from "./window.ts";
+import { BYTES } from "./types.ts";
 
 /**
  * `Y_scale, Y_zero_point`, and `X, X_scale, X_zero_point` of each part. A pass makes a table of each part, and a Concat of
@@ -76,6 +77,7 @@ const softmax: Operator = {
   op: "QLinearSoftmax",
   domain: MICROSOFT,
   opsets: [1, 99],
+  types: BYTES,
   infer(node) {
     schemeOf(node, 0, 1, 2);
     const { dtype } = schemeOf(node, 0, 3, 4);
@@ -96,6 +98,7 @@ const averagePool: Operator = {
   op: "QLinearAveragePool",
   domain: MICROSOFT,
   opsets: [1, 99],
+  types: BYTES,
   infer(node) {
     schemeOf(node, 0, 1, 2);
     const { dtype } = schemeOf(node, 0, 3, 4);

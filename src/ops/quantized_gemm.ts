@@ -14,19 +14,22 @@ import { elementCount } from "../tensor/host_tensor.ts";
 import { denseStrides, denseView, expandView, permuteView, type View, viewOffsets } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { broadcastShapes } from "./broadcast.ts";
-import type { Addressed, Lowering, NodeContext, Operator } from "./operator.ts";
+import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { integers, requireBytes, saturate, single, spread } from "./quantization.ts";
 import {
+  type ByteImage,
   emitPackedProduct,
   KEEP_SUMS,
   packBytes,
   requantise,
+  signShift,
   type Target8,
   targetOf,
   type Weights,
   zeroPoint,
 } from "./quantized_product.ts";
 import { axesCount, extentRow, MAX_ITERATIONS, mergeAxes, strideRow } from "./strided.ts";
+import { BYTES } from "./types.ts";
 
 const stridedKernel: KernelSource = { name: "quantize/matmul_strided", wgsl: STRIDED };
 
@@ -176,7 +179,7 @@ function lowerPacked(
   const [rowStride, depthStride] = node.shape(0).length === 2
     ? flip.a ? [view.strides[1]!, view.strides[0]!] : [view.strides[0]!, view.strides[1]!]
     : [depth, 1];
-  const shift = node.type(0).dtype === "u8" ? 128 : 0;
+  const shift = signShift(node.type(0).dtype);
   const x = packBytes(
     node,
     { view, extents: [1, 1, pixels, depth], strides: [0, 0, rowStride, depthStride] },
@@ -191,7 +194,7 @@ function lowerPacked(
     at: (co, ci) => elements[flip.b ? co * depth + ci : ci * columns + co]!,
     zeros: spread(node, "b_zero_point", node.numbers(roles.bZero, "b_zero_point") ?? [0], columns),
     bias,
-    shift: node.type(roles.b).dtype === "u8" ? 128 : 0,
+    shift: signShift(node.type(roles.b).dtype),
   };
   const finish = factors && target
     ? requantise(node, () => spread(node, "b_scale", factors.values, columns), target)
@@ -221,12 +224,12 @@ function lowerPacked(
 }
 
 /** The output itself if its rows are whole `vec4`s; else rows with room behind them, of which the output is a view. */
-function packedOutput(node: Lowering, pixels: number, columns: number, out: readonly number[]): Addressed {
+function packedOutput(node: Lowering, pixels: number, columns: number, out: readonly number[]): ByteImage {
   const c4 = Math.ceil(columns / 4);
   const address = { n: 1, c: columns, h: 1, w: pixels, c4, strideN: 0, strideH: 0, strideW: c4 };
   if (columns % 4 === 0) {
     const view = node.output(0, "linear");
-    return { view, address: { ...address, offset: view.offset / 4 } };
+    return { view, address: { ...address, offset: view.offset / 4 }, inject: {}, shift: 0 };
   }
   const { dtype } = node.outputType(0);
   const padded = node.temporary({ dtype, shape: [pixels, c4 * 4] }, "linear");
@@ -236,7 +239,7 @@ function packedOutput(node: Lowering, pixels: number, columns: number, out: read
     ? denseStrides(out, "linear").map((stride) => stride * c4 * 4)
     : whole;
   node.alias(0, { ...padded, dtype, shape: out, strides, padded: false });
-  return { view: padded, address: { ...address, offset: 0 } };
+  return { view: padded, address: { ...address, offset: 0 }, inject: {}, shift: 0 };
 }
 
 function lowerStrided(
@@ -370,6 +373,7 @@ function product(op: string, domain: string, roles: Roles): Operator {
     op,
     domain,
     opsets: [domain === "" ? 10 : 1, 99],
+    types: BYTES,
     infer(node) {
       const { out } = inferProduct(node, roles);
       return [{ dtype: roles.scales ? node.type(roles.scales.yZero).dtype : "i32", shape: out }];

@@ -18,6 +18,7 @@ import { given, quantizedRange, requireBytes, saturate, single } from "./quantiz
 import { mapPlaces } from "./quantized_map.ts";
 import { type Scheme, tableOf } from "./quantized_scheme.ts";
 import { MICROSOFT } from "./quantize.ts";
+import { BYTES } from "./types.ts";
 
 const meanKernel: KernelSource = { name: "quantize/mean", wgsl: MEAN };
 const pairKernel: KernelSource = { name: "quantize/pair", wgsl: PAIR };
@@ -59,6 +60,7 @@ function byTable(op: string, f: (node: NodeContext) => (value: number) => number
     op,
     domain: MICROSOFT,
     opsets: [1, 99],
+    types: BYTES,
     layout: "same",
     infer(node) {
       const [, { dtype }] = schemes(node);
@@ -79,6 +81,7 @@ function byTable(op: string, f: (node: NodeContext) => (value: number) => number
 const quantisedTable: Operator = {
   op: "QuantisedTable",
   opsets: [1, 99],
+  types: BYTES,
   layout: "same",
   infer(node) {
     requireBytes(node, 0);
@@ -132,6 +135,7 @@ function pair(op: string, multiply: boolean): Operator {
     op,
     domain: MICROSOFT,
     opsets: [1, 99],
+    types: BYTES,
     layout: "same",
     infer(node) {
       const { y } = pairFactors(node, multiply);
@@ -207,6 +211,7 @@ const globalAveragePool: Operator = {
   op: "QLinearGlobalAveragePool",
   domain: MICROSOFT,
   opsets: [1, 99],
+  types: BYTES,
   layout: "image",
   infer(node) {
     const { channelsLast, to } = meanOf(node);

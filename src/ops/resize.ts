@@ -15,6 +15,7 @@ import {
   type ResampleTable,
   stillTable,
 } from "./resample.ts";
+import { ANY_TYPE } from "./types.ts";
 import {
   COORDINATE_NAMES,
   NEAREST_NAMES,
@@ -151,6 +152,7 @@ function resize(op: "Resize" | "Upsample", opsets: readonly [number, number]): O
   return {
     op,
     opsets,
+    types: ANY_TYPE,
     layout: "image",
     fusesEpilogue: true,
     infer(node) {

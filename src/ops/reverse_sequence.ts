@@ -10,7 +10,7 @@ import { elementCount, toNumbers } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
 import { pickElements, product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
-import { typesOf } from "./types.ts";
+import { ANY_TYPE, typesOf } from "./types.ts";
 
 const kernel: KernelSource = { name: "select/reverse_sequence", wgsl: REVERSE };
 
@@ -35,6 +35,7 @@ function timeFirst(node: NodeContext): boolean {
 export const reverseSequence: Operator = {
   op: "ReverseSequence",
   opsets: [10, 99],
+  types: ANY_TYPE,
   infer(node) {
     timeFirst(node);
     return [{ dtype: node.type(0).dtype, shape: node.shape(0) }];

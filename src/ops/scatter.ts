@@ -21,7 +21,7 @@ import { checkedIndices, type TupleAddress, tupleAddress, tuplePositions, tupleR
 import { product } from "./host_elements.ts";
 import type { Lowering, NodeContext, Operator, PlannedDispatch, WeightRef } from "./operator.ts";
 import { extentRow, MAX_ITERATIONS, MAX_STRIDED_RANK, mergeAxes, strideRow } from "./strided.ts";
-import { typesOf, wrapTo } from "./types.ts";
+import { ANY_TYPE, typesOf, wrapTo } from "./types.ts";
 
 const elementTargets: KernelSource = { name: "scatter/element_targets", wgsl: ELEMENT_TARGETS };
 const tupleTargets: KernelSource = { name: "scatter/tuple_targets", wgsl: TUPLE_TARGETS };
@@ -76,6 +76,7 @@ function scatter(op: string, opset: number, rule: ScatterRule): Operator {
   return {
     op,
     opsets: [opset, 99],
+    types: ANY_TYPE,
     infer(node) {
       const { dtype } = node.type(1);
       if (dtype !== "i32" && dtype !== "i64") {

@@ -9,11 +9,13 @@ import { pickElements } from "./host_elements.ts";
 import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { dtypeOf } from "../onnx/data_type.ts";
 import type { NodeContext, Operator } from "./operator.ts";
+import { ANY_TYPE } from "./types.ts";
 
 /** Shape: the extents of its input, or those from `start` to `end` (operator set 15). */
 const shape: Operator = {
   op: "Shape",
   opsets: [1, 99],
+  types: ANY_TYPE,
   dependsOnTypesOnly: true,
   infer: (node) => [{ dtype: "i64", shape: [extents(node).length] }],
   evaluate: (node) => [hostTensor("i64", [extents(node).length], extents(node))],
@@ -28,6 +30,7 @@ function extents(node: NodeContext): readonly number[] {
 const size: Operator = {
   op: "Size",
   opsets: [1, 99],
+  types: ANY_TYPE,
   dependsOnTypesOnly: true,
   infer: () => [{ dtype: "i64", shape: [] }],
   evaluate: (node) => [hostTensor("i64", [], [elementCount(node.shape(0))])],
@@ -37,6 +40,7 @@ const size: Operator = {
 const constantOfShape: Operator = {
   op: "ConstantOfShape",
   opsets: [9, 99],
+  types: ANY_TYPE,
   infer: (node) => [{ dtype: fillValue(node).dtype, shape: filledShape(node) }],
   evaluate(node) {
     const value = fillValue(node);
@@ -61,6 +65,7 @@ function fillValue(node: NodeContext): HostTensor {
 const range: Operator = {
   op: "Range",
   opsets: [11, 99],
+  types: ANY_TYPE,
   infer: (node) => [{ dtype: node.type(0).dtype, shape: [rangeValues(node).length] }],
   evaluate: (node) => [hostTensor(node.type(0).dtype, [rangeValues(node).length], rangeValues(node))],
 };
@@ -76,6 +81,7 @@ function rangeValues(node: NodeContext): number[] {
 const eyeLike: Operator = {
   op: "EyeLike",
   opsets: [9, 99],
+  types: ANY_TYPE,
   dependsOnTypesOnly: true,
   infer(node) {
     const { dtype, shape } = node.type(0);

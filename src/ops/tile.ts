@@ -9,6 +9,7 @@ import { copyDispatch, MAX_COPY_RANK } from "./copy.ts";
 import { countsOf, refuseCount } from "./counts.ts";
 import { pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
+import { ANY_TYPE } from "./types.ts";
 
 function repeatsOf(node: NodeContext): number[] {
   const shape = node.shape(0);
@@ -36,6 +37,7 @@ function repeated(x: View, repeats: readonly number[]): View {
 export const tile: Operator = {
   op: "Tile",
   opsets: [6, 99],
+  types: ANY_TYPE,
   infer(node) {
     const repeats = repeatsOf(node);
     return [{

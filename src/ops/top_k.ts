@@ -14,7 +14,7 @@ import { attr } from "./attribute.ts";
 import { gatherElementsDispatch } from "./gather.ts";
 import { pickElements, product } from "./host_elements.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
-import { typesOf } from "./types.ts";
+import { NUMBERS, typesOf } from "./types.ts";
 
 const rankKernel: KernelSource = { name: "sort/rank", wgsl: RANK };
 const mergeKernel: KernelSource = { name: "sort/merge", wgsl: MERGE };
@@ -39,6 +39,7 @@ function selectionOf(node: NodeContext): Selection {
 export const topK: Operator = {
   op: "TopK",
   opsets: [1, 99],
+  types: NUMBERS,
   infer(node) {
     const { axis, k } = selectionOf(node);
     const { dtype, shape } = node.type(0);

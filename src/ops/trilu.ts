@@ -9,7 +9,7 @@ import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
 import type { NodeContext, Operator } from "./operator.ts";
-import { typesOf } from "./types.ts";
+import { ANY_TYPE, typesOf } from "./types.ts";
 
 const kernel: KernelSource = { name: "select/trilu", wgsl: TRILU };
 
@@ -32,6 +32,7 @@ function triangleOf(node: NodeContext): Triangle {
 export const trilu: Operator = {
   op: "Trilu",
   opsets: [14, 99],
+  types: ANY_TYPE,
   infer(node) {
     triangleOf(node);
     return [{ dtype: node.type(0).dtype, shape: node.shape(0) }];

@@ -5,6 +5,18 @@
  */
 import { type DType, gpuScalar } from "../tensor/dtype.ts";
 
+/** Floats that the GPU computes with. */
+export const FLOATS: readonly DType[] = ["f32", "f16"];
+
+/** Quantised elements. */
+export const BYTES: readonly DType[] = ["i8", "u8"];
+
+/** Floats and integers that the GPU computes with. */
+export const NUMBERS: readonly DType[] = [...FLOATS, ...BYTES, "i16", "u16", "i32", "i64"];
+
+/** Everything that the GPU holds. */
+export const ANY_TYPE: readonly DType[] = [...NUMBERS, "bool"];
+
 /** For `//#inject types`: `scalar` and `vec` as the words of a type; nothing for floats, which kernels are written for. */
 export function typesOf(dtype: DType): Readonly<Record<string, string>> {
   return gpuScalar(dtype) === "f32" ? {} : { types: "alias scalar = i32;\nalias vec = vec4i;" };

@@ -21,6 +21,7 @@ import { anyCounts, countsOf, refuseCount } from "./counts.ts";
 import { dropout } from "./dropout.ts";
 import { pickElements, product } from "./host_elements.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
+import { ANY_TYPE } from "./types.ts";
 
 /** The views that a node's outputs are of its first input, or `undefined` for one that needs a copy. */
 type ViewRule = (node: NodeContext, x: View) => (View | undefined)[];
@@ -41,6 +42,7 @@ function viewOperator(
   return {
     op,
     opsets,
+    types: ANY_TYPE,
     views,
     counts(node) {
       const own = anyCounts(counts(node, countsOf(node, 0)));
@@ -197,12 +199,13 @@ function slices(node: NodeContext): AxisSlice[] {
     const extent = shape[axis]!;
     const step = steps[i]!;
     if (step === 0) node.fail("a step is 0", "export the model again");
-    const clamp = (value: number): number => {
+    const clamp = (value: number, least: number): number => {
       const counted = value < 0 ? value + extent : value;
-      return step > 0 ? Math.min(Math.max(counted, 0), extent) : Math.min(Math.max(counted, -1), extent - 1);
+      return Math.min(Math.max(counted, least), step > 0 ? extent : extent - 1);
     };
-    const start = clamp(from);
-    return { axis, start, count: Math.max(0, Math.ceil((clamp(ends[i]!) - start) / step)), step };
+    const start = clamp(from, 0);
+    const end = clamp(ends[i]!, step > 0 ? 0 : -1);
+    return { axis, start, count: Math.max(0, Math.ceil((end - start) / step)), step };
   });
 }
 
