@@ -21,6 +21,9 @@ Deno.test("Slice takes negative starts, ends beyond the extent, steps and negati
     opCase("Slice", [x(), i64(-1), i64(-END), i64(2), i64(-1)]),
     opCase("Slice", [x(), i64(-1, 8), i64(-100, 1), i64(3, 1), i64(-2, -3)]),
     opCase("Slice", [x(), i64(1), i64(2), i64(-4)]),
+    // A start before the first element is the first, also backwards.
+    opCase("Slice", [x(), i64(-20), i64(-END), i64(2), i64(-1)]),
+    opCase("Slice", [x(), i64(-20), i64(-END), i64(2), i64(1)]),
     opCase("Slice", [x(), i64(0, 1, 2, 3), i64(2, 8, 6, 7)]),
     opCase("Slice", [x(), i64(0), i64(END), i64(2), i64(2)]),
     opCase("Slice", [randn(random, [11]), i64(9), i64(1), i64(0), i64(-3)]),
