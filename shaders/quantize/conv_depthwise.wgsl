@@ -10,6 +10,8 @@
 //   zero     x's zero point at zero_offset
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
+// By another `load` or `store`, x or y is packed: a word of four signed bytes in the place of each vec4, less x_shift or y_shift.
+//
 // Grid: ceil(batch * out_h * ceil(out_w / P) * channel groups / WG) workgroups, folded into (x, y).
 
 struct Params {
@@ -34,15 +36,15 @@ struct Params {
   pad_top: u32,
   pad_left: u32,
   zero_offset: u32,
+  x_shift: i32,
   y_zero: i32,
+  y_shift: i32,
   low: i32,
   high: i32,
 }
 
-@group(0) @binding(0) var<storage, read_write> x: array<vec4i>;
 @group(0) @binding(1) var<storage, read> weights: array<vec4i>;
 @group(0) @binding(2) var<storage, read> terms: array<vec4i>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4i>;
 @group(0) @binding(4) var<uniform> params: Params;
 @group(0) @binding(5) var<storage, read_write> zero: array<i32>;
 
@@ -52,6 +54,20 @@ override KW: u32 = 3u;
 
 //#inject tile
 const P = 4u;
+//#end
+
+//#inject source
+@group(0) @binding(0) var<storage, read_write> x: array<vec4i>;
+fn load(at: u32) -> vec4i {
+  return x[at];
+}
+//#end
+
+//#inject store
+@group(0) @binding(3) var<storage, read_write> y: array<vec4i>;
+fn store(at: u32, value: vec4i, lanes: vec4<bool>) {
+  y[at] = select(vec4i(), value, lanes);
+}
 //#end
 
 //#inject finish
@@ -100,7 +116,7 @@ fn main(
       for (var t = 0u; t < P; t++) {
         let w = left + i32(t * params.stride_w + kx * params.dilation_w);
         let inside = w >= 0 && w < i32(params.in_w);
-        let value = x[select(0u, row_at + u32(w) * params.x_stride_w, inside)];
+        let value = load(select(0u, row_at + u32(w) * params.x_stride_w, inside));
         acc[t] += select(vec4i(), (value - x_zero) * factor, inside);
       }
       //#end
@@ -111,7 +127,7 @@ fn main(
   //#unroll t P
   for (var t = 0u; t < P; t++) {
     if (ow + t < params.out_w) {
-      y[to + (ow + t) * params.y_stride_w] = select(vec4i(), finish(acc[t], c4), lanes);
+      store(to + (ow + t) * params.y_stride_w, finish(acc[t], c4), lanes);
     }
   }
   //#end

@@ -13,7 +13,8 @@
 //            - sum of w); w zero. Zeros where there is no channel
 //   zero     x's zero point at zero_offset, before 128 (zero_shift) is taken from it
 //   y        NHWC, channels in vec4: (n, h, w, c4) at y_offset + n * y_stride_n + h * y_stride_h + w * y_stride_w + c4;
-//            lanes >= out_c are written as zero
+//            lanes >= out_c are written as zero. By another `store`: packed as x is, a word in the place of each vec4, less
+//            y_shift
 //
 // last_lanes: 1 in each byte of a group's last word that is a channel. WEIGHT_ZEROS: not all of w zero are 0.
 // Grid: ceil(batch * out_h * out_w / (WG * P)) * groups * ceil(group_out_c4 / Q) workgroups, folded into (x, y).
@@ -45,6 +46,7 @@ struct Params {
   zero_shift: i32,
   last_lanes: u32,
   y_zero: i32,
+  y_shift: i32,
   low: i32,
   high: i32,
 }
@@ -52,7 +54,6 @@ struct Params {
 @group(0) @binding(0) var<storage, read_write> x: array<u32>;
 @group(0) @binding(1) var<storage, read> weights: array<vec4u>;
 @group(0) @binding(2) var<storage, read> terms: array<vec4i>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4i>;
 @group(0) @binding(4) var<uniform> params: Params;
 @group(0) @binding(5) var<storage, read_write> zero: array<i32>;
 
@@ -70,6 +71,13 @@ const Q = 2u;
 fn dot4(a: u32, b: u32) -> i32 {
   let places = vec4u(24u, 16u, 8u, 0u);
   return dot((vec4i(i32(a)) << places) >> vec4u(24u), (vec4i(i32(b)) << places) >> vec4u(24u));
+}
+//#end
+
+//#inject store
+@group(0) @binding(3) var<storage, read_write> y: array<vec4i>;
+fn store(at: u32, value: vec4i, lanes: vec4<bool>) {
+  y[at] = select(vec4i(), value, lanes);
 }
 //#end
 
@@ -196,7 +204,7 @@ fn main(
       let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
       let to = params.y_offset + n * params.y_stride_n + (row - n * params.out_h) * params.y_stride_h
         + (pixel - row * params.out_w) * params.y_stride_w + c4;
-      y[to] = select(vec4i(), finish(result[i], c4), lanes);
+      store(to, finish(result[i], c4), lanes);
     }
   }
 }

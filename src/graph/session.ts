@@ -12,6 +12,7 @@ import { decidingInputs } from "./deciding.ts";
 import type { Graph, OutputInfo, ValueInfo } from "./graph.ts";
 import { loadGraph, type ModelSource } from "./load.ts";
 import { runPasses } from "./passes/mod.ts";
+import { packQuantised } from "./passes/pack_quantised.ts";
 import { buildPlan, type Plan, type PlanOptions } from "./plan.ts";
 import { type GpuTensor, PreparedNetwork } from "./prepared.ts";
 import { type InputShapes, type InputValues, specialise } from "./specialise.ts";
@@ -45,7 +46,7 @@ export function planGraph(
       outputs.filter((name) => name !== "" && !own.isOutput(name))
     );
     own.outputs = [...own.outputs, ...values.map((name) => ({ name }))];
-  }
+  } else packQuantised(specialised);
   return buildPlan(specialised, target, options);
 }
 

@@ -7,15 +7,10 @@
 import CONV_PACKED from "../../shaders/quantize/conv_packed.wgsl" with { type: "text" };
 import PACK from "../../shaders/quantize/pack.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
-import type { View } from "../tensor/view.ts";
+import type { DType } from "../tensor/dtype.ts";
+import type { ImageAddress, View } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
-import {
-  type Addressed,
-  addressUniforms,
-  type Lowering,
-  type NodeContext,
-  type WeightRef,
-} from "./operator.ts";
+import { addressUniforms, type Lowering, type NodeContext, type WeightRef } from "./operator.ts";
 import { quantizedRange, requireBytes, single } from "./quantization.ts";
 import type { Window } from "./window.ts";
 
@@ -31,6 +26,68 @@ export interface Finish {
 
 /** The sums themselves. */
 export const KEEP_SUMS: Finish = { inject: {}, bindings: {}, uniforms: { y_zero: 0, low: 0, high: 0 } };
+
+/** What unsigned bytes are less by to be signed, as packed dot products take them. */
+export function signShift(dtype: DType): number {
+  return dtype === "u8" ? 128 : 0;
+}
+
+/** An image that a kernel writes: words, or packed bytes as {@linkcode packBytes} makes them. */
+export interface ByteImage {
+  view: View;
+  /** In `vec4`s, or in packed words. */
+  address: ImageAddress;
+  inject: Readonly<Record<string, string>>;
+  shift: number;
+}
+
+/** For `//#inject store`. */
+const STORE_PACKED = `@group(0) @binding(3) var<storage, read_write> y: array<u32>;
+fn store(at: u32, value: vec4i, lanes: vec4<bool>) {
+  let bytes = vec4u(select(vec4i(), value - params.y_shift, lanes)) & vec4u(255u);
+  y[at] = bytes.x | (bytes.y << 8u) | (bytes.z << 16u) | (bytes.w << 24u);
+}`;
+
+/** For `//#inject source`. */
+const LOAD_PACKED = `@group(0) @binding(0) var<storage, read_write> x: array<i32>;
+fn load(at: u32) -> vec4i {
+  let word = x[at];
+  return ((vec4i(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u)) + params.x_shift;
+}`;
+
+/**
+ * Whether input `index` lies packed: convolutions that a pass marked hand bytes to one another so, as views of words
+ * `[n, h, w, c / 4]`.
+ */
+export function isPacked(node: Lowering, index: number): boolean {
+  return node.view(index).dtype !== node.type(index).dtype;
+}
+
+/** Input 0 as an image of words or of packed bytes. */
+export function byteInput(node: Lowering): ByteImage {
+  if (!isPacked(node, 0)) return { ...node.image(0), inject: {}, shift: 0 };
+  const view = node.view(0);
+  const inject = { source: LOAD_PACKED };
+  return { view, address: packedAddress(view, node.shape(0)), inject, shift: signShift(node.type(0).dtype) };
+}
+
+/** Output 0 as an image of words, or of packed bytes where the pass allows it. */
+export function byteOutput(node: Lowering): ByteImage {
+  if (attr.int(node.node, "packed", 0) === 0) return { ...node.imageOutput(0), inject: {}, shift: 0 };
+  const { dtype, shape } = node.outputType(0);
+  const [n, c] = shape as [number, number];
+  const [h, w] = shape.length === 3 ? [1, shape[2]!] : [shape[2]!, shape[3]!];
+  const view = node.temporary({ dtype: "i32", shape: [n, h, w, Math.ceil(c / 4)] }, "linear");
+  node.alias(0, view);
+  const inject = { store: STORE_PACKED };
+  return { view, address: packedAddress(view, shape), inject, shift: signShift(dtype) };
+}
+
+function packedAddress(view: View, shape: readonly number[]): ImageAddress {
+  const [n, h, w, c4] = view.shape as [number, number, number, number];
+  const [strideN, strideH, strideW] = [h * w * c4, w * c4, c4];
+  return { n, c: shape[1]!, h, w, c4, offset: view.offset, strideN, strideH, strideW };
+}
 
 const REQUANTISE = `@group(0) @binding(8) var<storage, read> factors: array<vec4f>;
 fn finish(sum: vec4i, c4: u32) -> vec4i {
@@ -115,7 +172,7 @@ export interface PackedProduct {
   window: Window;
   weights: Weights;
   finish: Finish;
-  y: Addressed;
+  y: ByteImage;
 }
 
 /** Elements as `[n, h, w, c]`, by strides that count elements. */
@@ -173,6 +230,7 @@ export function emitPackedProduct(node: Lowering, product: PackedProduct): void 
         tile: `const P = ${p}u;\nconst Q = ${q}u;`,
         ...(node.target.dot4 && { dot4: DOT4 }),
         ...finish.inject,
+        ...y.inject,
       },
     },
     bindings: {
@@ -206,6 +264,7 @@ export function emitPackedProduct(node: Lowering, product: PackedProduct): void 
       zero_shift: product.shift,
       last_lanes: 0x01010101 >>> (8 * ((4 - weights.inC % 4) % 4)),
       ...finish.uniforms,
+      y_shift: y.shift,
     },
     workgroups: foldWorkgroups(Math.ceil(pixels / (wg * p)) * groups * Math.ceil(groupOutC4 / q)),
     multiplyAdds: pixels * weights.outC * weights.inC * weights.taps,

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertLessOrEqual } from "@std/assert";
+import { Session } from "../../src/graph/session.ts";
 import { type HostTensor, hostTensor, toNumbers } from "../../src/tensor/host_tensor.ts";
 import { type Case, caseModel, OpTester, randn } from "../ops/harness.ts";
 import { randomBytes, scalar, scales } from "../ops/quantize_support.ts";
@@ -138,7 +139,6 @@ Deno.test("a quantised residual network is one of bytes from its first QuantizeL
     "quantize/pack",
     "quantize/conv_packed",
     "quantize/conv_depthwise",
-    "quantize/pack",
     "quantize/conv_packed",
     "quantize/pair",
     "pool/tiled",
@@ -245,4 +245,42 @@ Deno.test("a convolution whose floats are read, too, stays one of floats; so doe
     assert(names.some((name) => name.startsWith("conv/")), `a convolution of floats is among ${names}`);
     assertEquals(names.filter((name) => /^quantize\/(conv|pack)/.test(name)), []);
   }
+});
+
+/** A chain of convolutions, dense and depthwise, of odd channels. */
+function chain(seed: number): Case {
+  const b = new Builder(seed);
+  let value = b.quantised(b.input("x", 2, 3, 12, 10), [0.03, 120]);
+  const layers = [
+    [[6, 3, 3, 3], { pads: [1, 1, 1, 1], strides: [2, 1] }],
+    [[6, 1, 3, 3], { pads: [1, 1, 1, 1], group: 6 }],
+    [[13, 6, 1, 1], {}],
+    [[13, 1, 5, 5], { pads: [2, 2, 2, 2], group: 13 }],
+    [[8, 13, 3, 3], { pads: [0, 1, 2, 1] }],
+    [[8, 4, 1, 1], { group: 2 }],
+    [[9, 8, 1, 1], {}],
+  ] as const;
+  layers.forEach(([shape, attributes], i) => {
+    const conv = b.op("Conv", [value, b.weights(`w${i}`, shape)], `conv${i}`, attributes);
+    value = b.quantised(conv, [0.04, 100 + i]);
+  });
+  return b.build(value);
+}
+
+Deno.test("convolutions hand over bytes packed, with and without packed dot products, and to a session's inner outputs not", async () => {
+  using tester = await OpTester.create();
+  const one = chain(10);
+  const model = caseModel(one);
+  const expected = toNumbers((await runOrt(model, one.inputs))[one.outputs[0]!]!);
+  for (const target of [{ dot4: true }, { dot4: false }, { plain: true }]) {
+    const { outputs, plan } = await tester.run(model, one.inputs, { ...tester.device.target, ...target });
+    assertEquals(toNumbers(outputs[one.outputs[0]!]!), expected, JSON.stringify(target));
+    const packs = plan.steps.filter(({ kernel }) => kernel.name === "quantize/pack").length;
+    assertEquals(packs, target.plain ? 0 : 1, JSON.stringify(target));
+  }
+  using session = await Session.load(tester.device, model, { outputs: ["conv2 q"] });
+  const inner = await session.run(one.inputs);
+  assertEquals(toNumbers(inner[one.outputs[0]!]!), expected);
+  const reference = await runOrt(caseModel({ ...one, outputs: ["conv2 q"] }), one.inputs);
+  assertEquals(toNumbers(inner["conv2 q"]!), toNumbers(reference["conv2 q"]!));
 });
