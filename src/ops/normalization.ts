@@ -14,6 +14,7 @@ import { expandView, reshapeView, type View } from "../tensor/view.ts";
 import { mapFlatDispatch } from "./map.ts";
 import { epilogueSteps, planEpilogue } from "./epilogue.ts";
 import { rowNormalizations, rowsOutput } from "./layer_norm.ts";
+import { normalizeRows } from "./normalize_operator.ts";
 import { emitRows, normalizeOnHost, spreadOnHost } from "./normalize_rows.ts";
 import { addressed, addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { lowerPixels } from "./reduce_pixels.ts";
@@ -282,4 +283,5 @@ export const normalizationOperators: readonly Operator[] = [
   batchNormalization,
   instanceNormalization,
   ...rowNormalizations,
+  normalizeRows,
 ];

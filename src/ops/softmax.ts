@@ -4,6 +4,7 @@
  *
  * @module
  */
+import ROWS from "../../shaders/softmax/rows.wgsl" with { type: "text" };
 import STRIDED from "../../shaders/softmax/strided.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
@@ -11,8 +12,9 @@ import { isFloat } from "../tensor/dtype.ts";
 import { type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import { denseStrides, isDenseImage, paddedChannels, type View, viewOffsets } from "../tensor/view.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
-import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
+import { axesCount, chooseLanes, extentRow, mergeAxes, type StridedAxis, strideRow } from "./strided.ts";
 
+const rowsKernel: KernelSource = { name: "softmax/rows", wgsl: ROWS };
 const stridedKernel: KernelSource = { name: "softmax/strided", wgsl: STRIDED };
 
 /** The kernel's numbers for the operators. */
@@ -50,6 +52,9 @@ function lowerSoftmax(node: Lowering, mode: Mode): void {
   const inner = asImage ? [{ extent: x.shape[1]!, strides: [1, 1] }] : mergeAxes(
     all.filter(({ axis }) => axes.includes(axis)),
   );
+  if (mode !== "Hardmax" && !asImage && emitSideBySide(node, x, y, outer, inner, mode === "LogSoftmax")) {
+    return;
+  }
   const [count, length] = [axesCount(outer), axesCount(inner)];
   const lanes = chooseLanes(count, length, 3 * (inner.length + 1)) ??
     node.fail(`normalises rows of ${length} elements`, "use a smaller input");
@@ -76,6 +81,50 @@ function lowerSoftmax(node: Lowering, mode: Mode): void {
     workgroups: foldWorkgroups(Math.ceil(count / (lanes.WG / lanes.LANES))),
   });
 }
+
+/** Rows whose elements lie side by side. @returns false if they do not. */
+function emitSideBySide(
+  node: Lowering,
+  x: View,
+  y: View,
+  outer: readonly StridedAxis[],
+  inner: readonly StridedAxis[],
+  logarithm: boolean,
+): boolean {
+  const [row] = inner;
+  const forward = outer.every(({ strides }) => strides.every((stride) => stride >= 0));
+  if (inner.length !== 1 || !row!.strides.every((stride) => stride === 1) || !forward) return false;
+  const count = axesCount(outer);
+  const lanes = chooseLanes(count, Math.ceil(row!.extent / 4) + 1, 2);
+  if (!lanes || row!.extent < 8) return false;
+  const whole = [row!.extent, x.offset, y.offset, ...outer.flatMap(({ strides }) => strides)]
+    .every((step) => step % 4 === 0);
+  node.emit({
+    kernel: rowsKernel,
+    options: {
+      overrides: { ...lanes, LOGARITHM: logarithm },
+      ...(whole && { inject: { store: WHOLE_STORE } }),
+    },
+    bindings: { x, y },
+    uniforms: {
+      count,
+      length: row!.extent,
+      outer_rank: outer.length,
+      x_offset: x.offset,
+      y_offset: y.offset,
+      outer_extents: extentRow(outer),
+      outer_x_strides: strideRow(outer, 0),
+      outer_y_strides: strideRow(outer, 1),
+    },
+    workgroups: foldWorkgroups(Math.ceil(count / (lanes.WG / lanes.LANES))),
+  });
+  return true;
+}
+
+const WHOLE_STORE = `@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+fn store(row: u32, place: vec4i, value: vec4f) {
+  y[(row + u32(place.x)) / 4u] = value;
+}`;
 
 /** One row on the host. */
 function hostRow(mode: Mode, row: readonly number[]): number[] {

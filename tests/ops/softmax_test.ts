@@ -1,4 +1,4 @@
-import { assert } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
@@ -69,4 +69,18 @@ Deno.test("Softmax, LogSoftmax and Hardmax of constants are folded", async () =>
       assert(plan.steps.every((step) => step.node.op !== op), one.name);
     }
   }
+});
+
+Deno.test("Softmax reads rows as vectors wherever they begin", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(5);
+  const cases = [8, 9, 13, 64, 197, 1030].flatMap((length) =>
+    ["Softmax", "LogSoftmax"].map((op) => opCase(op, [randn(random, [11, length], 4)], { axis: -1 }))
+  );
+  cases.push(opCase("Softmax", [randn(random, [5000, 10])], { axis: -1 }));
+  const masked = hostTensor("f32", [3, 9], random.normals(27, 0, 1).map((one, i) => i % 2 ? -Infinity : one));
+  cases.push(opCase("Softmax", [masked], { axis: -1 }));
+  await tester.check(cases);
+  const { plan } = await tester.runCase(cases[0]!);
+  assertEquals(plan.steps.map((step) => step.kernel.name), ["softmax/rows"]);
 });

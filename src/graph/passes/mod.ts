@@ -14,6 +14,7 @@ import { foldFocus } from "./fold_focus.ts";
 import { foldPads } from "./fold_pads.ts";
 import { fuseBranches } from "./fuse_branches.ts";
 import { fuseEpilogues } from "./fuse_epilogues.ts";
+import { fuseLayerNorm } from "./fuse_layer_norm.ts";
 import { fuseQuantised } from "./fuse_quantised.ts";
 import { fuseSilu } from "./fuse_silu.ts";
 import { hoistActivations } from "./hoist_activations.ts";
@@ -33,6 +34,7 @@ export function runPasses(specialised: SpecialisedGraph): void {
   foldChannelSlices(specialised);
   chainMaxPools(specialised);
   expandBatchNorm(specialised);
+  fuseLayerNorm(specialised);
   fuseSilu(specialised);
   fuseBranches(specialised);
   hoistActivations(specialised);

@@ -1,0 +1,42 @@
+/**
+ * The operators that passes make of normalisations written out in smaller ones. No file holds them.
+ *
+ * @module
+ */
+import { attr } from "./attribute.ts";
+import { expandView, type View } from "../tensor/view.ts";
+import { rowsOutput } from "./layer_norm.ts";
+import { emitRows } from "./normalize_rows.ts";
+import type { Operator } from "./operator.ts";
+
+/** Name of the operator below. */
+export const NORMALIZE_ROWS = "NormalizeRows";
+
+/**
+ * Brings the dimensions `axes` of its first input to zero mean and a variance of one (with `centred` 0: to a mean square
+ * of one), `epsilon` being added before the root, and applies its second input as factors and its third as summands where
+ * they are given; both broadcast to the first.
+ */
+export const normalizeRows: Operator = {
+  op: NORMALIZE_ROWS,
+  opsets: [1, 99],
+  layout: "same",
+  infer(node) {
+    const { dtype, shape } = node.type(0);
+    return [{ dtype, shape }];
+  },
+  lower(node) {
+    const x = node.view(0);
+    const operand = (index: number): View | undefined =>
+      node.has(index) ? expandView(node.view(index), x.shape) : undefined;
+    emitRows(node, {
+      x,
+      y: rowsOutput(node, x),
+      axes: attr.ints(node.node, "axes"),
+      measure: attr.int(node.node, "centred") === 1 ? "variance" : "square",
+      epsilon: attr.float(node.node, "epsilon"),
+      gain: operand(1),
+      shift: operand(2),
+    });
+  },
+};
