@@ -89,6 +89,11 @@ Deno.test("GridSample refuses grids that do not fit and modes that are none", as
     opCase("GridSample", [x, gridOf(random, [1, 3, 3, 2])], { mode: "area" }, { opset: 16 }),
     'mode "area" is unknown',
   );
+  const integers = hostTensor("i32", [1, 1, 2, 2], [1, 2, 3, 4]);
+  await refused(
+    opCase("GridSample", [integers, gridOf(random, [1, 3, 3, 2])], {}, { opset: 16 }),
+    "its input is i32 and computed while the network runs, where it takes f32, f16",
+  );
   const volume = [randn(random, [1, 2, 3, 4, 5]), gridOf(random, [1, 2, 2, 2, 3])];
   await refused(opCase("GridSample", volume, { mode: "cubic" }, { opset: 20 }), "rank 5 in mode cubic");
 });
