@@ -10,6 +10,7 @@ import { permuteView, reshapeView, type View, viewOffsets } from "../tensor/view
 import { emitProduct, hostViewOf } from "./matrix_product.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { lowerSum } from "./reduce.ts";
+import { NUMBERS } from "./types.ts";
 
 /** An equation with the ellipsis written out: one label a dimension, "0", "1", ... for those of the ellipsis. */
 interface Equation {
@@ -195,6 +196,7 @@ function evaluateEinsum(node: NodeContext, [a, b]: readonly HostTensor[]): HostT
 export const einsum: Operator = {
   op: "Einsum",
   opsets: [12, 99],
+  types: NUMBERS,
   infer(node) {
     const { output, extents } = readEquation(node);
     return [{ dtype: node.type(0).dtype, shape: output.map((label) => extents.get(label)!) }];
