@@ -49,7 +49,7 @@ const USUAL_TREATMENT: Readonly<Record<HeadFamily, InputTreatment>> = {
  */
 export async function openDetectionModel(nameOrPath: string, hints: ModelHints): Promise<DetectionModel> {
   const { path, bytes, entry } = await openModel(nameOrPath);
-  const graph = await loadGraph(bytes, path);
+  const graph = await loadGraph(bytes, { place: path, movable: true });
   const told = hints.input === undefined ? undefined : parseInputOption(hints.input);
   const known = entry?.head !== "none" ? entry : undefined;
   if (entry?.head === "none" && hints.family === undefined) {

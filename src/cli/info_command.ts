@@ -66,7 +66,7 @@ export async function infoCommand(args: readonly string[]): Promise<number> {
     const [file, ...rest] = given.positional;
     if (file === undefined || rest.length > 0) throw new UsageError("info takes one file or name");
     const model = await openModel(file);
-    const graph = await loadGraph(model.bytes, model.path);
+    const graph = await loadGraph(model.bytes, { place: model.path, movable: true });
     const shapes = readShapes(given.value("shape"), graph, model.entry);
     const info = describeModel(model.path, graph, shapes, model.entry);
     const folder = given.value("graph");

@@ -10,7 +10,7 @@ export { type BoundPlan, WeightStore } from "./bind.ts";
 export { Graph, type OutputInfo, type ValueInfo } from "./graph.ts";
 export type { ExternalViews, Plan, PlannedStorage, PlanOptions, PlanStep, PlanValue } from "./plan.ts";
 export type { ComparedValue, CompareOptions, Comparison, Reference } from "./compare.ts";
-export { loadGraph, type ModelSource } from "./load.ts";
+export { loadGraph, type LoadOptions, type ModelSource } from "./load.ts";
 export { type GpuTensor, PreparedNetwork } from "./prepared.ts";
 export {
   planGraph,

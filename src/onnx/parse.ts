@@ -24,11 +24,13 @@ import { Message } from "./wire.ts";
 export interface ParseOptions {
   /** The file's name, for messages. */
   name?: string;
+  /** The bytes may be changed: weights that are not aligned are moved within them, not copied. Default false. */
+  movable?: boolean;
 }
 
 /**
- * Reads an ONNX file. Weights are views of the bytes where their alignment allows, so the bytes must not be changed
- * afterwards. Elements in other files are left as references: see `loadExternalData`.
+ * Reads an ONNX file. Weights are views of the bytes where their alignment allows (everywhere, if the bytes are
+ * `movable`), so the bytes must not be changed afterwards. Elements in other files are left as references: see `loadExternalData`.
  *
  * @throws {OnnxError} if this is no ONNX model (saying what it is instead, if that can be told), it is incomplete or
  * damaged, or it uses functions of its own or sparse tensors, which are not supported.
@@ -48,7 +50,7 @@ export function parseModel(file: Uint8Array | ArrayBuffer, options: ParseOptions
     throw new OnnxError(what, { problems: ["the file is empty (0 bytes); download it again"] });
   }
   try {
-    return readModel(Message.root(bytes));
+    return readModel(Message.root(bytes, options.movable));
   } catch (error) {
     if (!(error instanceof OnnxError)) throw error;
     const verdict = recognise(bytes);

@@ -26,6 +26,8 @@ export function parseTensor(file: Uint8Array): HostTensor {
   return data;
 }
 
+const LARGEST_ELEMENT_BYTES = 8;
+
 /** The fields of a TensorProto that hold its elements, each empty unless the file uses it. */
 interface Fields {
   dims: bigint[];
@@ -65,6 +67,7 @@ export function readTensor(message: Message): OnnxTensor {
     if (field === 8) tensor.name = message.string("name");
     else readField(message, field, fields);
   }
+  if (fields.raw !== undefined) fields.raw = message.aligned(fields.raw, LARGEST_ELEMENT_BYTES);
   const what = tensor.name === "" ? message.path : `initializer "${tensor.name}"`;
   try {
     complete(tensor, fields);

@@ -27,21 +27,29 @@ export class Message {
   readonly #parent: Message | undefined;
   readonly #label: string;
   readonly #depth: number;
+  readonly #movable: boolean;
   #field = 0;
   #wire: WireType = WireType.Varint;
 
-  private constructor(bytes: Uint8Array, label: string, findings: Findings, parent?: Message) {
+  private constructor(
+    bytes: Uint8Array,
+    label: string,
+    findings: Findings,
+    movable: boolean,
+    parent?: Message,
+  ) {
     this.findings = findings;
     this.#bytes = bytes;
     this.#reader = new BinaryReader(bytes);
     this.#parent = parent;
     this.#label = label;
     this.#depth = parent === undefined ? 0 : parent.#depth + 1;
+    this.#movable = movable;
   }
 
-  /** The outermost message of a file. */
-  static root(bytes: Uint8Array): Message {
-    return new Message(bytes, "", { problems: [] });
+  /** The outermost message of a file. If it is `movable`, its bytes may be changed: see {@linkcode Message.aligned}. */
+  static root(bytes: Uint8Array, movable = false): Message {
+    return new Message(bytes, "", { problems: [] }, movable);
   }
 
   /** The place of this message in the file, such as "graph.node[3]". */
@@ -100,6 +108,20 @@ export class Message {
     return this.#bytes.subarray(start, start + length);
   }
 
+  /**
+   * A byte string of this message at a multiple of `alignment` of its buffer, if the file may be changed: it is moved
+   * towards the message's beginning, over fields that were read before. Otherwise as it is. What comes before it in
+   * the message must not be read again.
+   */
+  aligned(bytes: Uint8Array, alignment: number): Uint8Array {
+    const shift = bytes.byteOffset % alignment;
+    const room = bytes.byteOffset - this.#bytes.byteOffset;
+    if (!this.#movable || shift === 0 || shift > room) return bytes;
+    const start = bytes.byteOffset - shift;
+    new Uint8Array(bytes.buffer).copyWithin(start, bytes.byteOffset, bytes.byteOffset + bytes.length);
+    return new Uint8Array(bytes.buffer, start, bytes.length);
+  }
+
   /** Reads a text; bytes that are no UTF-8 become replacement characters. */
   string(name: string): string {
     return UTF8.decode(this.bytes(name));
@@ -109,7 +131,8 @@ export class Message {
   message(name: string, index?: number): Message {
     const bytes = this.bytes(name);
     if (this.#depth >= MAX_DEPTH) throw this.#damaged(`messages are nested more than ${MAX_DEPTH} deep`);
-    return new Message(bytes, index === undefined ? name : `${name}[${index}]`, this.findings, this);
+    const label = index === undefined ? name : `${name}[${index}]`;
+    return new Message(bytes, label, this.findings, this.#movable, this);
   }
 
   /** Reads one or, packed, many 32-bit floats into `out`. */

@@ -100,13 +100,13 @@ const BROKEN: Readonly<Record<string, { change: Partial<ModelSpec>; tells: reado
   "64-bit floats": {
     change: {
       inputs: [tensorInfo("x", "f64", [1, 3, 8, 8])],
-      nodes: [node("Add", ["x", "x"], ["y"], {}, { name: "add1" })],
+      nodes: [node("Transpose", ["x"], ["y"], {}, { name: "turn1" })],
       initializers: {},
     },
     tells: [
       "2 values are of types that the GPU cannot hold",
       '"x" (f64), an input',
-      'made by Add (node "add1")',
+      'made by Transpose (node "turn1")',
       "export",
     ],
   },

@@ -6,6 +6,7 @@ import { parseModel } from "../../src/onnx/parse.ts";
 import { NUMERIC_DTYPES } from "../../src/tensor/dtype.ts";
 import { bytesOf, type HostTensor, hostTensor, toNumbers } from "../../src/tensor/host_tensor.ts";
 import { type ModelSpec, node, onnxModel, tensorInfo } from "../support/onnx_builder.ts";
+import { Random } from "../support/random.ts";
 import { testWithShared } from "../support/shared.ts";
 
 /** A model of one Identity, with what the test adds. */
@@ -189,6 +190,32 @@ Deno.test("parseModel() shares the file's memory where the alignment allows, and
     if (data.buffer === file.buffer) shared++;
   }
   assertEquals(shared, 1);
+});
+
+Deno.test("parseModel() copies no weights of a movable file, wherever they lie in it", () => {
+  const random = new Random(5);
+  const initializers = {
+    a: hostTensor("f32", [3], random.normals(3)),
+    b: hostTensor("i64", [2], [2 ** 40, -1]),
+    c: hostTensor("u8", [5], [1, 2, 3, 4, 5]),
+    "a longer name": hostTensor("f16", [5], [1, 2, 3, 4, 5]),
+    d: hostTensor("f64", [3], random.normals(3)),
+    e: hostTensor("f32", [700], random.normals(700)),
+    f: hostTensor("i32", [1], [7]),
+  };
+  const model = small({ initializers });
+  for (let shift = 0; shift < 8; shift++) {
+    const file = new Uint8Array(new ArrayBuffer(model.length + 8), shift, model.length);
+    file.set(model);
+    const read = parseModel(file, { movable: true }).graph.initializers;
+    assertEquals(read.map(({ name, data }) => [name, data]), Object.entries(initializers), `shift ${shift}`);
+    for (const { name, data } of read) {
+      assertEquals(data!.data.buffer === file.buffer, true, `${name}, ${shift}`);
+    }
+  }
+  const file = model.slice();
+  parseModel(file);
+  assertEquals(file, model);
 });
 
 Deno.test("parseModel() reads from an ArrayBuffer and from shared memory", () => {
