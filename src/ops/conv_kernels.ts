@@ -5,10 +5,8 @@
  */
 import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
 import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
-import DIRECT_SUBGROUP from "../../shaders/conv/direct_subgroup.wgsl" with { type: "text" };
 import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
-import IMPLICIT_GEMM_SUBGROUP from "../../shaders/conv/implicit_gemm_subgroup.wgsl" with { type: "text" };
 import {
   foldWorkgroups,
   type KernelOptions,
@@ -31,13 +29,8 @@ import type { Window, WindowAxis } from "./window.ts";
 
 const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
 const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
-const directSubgroup: KernelSource = { name: "conv/direct_subgroup", wgsl: DIRECT_SUBGROUP };
 const gemmTiled: KernelSource = { name: "conv/gemm_tiled", wgsl: GEMM_TILED };
 const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
-const implicitGemmSubgroup: KernelSource = {
-  name: "conv/implicit_gemm_subgroup",
-  wgsl: IMPLICIT_GEMM_SUBGROUP,
-};
 
 /** Everything that the choice of a kernel depends on. */
 export interface ConvShape extends Window {
@@ -261,7 +254,7 @@ function chooseGemm(shape: ConvShape, target: KernelTarget): ConvChoice {
   const p = Math.min(8, Math.floor(MAX_UNROLLED / q));
   const wg = target.software ? 8 : 64;
   return {
-    kernel: subgroups ? implicitGemmSubgroup : implicitGemm,
+    kernel: implicitGemm,
     ...denseOptions({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }, subgroups),
     workgroups: Math.ceil(pixels / (wg * p)) * blocks,
   };
@@ -290,7 +283,7 @@ function chooseDirect(shape: ConvShape, target: KernelTarget): ConvChoice {
     INPUT_LANES: Math.min(4, inC),
   };
   return {
-    kernel: subgroups ? directSubgroup : direct,
+    kernel: direct,
     ...denseOptions({ WG: wg }, tile, subgroups),
     workgroups: Math.ceil(batch * outH * Math.ceil(outW / p) / wg) * blocks,
   };
@@ -316,15 +309,26 @@ fn weight(at: u32) -> vec4f {
   return textureLoad(weights, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
 }`;
 
+/** What is injected so that eight invocations load the weights of two output channel groups for all. */
+const BROADCAST_WEIGHTS = {
+  builtins: "  @builtin(subgroup_invocation_id) lane: u32,",
+  load: `let pair_c4 = group_c4 + min(first_in_group + 2u * block + ((lane >> 2u) & 1u), last_in_group);
+let mine = weight(pair_c4 * co_stride + tap_at + (lane & 3u));
+var taken = array<vec4f, 8>(
+${Array.from({ length: 8 }, (_, lane) => `  subgroupBroadcast(mine, ${lane}u),`).join("\n")}
+);`,
+};
+
 function denseOptions(
   overrides: Record<string, number>,
   tile: Record<string, number>,
   subgroups: boolean,
 ): Pick<ConvChoice, "options" | "weights"> {
-  if (!subgroups) return { options: tiled(overrides, tile), weights: "buffer" };
-  const options = tiled(overrides, { ...tile, PAIRS: tile.Q! / 2 });
+  const atOnce = subgroups ? 2 : 1;
+  const options = tiled(overrides, { ...tile, AT_ONCE: atOnce, BLOCKS: tile.Q! / atOnce });
+  if (!subgroups) return { options, weights: "buffer" };
   return {
-    options: { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS } },
+    options: { ...options, inject: { ...options.inject, ...BROADCAST_WEIGHTS, weights: TEXTURE_WEIGHTS } },
     weights: "texture",
   };
 }
