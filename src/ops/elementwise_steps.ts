@@ -92,24 +92,36 @@ function powerSteps(node: NodeContext): EpilogueStep[] | undefined {
   }
 }
 
+/** What Clip keeps to where a bound is not given: infinities become the largest number that is none. */
+function clipLimit(node: NodeContext): number {
+  switch (node.type(0).dtype) {
+    case "f16":
+      return 65504;
+    case "f32":
+      return 3.4028234663852886e38;
+    default:
+      return Infinity;
+  }
+}
+
 /** Clip: its bounds are attributes in old operator sets, and inputs, which may be computed, from 11. */
 function clipSteps(node: NodeContext, inline: boolean): EpilogueStep[] {
+  const limit = clipLimit(node);
+  const clip = (low: number, high: number): EpilogueStep => ({
+    kind: "unary",
+    op: "Clip",
+    parameters: [low, high],
+  });
   if (node.opset < 11) {
-    const bounds = [
-      attr.float(node.node, "min", -Infinity),
-      attr.float(node.node, "max", Infinity),
-    ];
-    return [{ kind: "unary", op: "Clip", parameters: bounds }];
+    return [clip(attr.float(node.node, "min", -limit), attr.float(node.node, "max", limit))];
   }
-  const constants = [1, 2].map((index) => node.has(index) ? node.constant(index) : null);
-  const [low, high] = constants.map((one) => one && toNumbers(one)[0]);
-  if (inline && low !== undefined && high !== undefined) {
-    return [{ kind: "unary", op: "Clip", parameters: [low ?? -Infinity, high ?? Infinity] }];
-  }
-  const steps: EpilogueStep[] = [];
-  if (node.has(1)) steps.push({ kind: "operand", op: "Max", input: 1, swapped: false });
-  if (node.has(2)) steps.push({ kind: "operand", op: "Min", input: 2, swapped: false });
-  return steps;
+  // Null where there is none, undefined where it is computed.
+  const bounds = [1, 2].map((index) => node.has(index) ? node.constant(index) : null);
+  const [low, high] = bounds.map((one) => one && toNumbers(one)[0]);
+  if (inline && low !== undefined && high !== undefined) return [clip(low ?? -limit, high ?? limit)];
+  const bound = (index: number, op: string): EpilogueStep[] =>
+    node.has(index) ? [{ kind: "operand", op, input: index, swapped: false }] : [];
+  return [clip(-limit, limit), ...bound(1, "Max"), ...bound(2, "Min")];
 }
 
 /** Microsoft's activations, in ONNX's terms. */

@@ -149,14 +149,15 @@ export const UNARY: Readonly<Record<string, UnaryFunction>> = {
   Celu: exponentialUnit(
     attributes(["alpha", 1]),
     (x, [alpha]) =>
-      `(max(${x}, vec4f(0.0)) + min(${alpha} * exponential_less_one(${x} / ${alpha}), vec4f(0.0)))`,
+      `(at_least(${x}, vec4f(0.0)) + at_most(${alpha} * exponential_less_one(${x} / ${alpha}), vec4f(0.0)))`,
     (x, [alpha]) => Math.max(x, 0) + Math.min(0, alpha! * Math.expm1(x / alpha!)),
     12,
   ),
   Clip: {
     wgsl(x, [low, high], scalar) {
-      const raised = low === -Infinity ? x : `max(${x}, ${splat(low!, scalar)})`;
-      return high === Infinity ? raised : `min(${raised}, ${splat(high!, scalar)})`;
+      const [larger, smaller] = scalar === "f32" ? ["at_least", "at_most"] : ["max", "min"];
+      const raised = low === -Infinity ? x : `${larger}(${x}, ${splat(low!, scalar)})`;
+      return high === Infinity ? raised : `${smaller}(${raised}, ${splat(high!, scalar)})`;
     },
     floats: (x, [low, high]) => Math.min(Math.max(x, low!), high!),
     integers(x, [low, high]) {
@@ -168,7 +169,8 @@ export const UNARY: Readonly<Record<string, UnaryFunction>> = {
   Cosh: real((x) => `hyperbolic_cosine(${x})`, Math.cosh, 9),
   Elu: exponentialUnit(
     attributes(["alpha", 1]),
-    (x, [alpha]) => `select(${alpha} * exponential_less_one(min(${x}, vec4f(0.0))), ${x}, ${x} > vec4f(0.0))`,
+    (x, [alpha]) =>
+      `select(${alpha} * exponential_less_one(at_most(${x}, vec4f(0.0))), ${x}, ${x} > vec4f(0.0))`,
     (x, [alpha]) => x > 0 ? x : alpha! * Math.expm1(x),
   ),
   Erf: real((x) => `error_function(${x})`, errorFunction, 9),
@@ -181,11 +183,11 @@ export const UNARY: Readonly<Record<string, UnaryFunction>> = {
   },
   HardSigmoid: {
     parameters: attributes(["alpha", 0.2], ["beta", 0.5]),
-    wgsl: (x, [alpha, beta]) => `clamp(${x} * ${splat(alpha!)} + ${splat(beta!)}, vec4f(0.0), vec4f(1.0))`,
+    wgsl: (x, [alpha, beta]) => unitRange(`${x} * ${splat(alpha!)} + ${splat(beta!)}`),
     floats: (x, [alpha, beta]) => Math.min(Math.max(x * alpha! + beta!, 0), 1),
   },
   HardSwish: {
-    wgsl: (x) => `(${x} * clamp(${x} * ${exactLiteral(1 / 6)} + 0.5, vec4f(0.0), vec4f(1.0)))`,
+    wgsl: (x) => `(${x} * ${unitRange(`${x} * ${exactLiteral(1 / 6)} + 0.5`)})`,
     floats: (x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1),
     since: 14,
   },
@@ -211,7 +213,7 @@ export const UNARY: Readonly<Record<string, UnaryFunction>> = {
   Not: { wgsl: (x) => `(vec4i(1) - ${x})`, booleans: (x) => !x, tests: true, since: 1 },
   Reciprocal: real((x) => `(vec4f(1.0) / ${x})`, (x) => 1 / x),
   Relu: {
-    wgsl: (x, _, scalar) => `max(${x}, ${zero(scalar)})`,
+    wgsl: (x, _, scalar) => scalar === "f32" ? `at_least(${x}, vec4f(0.0))` : `max(${x}, vec4i(0))`,
     floats: (x) => Math.max(x, 0),
     integers: (x) => x > 0n ? x : 0n,
   },
@@ -219,7 +221,7 @@ export const UNARY: Readonly<Record<string, UnaryFunction>> = {
   Selu: exponentialUnit(
     attributes(["alpha", 1.67326319217681884765625], ["gamma", 1.05070102214813232421875]),
     (x, [alpha, gamma]) =>
-      `(${gamma} * select(${alpha} * exponential_less_one(min(${x}, vec4f(0.0))), ${x}, ${x} > vec4f(0.0)))`,
+      `(${gamma} * select(${alpha} * exponential_less_one(at_most(${x}, vec4f(0.0))), ${x}, ${x} > vec4f(0.0)))`,
     (x, [alpha, gamma]) => gamma! * (x > 0 ? x : alpha! * Math.expm1(x)),
   ),
   Shrink: {
@@ -234,7 +236,7 @@ export const UNARY: Readonly<Record<string, UnaryFunction>> = {
   },
   Sigmoid: real((x) => `(vec4f(1.0) / (vec4f(1.0) + exponential(-${x})))`, sigmoid),
   Sign: {
-    wgsl: (x) => `sign(${x})`,
+    wgsl: (x, _, scalar) => scalar === "f32" ? `select(sign(${x}), ${x}, is_nan(${x}))` : `sign(${x})`,
     floats: Math.sign,
     integers: (x) => x > 0n ? 1n : x < 0n ? -1n : 0n,
     since: 9,
@@ -260,8 +262,12 @@ export const UNARY: Readonly<Record<string, UnaryFunction>> = {
   },
 };
 
+function unitRange(x: string): string {
+  return `at_most(at_least(${x}, vec4f(0.0)), vec4f(1.0))`;
+}
+
 function softplusText(x: string): string {
-  return `(max(${x}, vec4f(0.0)) + logarithm_of_one_plus(exponential(-abs(${x}))))`;
+  return `(at_least(${x}, vec4f(0.0)) + logarithm_of_one_plus(exponential(-abs(${x}))))`;
 }
 
 function shrinkText(x: string, [bias, lambda]: readonly number[], scalar: GpuScalar): string {

@@ -40,8 +40,11 @@ const HELPERS: Readonly<Record<string, string>> = {
   is_nan: `fn is_nan(x: vec4f) -> vec4<bool> {
   return (bitcast<vec4u>(x) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
 }`,
+  // As max and min, but a NaN stays one.
+  at_least: `fn at_least(x: vec4f, low: vec4f) -> vec4f { return select(x, low, x < low); }`,
+  at_most: `fn at_most(x: vec4f, high: vec4f) -> vec4f { return select(x, high, x > high); }`,
   exponential: `fn exponential(power: vec4f) -> vec4f {
-  let x = clamp(power, vec4f(-87.0), vec4f(88.0));
+  let x = at_most(at_least(power, vec4f(-87.0)), vec4f(88.0));
   let n = round(x * 1.44269504);
   let r = fma(n, vec4f(2.12194440e-4), fma(n, vec4f(-0.693359375), x));
   var p = fma(r, vec4f(1.9875691500e-4), vec4f(1.3981999507e-3));
@@ -53,7 +56,7 @@ const HELPERS: Readonly<Record<string, string>> = {
 }`,
   // e^x - 1, by the same polynomial; exact to rounding near 0, too.
   exponential_less_one: `fn exponential_less_one(power: vec4f) -> vec4f {
-  let x = clamp(power, vec4f(-87.0), vec4f(88.0));
+  let x = at_most(at_least(power, vec4f(-87.0)), vec4f(88.0));
   let n = round(x * 1.44269504);
   let r = fma(n, vec4f(2.12194440e-4), fma(n, vec4f(-0.693359375), x));
   var p = fma(r, vec4f(1.9875691500e-4), vec4f(1.3981999507e-3));
@@ -110,7 +113,9 @@ const HELPERS: Readonly<Record<string, string>> = {
 }`,
   inverse_hyperbolic_cosine: `fn inverse_hyperbolic_cosine(x: vec4f) -> vec4f {
   let t = x - 1.0;
-  return select(logarithm_of_one_plus(t + sqrt(t * (t + 2.0))), logarithm(x) + 0.69314718, x > vec4f(1e9));
+  let near = logarithm_of_one_plus(t + sqrt(t * (t + 2.0)));
+  let result = select(near, logarithm(x) + 0.69314718, x > vec4f(1e9));
+  return select(result, vec4f(float_of(0x7fc00000u)), x < vec4f(1.0));
 }`,
   inverse_hyperbolic_tangent: `fn inverse_hyperbolic_tangent(x: vec4f) -> vec4f {
   let a = abs(x);
@@ -217,9 +222,14 @@ const HELPERS: Readonly<Record<string, string>> = {
   let ordinary = (magnitude >= vec4f(1.17549435e-38)) & (magnitude <= vec4f(3.4028234e38)) &
     (abs(y) < vec4f(1e9));
   let general = select(pow(magnitude, y), by_logarithm, ordinary);
-  let result = select(general, by_squaring, whole & (abs(y) < vec4f(128.0)));
-  let with_sign = select(result, -result, (x < vec4f(0.0)) & odd);
-  return select(with_sign, vec4f(float_of(0x7fc00000u)), (x < vec4f(0.0)) & !whole);
+  let edge = (magnitude == vec4f(0.0)) | (magnitude > vec4f(3.4028234e38));
+  let vanishes = (magnitude == vec4f(0.0)) == (y > vec4f(0.0));
+  let limit = select(vec4f(float_of(0x7f800000u)), vec4f(0.0), vanishes);
+  let result = select(select(general, limit, edge), by_squaring, whole & (abs(y) < vec4f(128.0)));
+  let with_sign = select(result, -result, (bitcast<vec4i>(x) < vec4i(0)) & odd);
+  let fraction_of_negative = (x < vec4f(0.0)) & !whole & (magnitude <= vec4f(3.4028234e38));
+  let no_number = fraction_of_negative | (is_nan(x) & (y != vec4f(0.0))) | is_nan(y);
+  return select(with_sign, vec4f(float_of(0x7fc00000u)), no_number);
 }`,
   // Integers: a base beyond 1 overflows with any exponent over 31; fractions of negative exponents are cut to 0.
   whole_power: `fn whole_power(x: vec4i, y: vec4i) -> vec4i {

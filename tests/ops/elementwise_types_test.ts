@@ -272,6 +272,44 @@ Deno.test("rounding, thresholds and the remainder of floats", async () => {
   await checkBoth(tester, cases);
 });
 
+Deno.test("a NaN stays one, and infinities have the limits that ONNX Runtime gives them", async () => {
+  using tester = await OpTester.create();
+  const odd = hostTensor("f32", [6], [NaN, Infinity, -Infinity, 90, -110, -0]);
+  const functions = [
+    "Abs",
+    "Atan",
+    "Celu",
+    "Clip",
+    "Cosh",
+    "Elu",
+    "Erf",
+    "Exp",
+    "Floor",
+    "HardSigmoid",
+    "LeakyRelu",
+    "Log",
+    "Relu",
+    "Selu",
+    "Sigmoid",
+    "Sign",
+    "Sinh",
+    "Softplus",
+    "Softsign",
+    "Sqrt",
+    "Tanh",
+    "ThresholdedRelu",
+  ];
+  const constant = (value: number) => ({ constant: hostTensor("f32", [], [value]) });
+  await checkBoth(tester, [
+    ...functions.map((op) => opCase(op, [odd])),
+    opCase("HardSwish", [odd], {}, { opset: 14 }),
+    opCase("Clip", [odd, constant(0), constant(6)]),
+    opCase("Clip", [odd], {}, { opset: 7 }),
+    ...[0, 2, 3, -3].map((power) => opCase("Pow", [odd, constant(power)])),
+    ...[-2, 0, 1.5].map((base) => opCase("Pow", [constant(base), odd])),
+  ]);
+});
+
 Deno.test("Gelu and Microsoft's activations", async () => {
   using tester = await OpTester.create();
   const random = new Random(8);
