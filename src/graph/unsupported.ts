@@ -87,11 +87,12 @@ export function refuseHostOnlyTypes({ graph, types }: SpecialisedGraph): void {
   }
   if (lines.length === 0) return;
   const more = lines.length > SHOWN ? [`  and ${lines.length - SHOWN} more`] : [];
+  const many = lines.length > 1;
   throw new GraphError(
     `Cannot run the network: ${lines.length} value${
-      lines.length === 1 ? " is" : "s are"
-    } of types that the GPU ` +
-      `cannot hold:\n${[...lines.slice(0, SHOWN), ...more].join("\n")}\n` +
+      many ? "s are of types" : " is of a type"
+    } that the GPU cannot ` +
+      `hold:\n${[...lines.slice(0, SHOWN), ...more].join("\n")}\n` +
       "export it with 32-bit floats and signed integers",
   );
 }
