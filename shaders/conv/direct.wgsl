@@ -152,10 +152,10 @@ fn main(
       for (var kx = 0u; kx < KW; kx++) {
         let tap_at = (ky * KW + kx) * 4u * params.group_in_c4 + 4u * ci4;
         let co_stride = KH * KW * 4u * params.group_in_c4;
-        //#unroll block BLOCKS
-        for (var block = 0u; block < BLOCKS; block++) {
+        //#unroll part BLOCKS
+        for (var part = 0u; part < BLOCKS; part++) {
           //#inject load
-          let at = (group_c4 + min(first_in_group + block, last_in_group)) * co_stride + tap_at;
+          let at = (group_c4 + min(first_in_group + part, last_in_group)) * co_stride + tap_at;
           var taken = array<vec4f, 4>(weight(at), weight(at + 1u), weight(at + 2u), weight(at + 3u));
           //#end
           //#unroll r AT_ONCE
@@ -167,7 +167,7 @@ fn main(
             //#unroll t P
             for (var t = 0u; t < P; t++) {
               let u = v[t * STRIDE_W + kx * DILATION_W];
-              var sum = acc[t * Q + block * AT_ONCE + r];
+              var sum = acc[t * Q + part * AT_ONCE + r];
               sum = fma(vec4f(u.x), w0, sum);
               if (INPUT_LANES > 1u) {
                 sum = fma(vec4f(u.y), w1, sum);
@@ -178,7 +178,7 @@ fn main(
               if (INPUT_LANES > 3u) {
                 sum = fma(vec4f(u.w), w3, sum);
               }
-              acc[t * Q + block * AT_ONCE + r] = sum;
+              acc[t * Q + part * AT_ONCE + r] = sum;
             }
             //#end
           }

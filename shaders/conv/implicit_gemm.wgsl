@@ -147,10 +147,10 @@ fn main(
         }
         //#end
         let tap_at = tap * 4u * params.group_in_c4 + 4u * ci4;
-        //#unroll block BLOCKS
-        for (var block = 0u; block < BLOCKS; block++) {
+        //#unroll part BLOCKS
+        for (var part = 0u; part < BLOCKS; part++) {
           //#inject load
-          let at = (group_c4 + min(first_in_group + block, last_in_group)) * co_stride + tap_at;
+          let at = (group_c4 + min(first_in_group + part, last_in_group)) * co_stride + tap_at;
           var taken = array<vec4f, 4>(weight(at), weight(at + 1u), weight(at + 2u), weight(at + 3u));
           //#end
           //#unroll r AT_ONCE
@@ -161,11 +161,11 @@ fn main(
             let w3 = taken[4u * r + 3u];
             //#unroll t P
             for (var t = 0u; t < P; t++) {
-              var sum = acc[t * Q + block * AT_ONCE + r];
+              var sum = acc[t * Q + part * AT_ONCE + r];
               sum = fma(vec4f(v[t].x), w0, sum);
               sum = fma(vec4f(v[t].y), w1, sum);
               sum = fma(vec4f(v[t].z), w2, sum);
-              acc[t * Q + block * AT_ONCE + r] = fma(vec4f(v[t].w), w3, sum);
+              acc[t * Q + part * AT_ONCE + r] = fma(vec4f(v[t].w), w3, sum);
             }
             //#end
           }

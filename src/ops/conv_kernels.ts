@@ -312,7 +312,7 @@ fn weight(at: u32) -> vec4f {
 /** What is injected so that eight invocations load the weights of two output channel groups for all. */
 const BROADCAST_WEIGHTS = {
   builtins: "  @builtin(subgroup_invocation_id) lane: u32,",
-  load: `let pair_c4 = group_c4 + min(first_in_group + 2u * block + ((lane >> 2u) & 1u), last_in_group);
+  load: `let pair_c4 = group_c4 + min(first_in_group + 2u * part + ((lane >> 2u) & 1u), last_in_group);
 let mine = weight(pair_c4 * co_stride + tap_at + (lane & 3u));
 var taken = array<vec4f, 8>(
 ${Array.from({ length: 8 }, (_, lane) => `  subgroupBroadcast(mine, ${lane}u),`).join("\n")}
