@@ -177,3 +177,44 @@ Deno.test("chains keep their types: what is no float is not fused behind a kerne
   const kernels = plan.steps.map((step) => step.kernel.name).filter((name) => name !== "copy/strided");
   assertEquals(kernels.slice(1), ["elementwise/map"], "comparison, negation and cast are one dispatch");
 });
+
+Deno.test("activations move before a reshape only with all that they read", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(5);
+  const network = (name: string, ...nodes: NodeSpec[]): Case => ({
+    name,
+    opset: 14,
+    nodes: [parse("c = Conv x w"), parse("r = Reshape c shape"), ...nodes, parse("unread = Abs bound")],
+    inputs: { x: randn(random, [2, 3, 4, 5]), bound: scalar(0.3) },
+    initializers: {
+      w: randn(random, [6, 3, 1, 1]),
+      shape: hostTensor("i64", [3], [2, 6, 20]),
+      per: randn(random, [20]),
+      ...NUMBERS,
+    },
+    outputs: ["y"],
+  });
+  const gelu = WRITTEN_OUT["Gelu of PyTorch"]!.map((line) => parse(line.replaceAll(/\bc\b/g, "r")));
+  const cases = [
+    network("Gelu behind a reshape", ...gelu),
+    network("Clip with constants", parse("y = Clip r zero one")),
+    network(
+      "Clip with a bound computed after the convolution",
+      parse("b = Neg bound"),
+      parse("y = Clip r b"),
+    ),
+    network("a test", parse("i = IsNaN r"), parse("n = Not i"), parse("y = Where n r zero")),
+    network(
+      "a gate along the reshaped axis",
+      parse("m = Mul r per"),
+      parse("s = Sigmoid m"),
+      parse("y = Mul s r"),
+    ),
+  ];
+  await tester.check(cases);
+  for (const one of cases.slice(0, 2)) {
+    const { plan } = await tester.runCase(one);
+    const kernels = plan.steps.map((step) => step.kernel.name).filter((name) => name !== "copy/strided");
+    assertEquals(kernels.length, 1, `${one.name}: ${kernels.join(", ")}`);
+  }
+});
