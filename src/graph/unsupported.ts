@@ -81,7 +81,6 @@ export function refuseHostOnlyTypes({ graph, types }: SpecialisedGraph): void {
     if (dtype && HOST_ONLY.includes(dtype)) lines.push(`  "${name}" (${dtype}), ${where}`);
   };
   for (const { name } of graph.inputs) check(name, "an input");
-  for (const name of graph.constants.keys()) check(name, "a constant");
   for (const node of graph.nodes) {
     node.outputs.forEach((name) => check(name, `made by ${describeNode(node)}`));
   }

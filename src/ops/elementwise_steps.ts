@@ -4,7 +4,7 @@
  * @module
  */
 import { attr } from "./attribute.ts";
-import { isFloat } from "../tensor/dtype.ts";
+import { type DType, isFloat } from "../tensor/dtype.ts";
 import { toNumbers } from "../tensor/host_tensor.ts";
 import { castTarget } from "./cast.ts";
 import { type EpilogueStep, epilogueSteps } from "./epilogue.ts";
@@ -54,6 +54,8 @@ function functionOf(node: NodeContext): string {
   return op === "Mod" && attr.int(node.node, "fmod", 0) === 1 ? "Remainder" : op;
 }
 
+const HOST_ONLY: readonly DType[] = ["f64", "u32", "u64"];
+
 /** A step with input `index` of the node as its other operand: a number where it is a constant of one element. */
 function withInput(
   node: NodeContext,
@@ -65,7 +67,8 @@ function withInput(
   const constant = inline ? node.constant(index) : undefined;
   if (constant?.data.length !== 1) return { kind: "operand", op, input: index, swapped };
   const [number] = toNumbers(constant);
-  const { dtype } = constant;
+  // An exponent may be of a type that only the host holds.
+  const dtype = HOST_ONLY.includes(constant.dtype) ? "f32" : constant.dtype;
   // The larger or smaller of a word and what is beyond any word is known without it.
   const inRange = isFloat(dtype) || number === (number! | 0) || op === "Max" || op === "Min";
   if (!inRange) return { kind: "operand", op, input: index, swapped };

@@ -241,6 +241,7 @@ Deno.test("functions of floats are within 1e-6 of the largest value that ONNX Ru
   );
   for (const power of [-1, 0.5, 2, 3, 2.5, -2, 0]) {
     cases.push(opCase("Pow", [between(0.01, 4, 2, 5, 3, 3), { constant: hostTensor("f32", [], [power]) }]));
+    cases.push(opCase("Pow", [between(0.01, 4, 2, 5, 3, 3), { constant: hostTensor("f64", [], [power]) }]));
   }
   await checkBoth(tester, cases);
 });
