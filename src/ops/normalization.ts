@@ -14,7 +14,7 @@ import { expandView, reshapeView, type View } from "../tensor/view.ts";
 import { mapFlatDispatch } from "./map.ts";
 import { epilogueSteps, planEpilogue } from "./epilogue.ts";
 import { rowNormalizations, rowsOutput } from "./layer_norm.ts";
-import { normalizeRows } from "./normalize_operator.ts";
+import { normalizeGroups, normalizeRows } from "./normalize_operator.ts";
 import { emitRows, normalizeOnHost, spreadOnHost } from "./normalize_rows.ts";
 import { addressed, addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { lowerPixels } from "./reduce_pixels.ts";
@@ -284,4 +284,5 @@ export const normalizationOperators: readonly Operator[] = [
   instanceNormalization,
   ...rowNormalizations,
   normalizeRows,
+  normalizeGroups,
 ];

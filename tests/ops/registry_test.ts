@@ -5,7 +5,7 @@ import { OpTester } from "./harness.ts";
 import { allOperatorCases } from "./operator_cases.ts";
 
 /** Operators that passes make of others, and Swish, which ONNX Runtime has not got yet. */
-const MADE_BY_PASSES = ["Pointwise", "Silu", "Swish", "QuantisedTable", "NormalizeRows"];
+const MADE_BY_PASSES = ["Pointwise", "Silu", "Swish", "QuantisedTable", "NormalizeRows", "NormalizeGroups"];
 
 Deno.test("every operator of the registry has a case, and every case gives what ONNX Runtime gives", async () => {
   const cases = allOperatorCases(new Random(1));

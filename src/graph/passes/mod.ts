@@ -14,10 +14,12 @@ import { foldFocus } from "./fold_focus.ts";
 import { foldPads } from "./fold_pads.ts";
 import { fuseBranches } from "./fuse_branches.ts";
 import { fuseEpilogues } from "./fuse_epilogues.ts";
+import { fuseGroupNorm } from "./fuse_group_norm.ts";
 import { fuseLayerNorm } from "./fuse_layer_norm.ts";
 import { fuseQuantised } from "./fuse_quantised.ts";
 import { fuseSilu } from "./fuse_silu.ts";
 import { hoistActivations } from "./hoist_activations.ts";
+import { hoistScales } from "./hoist_scales.ts";
 import { nestConcatenations } from "./nest_concatenations.ts";
 import { removeIdentities } from "./remove_identities.ts";
 
@@ -34,7 +36,9 @@ export function runPasses(specialised: SpecialisedGraph): void {
   foldChannelSlices(specialised);
   chainMaxPools(specialised);
   expandBatchNorm(specialised);
+  fuseGroupNorm(specialised);
   fuseLayerNorm(specialised);
+  hoistScales(specialised);
   fuseSilu(specialised);
   fuseBranches(specialised);
   hoistActivations(specialised);
