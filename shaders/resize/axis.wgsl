@@ -3,7 +3,7 @@
 //   y[o, i, j] = finish(sum over t of table[i, t].weight * x[o, table[i, t].index, j])
 //
 // Grid: the elements of y (`count`), the last dimension fastest. Up to 8 dimensions; the table holds `taps` pairs for
-// each position of dimension `axis`. With FILL, where the first weight is zero, `fill` takes the place of the sum.
+// each position of dimension `axis`. With FILL, where the first index is negative, `fill` takes the place of the sum.
 // Strides and offsets count elements and may be negative.
 // Limit: rank + taps iterations must stay under 65,535 (llvmpipe).
 
@@ -61,8 +61,8 @@ fn main(
   var value = 0.0;
   for (var t = 0u; t < params.taps; t++) {
     let pair = table[first + t];
-    value += pair.y * f32(x[from_index + i32(pair.x) * step]);
+    value += pair.y * f32(x[from_index + i32(max(pair.x, 0.0)) * step]);
   }
-  if (FILL && table[first].y == 0.0) { value = params.fill; }
+  if (FILL && table[first].x < 0.0) { value = params.fill; }
   y[to_index] = finish(value);
 }

@@ -5,7 +5,7 @@
 // x, y: NHWC, channels padded to a multiple of 4; offsets and strides count vec4s. Padding lanes are written as zero.
 // table: two (index, weight) pairs a texel, TEXELS_H for each output row and then TEXELS_W for each output column; a
 // texture, as storage loads are what this kernel's time goes into on software adapters. With MOVE each row and column
-// has one source, whose elements are taken as they are. With FILL, where a row's or column's first weight is zero,
+// has one source, whose elements are taken as they are. With FILL, where a row's or column's first index is negative,
 // `fill` takes the place of the sum. Sums are of floats; what they become is `finish`.
 //
 // Grid: `count` = batch * out_h * out_w * c4 invocations.
@@ -73,7 +73,10 @@ fn main(
   let rows = row * TEXELS_H;
   let columns = params.out_h * TEXELS_H + column * TEXELS_W;
   var value = vec();
-  if (MOVE) {
+  let outside = FILL && (taps(rows).x < 0.0 || taps(columns).x < 0.0);
+  if (outside) {
+    value = finish(vec4f(params.fill));
+  } else if (MOVE) {
     value = x[source + u32(taps(rows).x) * params.x_stride_h + u32(taps(columns).x) * params.x_stride_w];
   } else {
     var total = vec4f(0.0);
@@ -89,10 +92,8 @@ fn main(
         total += a.w * (b.y * vec4f(x[lower + left]) + b.w * vec4f(x[lower + right]));
       }
     }
-    if (FILL && (taps(rows).y == 0.0 || taps(columns).y == 0.0)) { total = vec4f(params.fill); }
     value = finish(total);
   }
-  if (MOVE && FILL && (taps(rows).y == 0.0 || taps(columns).y == 0.0)) { value = finish(vec4f(params.fill)); }
   let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
   let destination = params.y_offset + image * params.y_stride_n + row * params.y_stride_h + column * params.y_stride_w;
   y[destination + c4] = select(vec(), epilogue(value, pixel, c4), lanes < vec4u(params.c));

@@ -30,6 +30,9 @@ export interface ResampleTable {
   pairs: Float32Array<ArrayBuffer>;
 }
 
+/** The first index of a position that the fill stands at. */
+export const OUTSIDE = -1;
+
 /** How sums of elements become elements again: as they are, cut off, or rounded and kept in the type's range. */
 export type Finish = "cut" | "round";
 
@@ -38,7 +41,7 @@ export interface ResampleRule {
   /** Each output position has one source, whose element is taken as it is. */
   moves: boolean;
   finish: Finish;
-  /** The value where a position has a first weight of zero; nowhere if left out. */
+  /** The value where a position's first index is {@linkcode OUTSIDE}; left out where there is none. */
   fill?: number;
   /** What the tables were worked out from, to tell constants of one node apart. */
   key: string;
@@ -265,8 +268,8 @@ export function resampleHost(
     const to = shape.with(axis, extentOf(table));
     values = moves && fill === undefined
       ? resampleAxis(values, shape, axis, table, (take) => take(0))
-      : resampleAxis(values, shape, axis, table, (take, weights) => {
-        if (fill !== undefined && weights[0] === 0) return fill;
+      : resampleAxis(values, shape, axis, table, (take, weights, outside) => {
+        if (fill !== undefined && outside) return fill;
         return weights.reduce((sum, weight, t) => sum + weight * Number(take(t)), 0);
       });
     shape = to;
@@ -288,7 +291,7 @@ function resampleAxis(
   shape: readonly number[],
   axis: number,
   { taps, pairs }: ResampleTable,
-  value: (take: (tap: number) => number | bigint, weights: number[]) => number | bigint,
+  value: (take: (tap: number) => number | bigint, weights: number[], outside: boolean) => number | bigint,
 ): (number | bigint)[] {
   const extent = shape[axis]!;
   const inner = elementCount(shape.slice(axis + 1));
@@ -300,7 +303,8 @@ function resampleAxis(
       const own = pairs.subarray(at * taps * 2, (at + 1) * taps * 2);
       const weights = Array.from({ length: taps }, (_, t) => own[2 * t + 1]!);
       for (let i = 0; i < inner; i++) {
-        out.push(value((t) => values[(o * extent + own[2 * t]!) * inner + i]!, weights));
+        const take = (t: number): number | bigint => values[(o * extent + own[2 * t]!) * inner + i]!;
+        out.push(value(take, weights, own[0] === OUTSIDE));
       }
     }
   }

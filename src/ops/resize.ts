@@ -64,7 +64,8 @@ function resizeAxes(node: NodeContext): ResizeAxis[] {
       return checked(node, { from, to, scale: Math.fround(ratio), length: to, roi: region });
     }
     const scale = Math.fround(scales![i]!);
-    const length = Math.fround(from * scale * (region[1] - region[0]));
+    // The standard's extent is of the region alone; like ONNX Runtime's, this is of the whole.
+    const length = Math.fround(from * scale);
     return checked(node, { from, to: Math.floor(length), scale, length, roi: region });
   });
 }
@@ -110,16 +111,23 @@ function ruleOf(node: NodeContext): ResizeRule {
   };
 }
 
-/** Whether a dimension keeps all its elements where they are. */
-function isStill({ from, to, scale, roi: [begin, end] }: ResizeAxis): boolean {
-  return from === to && scale === 1 && begin === 0 && end === 1;
+/**
+ * The dimensions that are resampled. As in ONNX Runtime, a Resize that keeps all extents moves nothing, whatever its scales
+ * and region are, and one with antialias leaves every dimension of the same extent alone.
+ */
+function changedAxes(axes: readonly ResizeAxis[], { antialias }: ResizeRule): number[] {
+  if (axes.every(({ from, to }) => from === to)) return [];
+  return axes.flatMap(({ from, to, scale, roi: [begin, end] }, i) => {
+    const still = from === to && (antialias || (scale === 1 && begin === 0 && end === 1));
+    return still ? [] : [i];
+  });
 }
 
 /** The tables of the dimensions that change, and how they are applied. */
 function resampling(node: NodeContext): { tables: Map<number, ResampleTable>; rule: ResampleRule } {
   const axes = resizeAxes(node);
   const rule = ruleOf(node);
-  const changed = axes.flatMap((axis, i) => isStill(axis) ? [] : [i]);
+  const changed = changedAxes(axes, rule);
   const crops = rule.coordinates === "tf_crop_and_resize";
   return {
     tables: new Map(changed.map((i) => [i, resizeTable(axes[i]!, rule)])),

@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { ResampleTable } from "./resample.ts";
+import { OUTSIDE, type ResampleTable } from "./resample.ts";
 
 /** One dimension of a Resize. */
 export interface ResizeAxis {
@@ -52,8 +52,8 @@ const COORDINATES: Readonly<Record<string, (x: number, axis: ResizeAxis) => numb
 
 /** The roundings of nearest mode, by ONNX's names; `simple` is that of operator set 10 and before. */
 const NEAREST: Readonly<Record<string, (x: number, shrinks: boolean) => number>> = {
-  round_prefer_floor: (x) => Math.ceil(x - 0.5),
-  // A tie that rounding to 32 bits put just below is a tie, as it is to ONNX Runtime.
+  // A tie that rounding to 32 bits put just above or below is a tie, as it is to ONNX Runtime.
+  round_prefer_floor: (x) => Math.ceil(x - 0.5 - 1e-6 * Math.max(1, Math.abs(x))),
   round_prefer_ceil: (x) => Math.floor(x + 0.5 + 1e-6 * Math.max(1, Math.abs(x))),
   floor: (x) => Math.floor(x),
   ceil: (x) => Math.ceil(x),
@@ -72,7 +72,7 @@ export function resizeTable(axis: ResizeAxis, rule: ResizeRule): ResampleTable {
   for (let x = 0; x < axis.to; x++) {
     const at = COORDINATES[rule.coordinates]!(x, axis);
     const outside = rule.coordinates === "tf_crop_and_resize" && (at < 0 || at > axis.from - 1);
-    rows.push(outside ? [[0, 0]] : tapsAt(at, axis, rule));
+    rows.push(outside ? [[OUTSIDE, 0]] : tapsAt(at, axis, rule));
   }
   const taps = rows.reduce((most, row) => Math.max(most, row.length), 1);
   const pairs = new Float32Array(axis.to * taps * 2);

@@ -240,6 +240,34 @@ Deno.test("a Resize of constants is folded to what the kernels give", async () =
   }
 });
 
+Deno.test("Resize of a region fills outside it alone, and keeps what keeps its extents, as ONNX Runtime does", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(9);
+  const crop = { coordinate_transformation_mode: "tf_crop_and_resize", extrapolation_value: 2.5 };
+  const region = (...of: number[]): Operand => f32(0, 0, ...of.slice(0, 2), 1, 1, ...of.slice(2));
+  const cases: Case[] = [];
+  for (const mode of ["nearest", "linear", "cubic"]) {
+    const x = (): Operand => randn(random, [2, 3, 5, 9]);
+    // Positions that are whole numbers have weights of zero on both sides.
+    cases.push(
+      opCase("Resize", [x(), region(0.25, 0, 0.75, 1), undefined, i64(2, 3, 3, 5)], { mode, ...crop }),
+    );
+    cases.push(
+      opCase("Resize", [x(), region(-0.3, 0.2, 0.7, 1.6), undefined, i64(2, 3, 7, 6)], { mode, ...crop }),
+    );
+    cases.push(
+      opCase("Resize", [x(), region(0.25, 0, 0.75, 1), undefined, i64(2, 3, 5, 9)], { mode, ...crop }),
+    );
+    cases.push(opCase("Resize", [x(), region(0.13, 0.2, 0.7, 0.9), f32(1, 1, 1.3, 0.6)], { mode, ...crop }));
+    cases.push(opCase("Resize", [x(), undefined, f32(1, 1, 1.1, 1.05)], { mode }));
+  }
+  for (const mode of ["linear", "cubic"]) {
+    const x = randn(random, [1, 2, 3, 4]);
+    cases.push(opCase("Resize", [x, undefined, f32(1, 1, 1.2, 2)], { mode, antialias: 1 }, { opset: 18 }));
+  }
+  await tester.check([...cases, ...cases.map(constantly)]);
+});
+
 /** The same case with everything constant. */
 function constantly(one: Case): Case {
   return { ...one, inputs: {}, initializers: { ...one.initializers, ...one.inputs } };
