@@ -89,7 +89,7 @@ fn main(
   var a_at = params.a_offset;
   var b_at = params.b_offset;
   var rest = batch;
-  for (var i = params.batch_rank; i > 0u; i--) {
+  for (var i = params.batch_rank + zero; i > 0u; i--) {
     let axis = i - 1u;
     let extent = params.batch_extents[axis / 4u][axis % 4u];
     a_at += rest % extent * params.batch_a_strides[axis / 4u][axis % 4u];
