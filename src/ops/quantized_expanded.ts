@@ -1,6 +1,5 @@
 /**
- * Quantised operators of Microsoft's domain of which a pass makes others: QLinearConcat, QLinearSoftmax and
- * QLinearAveragePool.
+ * Quantised operators of Microsoft's domain of which a pass makes others: QLinearConcat and QLinearSoftmax.
  * {@link https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md ONNX Runtime's operators}
  *
  * @module
@@ -13,7 +12,6 @@ import { given } from "./quantization.ts";
 import { lookUp, schemeOf } from "./quantized_microsoft.ts";
 import { type Scheme, tableOf } from "./quantized_scheme.ts";
 import { MICROSOFT } from "./quantize.ts";
-import { readWindow, spatialOut } from "./window.ts";
 import { BYTES } from "./types.ts";
 
 /**
@@ -72,7 +70,7 @@ export function concatParts(node: NodeContext): { index: number; from: Scheme; t
   });
 }
 
-/** `X, X_scale, X_zero_point, Y_scale, Y_zero_point`: dequantised, Softmax, quantised. */
+/** `X, X_scale, X_zero_point, Y_scale, Y_zero_point`: dequantised, Softmax (as of the operator set `opset`), quantised. */
 const softmax: Operator = {
   op: "QLinearSoftmax",
   domain: MICROSOFT,
@@ -82,33 +80,10 @@ const softmax: Operator = {
     schemeOf(node, 0, 1, 2);
     const { dtype } = schemeOf(node, 0, 3, 4);
     const shape = node.shape(0);
-    const axis = node.axis(attr.int(node.node, "axis", -1), shape.length);
-    if (attr.int(node.node, "opset", 13) < 13 && elementCount(shape.slice(axis + 1)) !== 1) {
-      node.fail(
-        `it normalises all dimensions of [${shape.join(", ")}] from ${axis} on as one`,
-        "only the last dimension is supported for models older than operator set 13",
-      );
-    }
+    node.axis(attr.int(node.node, "axis", -1), shape.length);
     return [{ dtype, shape }];
   },
 };
 
-/** `X, X_scale, X_zero_point, Y_scale, Y_zero_point`: dequantised, AveragePool, quantised. */
-const averagePool: Operator = {
-  op: "QLinearAveragePool",
-  domain: MICROSOFT,
-  opsets: [1, 99],
-  types: BYTES,
-  infer(node) {
-    schemeOf(node, 0, 1, 2);
-    const { dtype } = schemeOf(node, 0, 3, 4);
-    if (attr.int(node.node, "channels_last", 0) !== 0) {
-      node.fail("its channels come last", "quantise the model before it is optimised for ONNX Runtime");
-    }
-    const window = readWindow(node, attr.ints(node.node, "kernel_shape"));
-    return [{ dtype, shape: [...node.shape(0).slice(0, 2), ...spatialOut(node, window)] }];
-  },
-};
-
 /** Operators that are expanded before anything is lowered. */
-export const expandedQuantizedOperators: readonly Operator[] = [concat, softmax, averagePool];
+export const expandedQuantizedOperators: readonly Operator[] = [concat, softmax];

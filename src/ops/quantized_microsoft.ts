@@ -1,26 +1,24 @@
 /**
- * Quantised operators of Microsoft's domain: sums and products, functions by table, means.
+ * Quantised operators of Microsoft's domain: sums and products, and functions by table.
  * {@link https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md ONNX Runtime's operators}
  *
  * @module
  */
-import MEAN from "../../shaders/quantize/mean.wgsl" with { type: "text" };
 import PAIR from "../../shaders/quantize/pair.wgsl" with { type: "text" };
 import TABLE from "../../shaders/quantize/table.wgsl" with { type: "text" };
-import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
+import type { KernelSource } from "../gpu/mod.ts";
 import type { DType } from "../tensor/dtype.ts";
-import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
-import { denseView, expandView, permuteView, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
+import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import { denseView, expandView, viewOffsets } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { broadcastShapes } from "./broadcast.ts";
-import { addressed, addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
+import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { given, quantizedRange, requireBytes, saturate, single } from "./quantization.ts";
 import { mapPlaces } from "./quantized_map.ts";
 import { type Scheme, tableOf } from "./quantized_scheme.ts";
 import { MICROSOFT } from "./quantize.ts";
 import { BYTES } from "./types.ts";
 
-const meanKernel: KernelSource = { name: "quantize/mean", wgsl: MEAN };
 const pairKernel: KernelSource = { name: "quantize/pair", wgsl: PAIR };
 const tableKernel: KernelSource = { name: "quantize/table", wgsl: TABLE };
 
@@ -184,100 +182,6 @@ function pair(op: string, multiply: boolean): Operator {
   };
 }
 
-/** What a mean works on: the input as `[N, C, ...]`, and the factor of its sum. */
-interface Mean {
-  channelsLast: boolean;
-  from: Scheme;
-  to: Scheme;
-  factor: number;
-}
-
-function meanOf(node: NodeContext): Mean {
-  const shape = node.shape(0);
-  if (shape.length < 3) node.fail(`its input is [${shape.join(", ")}]`, "an image is needed");
-  const channelsLast = attr.int(node.node, "channels_last", 0) === 1;
-  const [from, to] = [schemeOf(node, 0, 1, 2), schemeOf(node, 0, 3, 4)];
-  const pixels = elementCount(channelsLast ? shape.slice(1, -1) : shape.slice(2));
-  return { channelsLast, from, to, factor: Math.fround(from.scale / Math.fround(to.scale * pixels)) };
-}
-
-/** `[N, C, ...]` of a view of `[N, ..., C]`. */
-function channelsSecond(view: View): View {
-  return permuteView(view, [0, view.shape.length - 1, ...view.shape.map((_, axis) => axis).slice(1, -1)]);
-}
-
-/** `X, X_scale, X_zero_point, Y_scale, Y_zero_point`: the mean over all pixels. */
-const globalAveragePool: Operator = {
-  op: "QLinearGlobalAveragePool",
-  domain: MICROSOFT,
-  opsets: [1, 99],
-  types: BYTES,
-  layout: "image",
-  infer(node) {
-    const { channelsLast, to } = meanOf(node);
-    const shape = node.shape(0);
-    const channels = channelsLast ? shape.length - 1 : 1;
-    return [{
-      dtype: to.dtype,
-      shape: shape.map((extent, axis) => axis === 0 || axis === channels ? extent : 1),
-    }];
-  },
-  evaluate(node, [x]) {
-    const { channelsLast, from, to, factor } = meanOf(node);
-    const { dtype, shape, data } = given(x);
-    const dense = denseView(0, dtype, shape, "linear");
-    const view = channelsLast ? channelsSecond(dense) : dense;
-    const pixels = { shape: view.shape.slice(2), strides: view.strides.slice(2) };
-    const channels = { shape: view.shape.slice(0, 2), strides: view.strides.slice(0, 2), offset: 0 };
-    const numbers = Array.from(viewOffsets(channels), (offset) => {
-      let sum = 0;
-      for (const at of viewOffsets({ ...pixels, offset })) sum += Number(data[at]) - from.zero;
-      return saturate(Math.fround(Math.fround(sum) * factor), to.zero, [to.low, to.high]);
-    });
-    return [hostTensor(to.dtype, this.infer(node)[0]!.shape, numbers)];
-  },
-  lower(node) {
-    const { channelsLast, from, to, factor } = meanOf(node);
-    const given = channelsLast ? channelsSecond(node.view(0)) : node.view(0);
-    const [n, c] = given.shape as [number, number];
-    // One spatial dimension stands for all where the kernel would need more than two.
-    const source = given.shape.length <= 4
-      ? given
-      : reshapeView(node.materialise(given, "linear"), [n, c, elementCount(given.shape.slice(2))])!;
-    const x = addressed(node.materialise(source, "image"));
-    const own = !channelsLast && given.shape.length <= 4;
-    const y = own
-      ? node.imageOutput(0)
-      : addressed(node.temporary({ dtype: to.dtype, shape: [n, c, 1, 1] }, "image"));
-    const { h, w, c4 } = x.address;
-    node.emit({
-      kernel: meanKernel,
-      bindings: { x: x.view, y: y.view },
-      uniforms: {
-        n,
-        c,
-        c4: Math.max(c4, 1),
-        h,
-        w,
-        ...addressUniforms("x", x.address),
-        y_offset: y.address.offset,
-        y_stride_n: y.address.strideN,
-        x_zero: from.zero,
-        y_zero: to.zero,
-        factor,
-        low: to.low,
-        high: to.high,
-      },
-      workgroups: foldWorkgroups(n * c4),
-    });
-    if (own) return;
-    const { shape } = node.outputType(0);
-    const channels = channelsLast ? shape.length - 1 : 1;
-    const strides = shape.map((_, axis) => axis === 0 ? y.view.strides[0]! : axis === channels ? 1 : 0);
-    node.alias(0, { ...y.view, shape, strides, padded: false });
-  },
-};
-
 /** Quantised operators of Microsoft's domain. */
 export const quantizedMicrosoftOperators: readonly Operator[] = [
   byTable("QLinearLeakyRelu", (node) => {
@@ -288,5 +192,4 @@ export const quantizedMicrosoftOperators: readonly Operator[] = [
   quantisedTable,
   pair("QLinearAdd", false),
   pair("QLinearMul", true),
-  globalAveragePool,
 ];

@@ -34,6 +34,7 @@ import { quantizedConvOperators } from "./quantized_conv.ts";
 import { quantizedGemmOperators } from "./quantized_gemm.ts";
 import { quantizedMicrosoftOperators } from "./quantized_microsoft.ts";
 import { expandedQuantizedOperators } from "./quantized_expanded.ts";
+import { quantizedPoolOperators } from "./quantized_pool.ts";
 import { reduceOperators } from "./reduce.ts";
 import { resizeOperators } from "./resize.ts";
 import { roiOperators } from "./roi_align.ts";
@@ -77,6 +78,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...quantizedGemmOperators,
     ...quantizedMicrosoftOperators,
     ...expandedQuantizedOperators,
+    ...quantizedPoolOperators,
     ...reduceOperators,
     ...resizeOperators,
     ...softmaxOperators,

@@ -3,28 +3,19 @@ import type { Node } from "../../ops/node.ts";
 import { NodeContext } from "../../ops/operator.ts";
 import { concatParts } from "../../ops/quantized_expanded.ts";
 import { tableOf } from "../../ops/quantized_scheme.ts";
-import { type HostTensor, hostTensor } from "../../tensor/host_tensor.ts";
+import { elementCount, type HostTensor, hostTensor } from "../../tensor/host_tensor.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
-
-/** What stands for operators that are computed with floats, and which of their attributes it takes. */
-const WITH_FLOATS: ReadonlyMap<string, readonly [op: string, attributes: readonly string[]]> = new Map([
-  [
-    "QLinearAveragePool",
-    ["AveragePool", ["auto_pad", "ceil_mode", "count_include_pad", "kernel_shape", "pads", "strides"]],
-  ],
-  ["QLinearSoftmax", ["Softmax", ["axis"]]],
-]);
 
 /**
  * Makes of a QLinearConcat a Concat of bytes, whose parts are written where they belong, and in front of each part whose
- * scale or zero point is another one a table of its bytes; of a QLinearAveragePool or QLinearSoftmax one of floats, with
- * DequantizeLinear and QuantizeLinear around it.
+ * scale or zero point is another one a table of its bytes; of a QLinearSoftmax a Softmax of floats, with DequantizeLinear
+ * and QuantizeLinear around it.
  */
 export function expandQuantised({ graph, types }: SpecialisedGraph): void {
   for (const node of [...graph.nodes]) {
     if (node.domain !== "com.microsoft") continue;
     if (node.op === "QLinearConcat") expandConcat(node);
-    else if (WITH_FLOATS.has(node.op)) expandWithFloats(node);
+    else if (node.op === "QLinearSoftmax") expandSoftmax(node);
   }
 
   function expandConcat(node: Node): void {
@@ -48,8 +39,7 @@ export function expandQuantised({ graph, types }: SpecialisedGraph): void {
     );
   }
 
-  function expandWithFloats(node: Node): void {
-    const [op, names] = WITH_FLOATS.get(node.op)!;
+  function expandSoftmax(node: Node): void {
     const [x, xScale, xZero = "", yScale, yZero = ""] = node.inputs as [
       string,
       string,
@@ -57,20 +47,43 @@ export function expandQuantised({ graph, types }: SpecialisedGraph): void {
       string,
       string,
     ];
-    const attributes = new Map([...node.attributes].filter(([name]) => names.includes(name)));
-    if (op === "Softmax") {
-      const rank = types.get(x)!.shape.length;
-      const axis = attr.int(node, "axis", -1);
-      attributes.set("axis", { type: "int", value: axis < 0 ? axis + rank : axis });
-    }
-    const [floats, result] = [graph.freshName(`${node.name} floats`), graph.freshName(`${node.name} result`)];
-    types.set(floats, { dtype: "f32", shape: types.get(x)!.shape });
-    types.set(result, { dtype: "f32", shape: types.get(node.outputs[0]!)!.shape });
+    const { shape } = types.get(x)!;
+    const rank = shape.length;
+    const given = attr.int(node, "axis", -1);
+    const axis = given < 0 ? given + rank : given;
+    // Before operator set 13 all dimensions from the axis on were one. As rows, both are the same.
+    const whole = attr.int(node, "opset", 13) < 13;
+    const others = shape.map((_, at) => at).filter((at) => at !== axis);
+    const perm = whole ? shape.map((_, at) => at) : [...others, axis];
+    const turned = perm.map((at) => shape[at]!);
+    const length = elementCount(whole ? shape.slice(axis) : [shape[axis]!]);
+    const rows = [elementCount(shape) / Math.max(length, 1), length];
+    const steps: Node[] = [];
+    const step = (
+      op: string,
+      inputs: string[],
+      extents: readonly number[],
+      attributes?: Map<string, Attribute>,
+    ) => {
+      const value = graph.freshName(`${node.name} ${steps.length}`);
+      types.set(value, { dtype: "f32", shape: extents });
+      steps.push(made(op, value, inputs, [value], attributes));
+      return value;
+    };
+    const order = (values: readonly number[]) =>
+      new Map<string, Attribute>([["perm", { type: "ints", value: [...values] }]]);
+    const extents = (values: readonly number[]) =>
+      constant(`${node.name} extents`, hostTensor("i64", [values.length], values));
+    let value = step("DequantizeLinear", [x, xScale, xZero], shape);
+    value = step("Transpose", [value], turned, order(perm));
+    value = step("Reshape", [value, extents(rows)], rows);
+    value = step("Softmax", [value], rows, new Map([["axis", { type: "int", value: 1 }]]));
+    value = step("Reshape", [value, extents(turned)], turned);
+    value = step("Transpose", [value], shape, order(perm.map((_, at) => perm.indexOf(at))));
     graph.replaceNode(
       node,
-      made("DequantizeLinear", floats, [x, xScale, xZero], [floats]),
-      made(op, node.name, [floats], [result], attributes),
-      made("QuantizeLinear", result, [result, yScale, yZero], node.outputs),
+      ...steps,
+      made("QuantizeLinear", node.name, [value, yScale, yZero], node.outputs),
     );
   }
 
