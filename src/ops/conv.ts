@@ -14,7 +14,14 @@ import { hostWindows, planeSize } from "./host_windows.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { UNARY } from "./pointwise_functions.ts";
 import { volumeInput, volumeOutput } from "./volume.ts";
-import { planarWindow, readAxes, spatialExtents, tapCount, type WindowAxis } from "./window.ts";
+import {
+  planarWindow,
+  readAxes,
+  requireFloats,
+  spatialExtents,
+  tapCount,
+  type WindowAxis,
+} from "./window.ts";
 
 /** What a Conv node computes. */
 interface ConvNode {
@@ -27,7 +34,7 @@ interface ConvNode {
 
 function readConv(node: NodeContext): ConvNode {
   const { dtype, shape } = node.type(0);
-  if (dtype !== "f32" && dtype !== "f16") node.fail(`its input is ${dtype}`, "f32 and f16 are supported");
+  requireFloats(node);
   if (node.type(1).dtype !== dtype) {
     node.fail(`its input is ${dtype}, its weights are ${node.type(1).dtype}`, "export the model again");
   }

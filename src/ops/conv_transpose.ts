@@ -24,6 +24,7 @@ import {
   planarWindow,
   readAutoPad,
   readList,
+  requireFloats,
   spatialExtents,
   tapCount,
   type WindowAxis,
@@ -41,7 +42,7 @@ interface TransposedConv {
 function readTransposed(node: NodeContext): TransposedConv {
   const { dtype, shape } = node.type(0);
   const weights = node.type(1);
-  if (dtype !== "f32" && dtype !== "f16") node.fail(`its input is ${dtype}`, "f32 and f16 are supported");
+  requireFloats(node);
   if (weights.dtype !== dtype) {
     node.fail(`its input is ${dtype}, its weights are ${weights.dtype}`, "export the model again");
   }

@@ -22,7 +22,7 @@ import {
   type NodeContext,
   type Operator,
 } from "./operator.ts";
-import { planarWindow, readAxes, type Window } from "./window.ts";
+import { planarWindow, readAxes, requireFloats, type Window } from "./window.ts";
 
 const columnsKernel: KernelSource = { name: "conv/deform_columns", wgsl: COLUMNS };
 
@@ -41,9 +41,9 @@ interface DeformConv {
 }
 
 function readDeform(node: NodeContext): DeformConv {
-  const { dtype, shape } = node.type(0);
+  const shape = node.shape(0);
   const weights = node.shape(WEIGHTS);
-  if (dtype !== "f32" && dtype !== "f16") node.fail(`its input is ${dtype}`, "f32 and f16 are supported");
+  requireFloats(node);
   if (shape.length !== 4 || weights.length !== 4) {
     node.fail(
       `its input has ${shape.length} dimensions, its weights ${weights.length}`,

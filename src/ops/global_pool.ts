@@ -10,6 +10,7 @@ import type { NodeContext, Operator } from "./operator.ts";
 import { norm, powerText, readExponent, rootText } from "./pool.ts";
 import { lowerPixels, type PixelReduction } from "./reduce_pixels.ts";
 import { pixelsInput, pixelsOutput } from "./volume.ts";
+import { requireFloats } from "./window.ts";
 
 /** A global pooling: on the GPU and on the host. */
 interface GlobalPooling {
@@ -26,7 +27,7 @@ function globalPool(op: string, poolingOf: (node: NodeContext) => GlobalPooling)
     infer(node) {
       const { dtype, shape } = node.type(0);
       if (shape.length < 3) node.fail(`its input has ${shape.length} dimensions`, "3 or more are needed");
-      if (dtype !== "f32" && dtype !== "f16") node.fail(`its input is ${dtype}`, "f32 and f16 are supported");
+      requireFloats(node);
       poolingOf(node);
       return [{ dtype, shape: shape.map((extent, axis) => axis < 2 ? extent : 1) }];
     },

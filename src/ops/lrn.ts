@@ -11,6 +11,7 @@ import { attr } from "./attribute.ts";
 import { planEpilogue } from "./epilogue.ts";
 import { addressUniforms, type NodeContext, type Operator } from "./operator.ts";
 import { pixelsInput, pixelsOutput } from "./volume.ts";
+import { requireFloats } from "./window.ts";
 
 const lrnKernel: KernelSource = { name: "normalization/lrn", wgsl: LRN };
 
@@ -51,7 +52,7 @@ export const lrn: Operator = {
   infer(node) {
     const { dtype, shape } = node.type(0);
     if (shape.length < 3) node.fail(`its input has ${shape.length} dimensions`, "3 or more are needed");
-    if (dtype !== "f32" && dtype !== "f16") node.fail(`its input is ${dtype}`, "f32 and f16 are supported");
+    requireFloats(node);
     readParameters(node);
     return [{ dtype, shape }];
   },

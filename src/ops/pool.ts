@@ -23,6 +23,7 @@ import {
   loopIterations,
   planarWindow,
   readAxes,
+  requireFloats,
   spatialExtents,
   type Window,
   type WindowAxis,
@@ -141,11 +142,6 @@ function poolAxes(node: NodeContext): WindowAxis[] {
 
 function pooledShape(node: NodeContext, axes: readonly WindowAxis[]): number[] {
   return [...node.shape(0).slice(0, 2), ...axes.map(({ out }) => out)];
-}
-
-function refuseIntegers(node: NodeContext): void {
-  const { dtype } = node.type(0);
-  if (dtype !== "f32" && dtype !== "f16") node.fail(`its input is ${dtype}`, "f32 and f16 are supported");
 }
 
 /** Between which positions the taps of a mean are counted, by dimension: those inside, or padding too. */
@@ -363,7 +359,7 @@ function floatPool(op: string, poolingOf: (node: NodeContext) => Pooling): Opera
     layout: "image",
     fusesEpilogue: true,
     infer(node) {
-      refuseIntegers(node);
+      requireFloats(node);
       poolingOf(node);
       return [{ dtype: node.type(0).dtype, shape: pooledShape(node, poolAxes(node)) }];
     },

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { isFloat } from "../tensor/dtype.ts";
 import { attr } from "./attribute.ts";
 import type { Node } from "./node.ts";
 import type { NodeContext } from "./operator.ts";
@@ -164,6 +165,14 @@ export function spatialExtents(node: NodeContext): readonly number[] {
     node.fail(`works on ${node.shape(0).length - 2} spatial dimensions`, `1 to ${MAX_SPATIAL} are supported`);
   }
   return spatial;
+}
+
+/** Refuses whole numbers, for which the operator means nothing. */
+export function requireFloats(node: NodeContext): void {
+  const { dtype } = node.type(0);
+  if (!isFloat(dtype)) {
+    node.fail(`its input is ${dtype}`, "floats are needed; cast it when exporting the model");
+  }
 }
 
 /** A list attribute. @throws {GraphError} if it has another length. */
