@@ -5,7 +5,8 @@
 
 FOLDER is tests/zoo/models unless told. Nothing is downloaded: weights are drawn with a seed, and the statistics of
 batch normalisations are those of random pictures, so that activations are neither zero nor infinite. zoo.json in the
-folder lists what was made. A network that cannot be exported is told at the end, and makes the exit code 1.
+folder lists what was made, and NAME.f32 holds a picture to put in. A network that cannot be exported is told at the
+end, and makes the exit code 1.
 """
 
 import argparse
@@ -40,6 +41,7 @@ class Export:
     calibration: int = 4
     # Extents that the file leaves open, by axis of the input.
     free: tuple[int, ...] = ()
+    # The range of the pictures' values.
     low: float = -1.0
     high: float = 1.0
 
@@ -192,33 +194,35 @@ def pictures(count: int, shape: tuple[int, ...], low: float, high: float) -> tor
 
 
 def calibrate(network: nn.Module, x: torch.Tensor) -> None:
-    """Sets batch statistics to those of a batch, somewhat off, and makes scales and shifts unlike one and zero."""
-    norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
+    """Gives each batch normalisation the statistics of what reaches it, somewhat off, and scales and shifts of its own.
+
+    Layer by layer, so that each one is set for what the ones before it give. Where a channel hardly varies about a
+    large mean, part of the mean counts as variance: else rounding errors would grow from layer to layer.
+    """
+
+    def set_statistics(layer: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
+        values = inputs[0].transpose(0, 1).flatten(1)
+        mean, variance = values.mean(1), values.var(1, unbiased=False)
+        variance = variance.clamp(min=0.1 * variance.mean().item()) + 0.2 * mean.square()
+        layer.running_mean.copy_(mean + 0.1 * variance.sqrt() * torch.randn_like(mean))
+        layer.running_var.copy_(variance * torch.empty_like(mean).uniform_(0.7, 1.4))
+
     network.eval()
-    if norms:
-        for layer in norms:
-            layer.train()
-            layer.momentum = 1.0
-        with torch.no_grad():
-            getattr(network, "raw", network)(x)
-        network.eval()
+    norms = [layer for layer in network.modules() if isinstance(layer, nn.modules.batchnorm._BatchNorm)]
     with torch.no_grad():
-        for layer in norms:
-            # A channel that hardly varies among a few pictures would be blown up for all others.
-            layer.running_var.clamp_(min=0.1 * layer.running_var.mean().item())
-            deviation = layer.running_var.sqrt()
-            layer.running_mean += 0.1 * deviation * torch.randn_like(deviation)
-            layer.running_var *= torch.empty_like(deviation).uniform_(0.7, 1.4)
         for layer in network.modules():
             if isinstance(layer, (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm)):
                 if layer.weight is not None:
                     layer.weight.mul_(torch.empty_like(layer.weight).uniform_(0.8, 1.2))
                 if layer.bias is not None:
                     layer.bias.add_(0.1 * torch.randn_like(layer.bias))
-            if hasattr(layer, "gamma") and isinstance(layer.gamma, nn.Parameter):
-                layer.gamma.uniform_(0.5, 1.0)
-            if hasattr(layer, "layer_scale") and isinstance(layer.layer_scale, nn.Parameter):
-                layer.layer_scale.uniform_(0.5, 1.0)
+            for scale in ("gamma", "layer_scale"):
+                if isinstance(getattr(layer, scale, None), nn.Parameter):
+                    getattr(layer, scale).uniform_(0.5, 1.0)
+        hooks = [layer.register_forward_pre_hook(set_statistics) for layer in norms]
+        getattr(network, "raw", network)(x)
+        for hook in hooks:
+            hook.remove()
 
 
 def write(export: Export, exporter: str, opset: int, folder: pathlib.Path) -> dict[str, object]:
@@ -226,6 +230,8 @@ def write(export: Export, exporter: str, opset: int, folder: pathlib.Path) -> di
     network = export.make()
     calibrate(network, pictures(export.calibration, export.shape, export.low, export.high))
     x = pictures(export.shape[0], export.shape, export.low, export.high)
+    picture = f"{export.name}.f32"
+    (folder / picture).write_bytes(x.contiguous().numpy().astype("<f4").tobytes())
     with torch.no_grad():
         network(x)
     file = f"{export.name}-{exporter}-{opset}.onnx"
@@ -251,8 +257,7 @@ def write(export: Export, exporter: str, opset: int, folder: pathlib.Path) -> di
         "opset": written,
         "nodes": len(model.graph.node),
         "shape": list(export.shape),
-        "low": export.low,
-        "high": export.high,
+        "input": picture,
         "torch": torch.__version__.split("+")[0],
     }
 

@@ -28,8 +28,7 @@ const ENTRY: ZooEntry = {
   opset: 13,
   nodes: 7,
   shape: [1, 3, 8, 8],
-  low: 0,
-  high: 1,
+  input: "small.f32",
   torch: "2.8.0",
 };
 

@@ -92,6 +92,7 @@ const NOT_FLOAT = new Set([
   "NonMaxSuppression",
   "NonZero",
   "OneHot",
+  "QLinearConcat",
   "QuantizeLinear",
   "Shape",
   "Size",

@@ -40,5 +40,5 @@ export function generator(op: string, opsets: readonly number[], draw: (d: Draw)
 
 /** The same for an operator of Microsoft's domain. */
 export function microsoft(op: string, draw: (d: Draw) => Drawn): Generator {
-  return { op, domain: "com.microsoft", opsets: [11], draw };
+  return { op, domain: "com.microsoft", opsets: [11, 13, 17], draw };
 }

@@ -7,7 +7,7 @@ import { elementCount } from "../../src/tensor/host_tensor.ts";
 import type { NumericDType } from "../../src/tensor/dtype.ts";
 import type { AttributeSpec } from "../../tests/support/onnx_builder.ts";
 import type { Draw, Operand } from "./draw.ts";
-import { type Generator, generator } from "./generator.ts";
+import { type Generator, generator, microsoft } from "./generator.ts";
 
 /** Shapes of two factors: stacks that broadcast, and rows by columns. */
 export function factorShapes(d: Draw): [number[], number[]] {
@@ -123,6 +123,17 @@ function softmax(op: string, opsets: readonly number[]): Generator {
   });
 }
 
+function rootMeanSquare(d: Draw): ReturnType<Generator["draw"]> {
+  const shape = d.shape(1, 4, { extent: 2 });
+  const axis = d.int(0, shape.length - 1);
+  const named = axis < shape.length - 1 || d.chance(0.5);
+  return {
+    operands: [d.floats(shape, 1, 0.3), d.operand(d.floats(shape.slice(axis)), 0.8)],
+    attributes: { ...epsilon(d), ...(named ? { axis: d.signed(axis, shape.length) } : {}) },
+    relative: 3e-4,
+  };
+}
+
 const positive = (d: Draw, count: number): Operand => d.operand(d.between("f32", [count], 0.5, 2), 0.85);
 const perChannel = (d: Draw, count: number): Operand => d.operand(d.floats([count]), 0.85);
 
@@ -194,18 +205,7 @@ export const matrixGenerators: readonly Generator[] = [
       relative: 3e-4,
     };
   }),
-  generator("RMSNormalization", [23], (d) => {
-    const shape = d.shape(1, 4, { extent: 2 });
-    const axis = d.int(0, shape.length - 1);
-    return {
-      operands: [d.floats(shape, 1, 0.3), d.operand(d.floats(shape.slice(axis)), 0.8)],
-      attributes: {
-        ...epsilon(d),
-        ...(axis === shape.length - 1 && d.chance(0.5) ? {} : { axis: d.signed(axis, shape.length) }),
-      },
-      relative: 3e-4,
-    };
-  }),
+  generator("RMSNormalization", [23], rootMeanSquare),
   generator("GroupNormalization", [18, 21], (d) => {
     const groups = d.int(1, 4);
     const channels = groups * d.int(1, 6);
@@ -215,6 +215,23 @@ export const matrixGenerators: readonly Generator[] = [
     return {
       operands: [d.floats(shape, 1, 0.3), perChannel(d, count), perChannel(d, count)],
       attributes: { num_groups: groups, ...epsilon(d) },
+      relative: 3e-4,
+    };
+  }),
+  { op: "SimplifiedLayerNormalization", opsets: [9], draw: rootMeanSquare },
+  microsoft("SkipLayerNormalization", (d) => {
+    const shape = [d.int(1, 2), d.extent(1, 9), d.extent(2, 40)];
+    const last = shape.slice(-1);
+    const whole = d.chance(0.7);
+    return {
+      operands: [
+        d.floats(shape),
+        d.operand(d.floats(shape), 0.1),
+        { constant: d.floats(last) },
+        whole || d.chance(0.5) ? { constant: d.floats(last) } : undefined,
+        ...(d.chance(0.5) ? [{ constant: d.floats(last) }] : []),
+      ],
+      attributes: { epsilon: { float: d.pick([1e-5, 1e-3]) } },
       relative: 3e-4,
     };
   }),

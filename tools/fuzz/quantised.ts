@@ -262,6 +262,8 @@ export const quantisedGenerators: readonly Generator[] = [
         ...whole(d, dtype),
       ],
       attributes: { ...window.attributes, kernel_shape: window.kernel },
+      // An average may lie at the middle between two steps, where the last bit of a quotient decides.
+      steps: 1,
     };
   }),
   microsoft("QLinearSoftmax", (d) => {
@@ -274,7 +276,8 @@ export const quantisedGenerators: readonly Generator[] = [
         { constant: hostTensor("f32", [], [1 / 256]) },
         { constant: hostTensor(dtype, [], [dtype === "u8" ? 0 : -128]) },
       ],
-      attributes: { axis: d.int(0, shape.length - 1), opset: 13 },
+      // Before operator set 13 all dimensions from the axis on are taken as one.
+      attributes: { axis: d.opset < 13 ? shape.length - 1 : d.axis(shape.length), opset: d.opset },
     };
   }),
   microsoft("QLinearConcat", (d) => {

@@ -113,7 +113,8 @@ async function referencesOf(cases: readonly FuzzCase[]): Promise<(Tensors | stri
   }
 }
 
-function judge(one: FuzzCase, ours: Tensors | string, reference: Tensors): Outcome {
+/** Compares what a case gave with what ONNX Runtime gave. */
+export function judge(one: FuzzCase, ours: Tensors | string, reference: Tensors): Outcome {
   if (typeof ours === "string") return { one, result: "throws", message: ours };
   const { drawn } = one;
   try {

@@ -209,7 +209,7 @@ const VIEWS: readonly Generator[] = [
     const shape = d.shape(2, 4, { empty: EMPTY });
     const k = d.chance(0.6) ? [d.scalar("i64", d.int(-5, 5))] : [];
     return {
-      operands: [moved(d, shape), ...k],
+      operands: [d.tensor(d.pick(["f32", "f32", "i64", "bool"]), shape), ...k],
       attributes: d.chance(0.7) ? { upper: d.int(0, 1) } : {},
     };
   }),
@@ -428,8 +428,8 @@ const INDEXED: readonly Generator[] = [
   }),
   generator("OneHot", [9, 11], (d) => {
     const depth = d.int(1, 9);
-    const at = d.shape(0, 3, { elements: 60 });
-    const dtype = d.pick(["f32", "i32", "i64"] as const);
+    const at = d.shape(1, 3, { elements: 60 });
+    const dtype = d.pick(["f32", "i64"] as const);
     return {
       operands: [
         d.operand(d.whole("i64", at, d.opset >= 11 && d.chance(0.5) ? -depth : 0, depth), 0.3),

@@ -216,10 +216,15 @@ export const windowGenerators: readonly Generator[] = [
   }),
   generator("GlobalAveragePool", [7, 22], (d) => ({ operands: [d.floats(d.image(d.int(1, 3)))] })),
   generator("GlobalMaxPool", [7, 22], (d) => ({ operands: [d.floats(d.image(d.int(1, 3)))] })),
-  generator("GlobalLpPool", [7, 22], (d) => ({
-    operands: [d.floats(d.image(d.int(1, 3)))],
-    attributes: d.chance(0.6) ? { p: d.int(1, 3) } : {},
-  })),
+  {
+    op: "GlobalLpPool",
+    opsets: [7],
+    until: 21,
+    draw: (d) => ({
+      operands: [d.floats(d.image(d.int(1, 3)))],
+      attributes: d.chance(0.6) ? { p: d.int(1, 3) } : {},
+    }),
+  },
   generator("MaxUnpool", [9, 11, 22], (d) => {
     const [n, c, h, w] = [d.int(1, 2), d.int(1, 6), d.int(1, 5), d.int(1, 5)];
     const strides = [d.int(1, 3), d.int(1, 3)], kernel = strides.map((stride) => stride + d.int(0, 1));
@@ -240,6 +245,30 @@ export const windowGenerators: readonly Generator[] = [
         ...(size !== natural ? [d.list([n, c, ...size], "i64", 0)] : []),
       ],
       attributes: { kernel_shape: kernel, strides },
+    };
+  }),
+  {
+    op: "MaxRoiPool",
+    opsets: [7],
+    until: 21,
+    draw(d) {
+      const x = d.image(2, d.extent(1, 9), 4);
+      const boxes = Array.from({ length: d.int(1, 5) }, () => {
+        const [left, top] = [d.int(0, x[3]! - 1), d.int(0, x[2]! - 1)];
+        return [d.int(0, x[0]! - 1), left, top, d.int(left, x[3]! + 1), d.int(top, x[2]! + 1)];
+      });
+      return {
+        operands: [d.floats(x), d.operand(hostTensor("f32", [boxes.length, 5], boxes.flat()), 0.4)],
+        attributes: { pooled_shape: [d.int(1, 4), d.int(1, 4)], spatial_scale: { float: d.pick([1, 0.5]) } },
+      };
+    },
+  },
+  generator("AffineGrid", [20], (d) => {
+    const spatial = d.pick([2, 2, 3]);
+    const size = [d.int(1, 2), d.int(1, 4), ...Array.from({ length: spatial }, () => d.int(2, 7))];
+    return {
+      operands: [d.operand(d.floats([size[0]!, spatial, spatial + 1]), 0.2), d.list(size)],
+      attributes: d.chance(0.6) ? { align_corners: d.int(0, 1) } : {},
     };
   }),
   generator("LRN", [7, 13], (d) => ({
@@ -270,33 +299,38 @@ export const windowGenerators: readonly Generator[] = [
       relative: 3e-4,
     };
   }),
-  generator("RoiAlign", [10, 16, 22], (d) => {
-    const x = d.image(2, d.extent(1, 9), 4);
-    const count = d.int(1, 5);
-    const boxes = Array.from({ length: count }, () => {
-      const [left, top] = [d.uniform(0, 8), d.uniform(0, 8)];
-      return [left, top, left + d.uniform(0.5, 12), top + d.uniform(0.5, 12)];
-    }).flat();
-    const ratio = d.int(0, 3);
-    return {
-      operands: [
-        d.floats(x),
-        d.operand(hostTensor("f32", [count, 4], boxes), 0.4),
-        d.operand(d.whole("i64", [count], 0, x[0]! - 1), 0.4),
-      ],
-      attributes: {
-        output_height: d.int(1, 5),
-        output_width: d.int(1, 5),
-        ...(ratio > 0 ? { sampling_ratio: ratio } : {}),
-        spatial_scale: { float: d.pick([1, 0.5, 0.25]) },
-        ...(d.chance(0.5) ? { mode: d.pick(["avg", "max"]) } : {}),
-        ...(d.opset >= 16 && d.chance(0.6)
-          ? { coordinate_transformation_mode: d.pick(["half_pixel", "output_half_pixel"]) }
-          : {}),
-      },
-      relative: 3e-4,
-    };
-  }),
+  {
+    op: "RoiAlign",
+    opsets: [10, 16],
+    until: 21,
+    draw: (d) => {
+      const x = d.image(2, d.extent(1, 9), 4);
+      const count = d.int(1, 5);
+      const boxes = Array.from({ length: count }, () => {
+        const [left, top] = [d.uniform(0, 8), d.uniform(0, 8)];
+        return [left, top, left + d.uniform(0.5, 12), top + d.uniform(0.5, 12)];
+      }).flat();
+      const ratio = d.int(0, 3);
+      return {
+        operands: [
+          d.floats(x),
+          d.operand(hostTensor("f32", [count, 4], boxes), 0.4),
+          d.operand(d.whole("i64", [count], 0, x[0]! - 1), 0.4),
+        ],
+        attributes: {
+          output_height: d.int(1, 5),
+          output_width: d.int(1, 5),
+          ...(ratio > 0 ? { sampling_ratio: ratio } : {}),
+          spatial_scale: { float: d.pick([1, 0.5, 0.25]) },
+          ...(d.chance(0.5) ? { mode: d.pick(["avg", "max"]) } : {}),
+          ...(d.opset >= 16 && d.chance(0.6)
+            ? { coordinate_transformation_mode: d.pick(["half_pixel", "output_half_pixel"]) }
+            : {}),
+        },
+        relative: 3e-4,
+      };
+    },
+  },
 ];
 
 /** Moves places that are next to the middle between two pixels, where rounding goes either way. */
@@ -342,11 +376,11 @@ function resize(): Generator {
     );
     const factors = x.map((_, axis) => axis < 2 ? 1 : d.pick(FACTORS));
     const scales = hostTensor("f32", [rank], factors);
-    if (d.opset === 10) return { operands: [d.floats(x), d.operand(scales, 0.85)], attributes: { mode } };
-    const sizes = x.map((extent, axis) =>
-      axis < 2 ? extent : Math.max(1, Math.floor(extent * factors[axis]!))
-    );
-    const bySizes = d.chance(0.4);
+    if (d.opset === 10) {
+      // ONNX Runtime copies what keeps its shape, whatever the scales.
+      if (x.every((extent, axis) => Math.floor(extent * factors[axis]!) === extent)) scales.data.fill(1);
+      return { operands: [d.floats(x), d.operand(scales, 0.85)], attributes: { mode } };
+    }
     const transform = d.pick([
       "half_pixel",
       "asymmetric",
@@ -356,6 +390,17 @@ function resize(): Generator {
       ...(d.chance(0.4) && mode !== "nearest" ? ["tf_crop_and_resize"] : []),
     ]);
     const crop = transform === "tf_crop_and_resize";
+    const sizes = x.map((extent, axis) => {
+      const size = axis < 2 ? extent : Math.max(1, Math.floor(extent * factors[axis]!));
+      // ONNX Runtime does not crop an axis whose size stays.
+      return crop && axis >= 2 && size === extent ? size + 1 : size;
+    });
+    // Given scales, ONNX crops the sizes, too, and aligns the corners of sizes with fractions; ONNX Runtime does neither.
+    const fractions = x.some((extent, axis) => !Number.isInteger(extent * factors[axis]!));
+    // It copies what keeps its shape, whatever the scales. Symmetric places of fractions come next to ties.
+    const copied = sizes.every((size, axis) => size === x[axis]);
+    const bySizes = crop || copied || d.chance(0.4) ||
+      (fractions && ["align_corners", "half_pixel_symmetric"].includes(transform));
     const roi = crop
       ? hostTensor("f32", [2 * rank], [
         ...x.map((_, i) => i < 2 ? 0 : 0.125),
@@ -377,10 +422,10 @@ function resize(): Generator {
     const all = bySizes ? sizes : factors;
     if (d.opset >= 18 && !crop && d.chance(0.3)) {
       const axes = x.map((_, i) => i).slice(2);
-      attributes.axes = axes.map((axis) => d.signed(axis, rank));
-      if (bySizes && d.chance(0.5)) {
-        attributes.keep_aspect_ratio_policy = d.pick(["stretch", "not_larger", "not_smaller"]);
-      }
+      // ONNX Runtime keeps no aspect ratio of axes that are counted from the end.
+      const keep = bySizes && d.chance(0.5);
+      attributes.axes = keep ? axes : axes.map((axis) => d.signed(axis, rank));
+      if (keep) attributes.keep_aspect_ratio_policy = d.pick(["stretch", "not_larger", "not_smaller"]);
       const list = form(all.slice(2));
       return { operands: [d.floats(x), undefined, ...(bySizes ? [undefined, list] : [list])], attributes };
     }
