@@ -10,7 +10,8 @@
 //
 // Grid: ceil(batch * ceil(out_h / R) * ceil(out_w / P) * group_out_c4 / WG) workgroups, folded into (x, y).
 // Here group_out_c4 counts all channel groups of the tensor; group_in_c4 and groups are not read.
-// ROWS = (R - 1) * STRIDE_H + (KH - 1) * DILATION_H + 1, COLS = (P - 1) * STRIDE_W + (KW - 1) * DILATION_W + 1.
+// ROWS = ((R - 1) * STRIDE_H + (KH - 1) * DILATION_H) / ROW_STEP + 1, COLS likewise. ROW_STEP and COL_STEP are 1, or, where R
+// or P is 1, DILATION_H or DILATION_W: then only the rows or columns that hold taps are read.
 
 struct Params {
   x_offset: u32,
@@ -57,6 +58,8 @@ const DILATION_H = 1u;
 const DILATION_W = 1u;
 const R = 4u;
 const P = 4u;
+const ROW_STEP = 1u;
+const COL_STEP = 1u;
 const ROWS = 6u;
 const COLS = 6u;
 const TAPS = 9u;
@@ -110,12 +113,12 @@ fn main(
   var window: array<vec4f, ROWS * COLS>;
   //#unroll row ROWS
   for (var row = 0u; row < ROWS; row++) {
-    let h = top + i32(row);
+    let h = top + i32(row * ROW_STEP);
     let row_inside = h >= 0 && h < i32(params.in_h);
     let row_at = image + u32(h) * params.x_stride_h;
     //#unroll col COLS
     for (var col = 0u; col < COLS; col++) {
-      let at_w = left + i32(col);
+      let at_w = left + i32(col * COL_STEP);
       let inside = row_inside && at_w >= 0 && at_w < i32(params.in_w);
       let at = select(0u, row_at + u32(at_w) * params.x_stride_w, inside);
       window[row * COLS + col] = select(vec4f(), x[at], inside);
@@ -131,7 +134,8 @@ fn main(
       for (var ky = 0u; ky < KH; ky++) {
         //#unroll kx KW
         for (var kx = 0u; kx < KW; kx++) {
-          let v = window[(r * STRIDE_H + ky * DILATION_H) * COLS + p * STRIDE_W + kx * DILATION_W];
+          let from_row = (r * STRIDE_H + ky * DILATION_H) / ROW_STEP;
+          let v = window[from_row * COLS + (p * STRIDE_W + kx * DILATION_W) / COL_STEP];
           acc[r * P + p] = fma(v, w[ky * KW + kx], acc[r * P + p]);
         }
         //#end

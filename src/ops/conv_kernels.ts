@@ -182,9 +182,11 @@ function axesOf(shape: ConvShape, { address }: Addressed): WindowAxis[] {
 export function chooseConv(shape: ConvShape, target: KernelTarget): ConvChoice | undefined {
   const { inC, outC, groups } = shape;
   if (target.plain) return undefined;
-  if (groups > 1 && groups === inC && groups === outC) return chooseDepthwise(shape);
-  const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
   const [kh, kw] = shape.kernel;
+  if (groups > 1 && groups === inC && groups === outC) {
+    return kh * kw <= MAX_DEPTHWISE_TAPS ? chooseDepthwise(shape) : undefined;
+  }
+  const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
   const iterations = kh * (1 + kw * (1 + Math.ceil(inC / groups / 4))) + MAX_UNROLLED;
   if (!dense || inC === 0 || iterations > MAX_ITERATIONS) return undefined;
   if (!target.software && inC / groups >= 16 && outC / groups >= 16) return chooseTiled(shape);
@@ -195,6 +197,9 @@ function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
   return batch * h * w;
 }
 
+/** Taps up to which a depthwise kernel is unrolled. */
+const MAX_DEPTHWISE_TAPS = 225;
+
 /** A tile of R x P outputs of one channel group. */
 function chooseDepthwise(shape: ConvShape): ConvChoice {
   const { batch, outC, kernel: [kh, kw], out: [outH, outW] } = shape;
@@ -203,6 +208,7 @@ function chooseDepthwise(shape: ConvShape): ConvChoice {
   // Everything is unrolled: a large window with a large tile would be a very long program.
   const large = ((kh - 1) * dilationH + 1) * ((kw - 1) * dilationW + 1) > 49;
   const [r, p] = large ? [1, 1] : [4, 4];
+  const [rowStep, colStep] = large ? [dilationH, dilationW] : [1, 1];
   const tile = {
     KH: kh,
     KW: kw,
@@ -212,8 +218,10 @@ function chooseDepthwise(shape: ConvShape): ConvChoice {
     DILATION_W: dilationW,
     R: r,
     P: p,
-    ROWS: (r - 1) * strideH + (kh - 1) * dilationH + 1,
-    COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
+    ROW_STEP: rowStep,
+    COL_STEP: colStep,
+    ROWS: ((r - 1) * strideH + (kh - 1) * dilationH) / rowStep + 1,
+    COLS: ((p - 1) * strideW + (kw - 1) * dilationW) / colStep + 1,
     TAPS: kh * kw,
     OUTPUTS: r * p,
   };

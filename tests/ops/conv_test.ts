@@ -63,6 +63,8 @@ const ROWS: readonly ConvRow[] = [
   { in: 9, out: 9, groups: 9, strides: [3, 2], pads: [0, 1, 2, 0], size: [11, 12] },
   { in: 6, out: 6, groups: 6, kernel: [1, 9], pads: [0, 4, 0, 4] },
   { in: 4, out: 4, groups: 4, kernel: [7, 8], pads: [3, 3, 3, 3], size: [9, 9] },
+  { in: 5, out: 5, groups: 5, dilations: [6, 3], pads: [6, 3, 6, 3], strides: [1, 2], size: [9, 10] },
+  { in: 3, out: 3, groups: 3, kernel: [16, 15], pads: [8, 7, 8, 7], size: [9, 9] },
   { in: 5, out: 10, groups: 5, pads: [1, 1, 1, 1] },
   { in: 3, out: 12, groups: 3, strides: [2, 2], pads: [1, 1, 1, 1] },
   { in: 1, out: 4, groups: 1, kernel: [3, 3], pads: [1, 1, 1, 1], size: [20, 3] },
