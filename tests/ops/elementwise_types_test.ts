@@ -327,6 +327,25 @@ Deno.test("Gelu and Microsoft's activations", async () => {
   ]);
 });
 
+Deno.test("tensors of 16-bit floats are computed in 32 bits and rounded at the end", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(11);
+  const half = (...shape: number[]): HostTensor =>
+    hostTensor("f16", shape, random.uniforms(shape.reduce((a, b) => a * b, 1), 0.2, 3));
+  const constant = { constant: hostTensor("f16", [], [0.3]) };
+  const options = { opset: 13, relative: 2e-3 };
+  await checkBoth(tester, [
+    ...["Add", "Sub", "Mul", "Div", "Max", "Pow"].map((op) =>
+      opCase(op, [half(2, 5, 3, 3), half(5, 1, 1)], {}, options)
+    ),
+    ...["Add", "Mul", "Less"].map((op) => opCase(op, [half(3, 7), constant], {}, options)),
+    ...["Relu", "Sigmoid", "Exp", "Sqrt", "Tanh", "Clip"].map((op) =>
+      opCase(op, [half(2, 5, 3, 3)], {}, options)
+    ),
+    opCase("Where", [integers(random, "bool", [5, 1, 1]), half(2, 5, 3, 3), constant], {}, options),
+  ]);
+});
+
 Deno.test("Clip takes bounds that are computed while the network runs", async () => {
   using tester = await OpTester.create();
   const random = new Random(9);
