@@ -6,16 +6,15 @@
 import { attr } from "./attribute.ts";
 import { expandView, reshapeView, type View } from "../tensor/view.ts";
 import { rowsOutput } from "./layer_norm.ts";
-import { emitRows } from "./normalize_rows.ts";
+import { emitRows, type RowMeasure } from "./normalize_rows.ts";
 import type { Operator } from "./operator.ts";
 
 /** Name of the operator below. */
 export const NORMALIZE_ROWS = "NormalizeRows";
 
 /**
- * Brings the dimensions `axes` of its first input to zero mean and a variance of one (with `centred` 0: to a mean square
- * of one), `epsilon` being added before the root, and applies its second input as factors and its third as summands where
- * they are given; both broadcast to the first.
+ * Brings the dimensions `axes` of its first input to what `measure` and `epsilon` say (see {@linkcode RowMeasure}), and
+ * applies its second input as factors and its third as summands where they are given; both broadcast to the first.
  */
 export const normalizeRows: Operator = {
   op: NORMALIZE_ROWS,
@@ -33,7 +32,7 @@ export const normalizeRows: Operator = {
       x,
       y: rowsOutput(node, x),
       axes: attr.ints(node.node, "axes"),
-      measure: attr.int(node.node, "centred") === 1 ? "variance" : "square",
+      measure: attr.string(node.node, "measure") as RowMeasure,
       epsilon: attr.float(node.node, "epsilon"),
       gain: operand(1),
       shift: operand(2),

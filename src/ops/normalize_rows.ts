@@ -33,7 +33,9 @@ export type RowMeasure =
   /** Sum of magnitudes of one. */
   | "l1"
   /** Root of the sum of squares of one. */
-  | "l2";
+  | "l2"
+  /** The same, but never multiplied by more than 1 / epsilon. */
+  | "boundedL2";
 
 /** A moment that is wanted besides: one number a row, written in WGSL from `mean`, `second` (variance) and `scale`. */
 export interface KeptMoment {
@@ -68,6 +70,7 @@ const FACTOR: Readonly<Record<RowMeasure, string>> = {
   deviation: "1.0 / (sqrt(second) + params.epsilon)",
   l1: "select(1.0 / (second * count), 0.0, second == 0.0)",
   l2: "select(1.0 / sqrt(second * count), 0.0, second == 0.0)",
+  boundedL2: "1.0 / max(sqrt(second * count), params.epsilon)",
 };
 
 /** Emits the one dispatch. */
@@ -273,6 +276,8 @@ function hostFactor(measure: RowMeasure, second: number, count: number, epsilon:
       return 1 / (Math.sqrt(second) + epsilon);
     case "l1":
       return second === 0 ? 0 : 1 / (second * count);
+    case "boundedL2":
+      return 1 / Math.max(Math.sqrt(second * count), epsilon);
     case "l2":
       return second === 0 ? 0 : 1 / Math.sqrt(second * count);
   }

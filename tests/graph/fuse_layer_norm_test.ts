@@ -139,3 +139,33 @@ Deno.test("root-mean-square normalisation becomes one node; what only looks like
   assertEquals(kept.includes("NormalizeRows"), false, `${kept}`);
   await tester.check([whole, other]);
 });
+
+Deno.test("a value over its length, bounded from below, becomes one node", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(3);
+  for (const [shape, axis] of [[[2, 16, 3, 5], 1], [[4, 9], -1], [[2, 6, 7], 1]] as const) {
+    for (const spread of [false, true]) {
+      const x = randn(random, shape);
+      // A vector that is shorter than the bound.
+      if (axis === -1) x.data.fill(1e-9, 0, 9);
+      const one: Case = {
+        name: `[${shape}] over its length along ${axis}${spread ? ", spread" : ""}`,
+        opset: 13,
+        nodes: [
+          node("ReduceL2", ["x"], ["l"], { axes: [axis], keepdims: 1 }, { name: "length" }),
+          node("Clip", ["l", "least"], ["c"], {}, { name: "bound" }),
+          ...spread ? [node("Expand", ["c", "shape"], ["e"], {}, { name: "spread" })] : [],
+          node("Div", ["x", spread ? "e" : "c"], ["y"], {}, { name: "quotient" }),
+        ],
+        inputs: { x },
+        initializers: {
+          least: hostTensor("f32", [], [1e-6]),
+          ...(spread && { shape: hostTensor("i64", [shape.length], [...shape]) }),
+        },
+        outputs: ["y"],
+      };
+      assertEquals(await operators(one), ["NormalizeRows"], one.name);
+      await tester.check([one]);
+    }
+  }
+});

@@ -1,23 +1,26 @@
+import { attr } from "../../ops/attribute.ts";
 import { broadcastShapes } from "../../ops/broadcast.ts";
 import type { Node } from "../../ops/node.ts";
 import { NORMALIZE_ROWS } from "../../ops/normalize_operator.ts";
+import type { RowMeasure } from "../../ops/normalize_rows.ts";
 import { NodeContext } from "../../ops/operator.ts";
 import { toNumbers } from "../../tensor/host_tensor.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
 import { holdsFloats } from "./types.ts";
 
-/** A value as deviations (or itself) divided by their root mean square: what normalisations are before their parameters. */
+/** A value divided by a measure of itself: what normalisations are before their parameters. */
 interface Normalized {
   x: string;
   axes: readonly number[];
-  centred: boolean;
+  measure: RowMeasure;
   epsilon: number;
 }
 
 /**
  * Makes one node of layer normalisation and of root-mean-square normalisation, written out as
  * `(x - mean(x)) / sqrt(mean((x - mean(x))^2) + epsilon) * scale + bias`, with any of the usual spellings: squares as
- * Pow or Mul, the root as Sqrt or Pow, the quotient as Div, Mul with a Reciprocal or with 1 divided by the root.
+ * Pow or Mul, the root as Sqrt or Pow, the quotient as Div, Mul with a Reciprocal or with 1 divided by the root. So it does
+ * of a value over its length, `x / max(length(x), epsilon)`, and of the length's spread over x.
  */
 export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
   const producers = graph.producers();
@@ -44,7 +47,7 @@ export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
       outputs: [...last.outputs],
       attributes: new Map([
         ["axes", { type: "ints", value: found.axes }],
-        ["centred", { type: "int", value: found.centred ? 1 : 0 }],
+        ["measure", { type: "string", value: found.measure }],
         ["epsilon", { type: "float", value: found.epsilon }],
       ]),
     };
@@ -75,7 +78,10 @@ export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
 
   function readQuotient(node: Node): Normalized | undefined {
     if (node.domain !== "" || node.inputs.length !== 2) return undefined;
-    if (node.op === "Div") return readPair(node.inputs[0]!, rootOf(node.inputs[1]!));
+    if (node.op === "Div") {
+      return readPair(node.inputs[0]!, rootOf(node.inputs[1]!)) ??
+        readLength(node.inputs[0]!, node.inputs[1]!);
+    }
     if (node.op !== "Mul") return undefined;
     for (const [value, factor] of eitherWay(node)) {
       const reciprocal = maker(factor, "Reciprocal", "Div", "Pow");
@@ -91,6 +97,28 @@ export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
       if (found) return found;
     }
     return undefined;
+  }
+
+  /** `x` over `divisor`: a normalisation if that is x's length and at least a little. */
+  function readLength(x: string, divisor: string): Normalized | undefined {
+    const spread = maker(divisor, "Expand");
+    const bound = maker(spread ? spread.inputs[0] : divisor, "Clip", "Max");
+    const lengths = bound?.inputs.map((name) => maker(name, "ReduceL2")).find((node) => node !== undefined);
+    if (!bound || !lengths || lengths.inputs[0] !== x) return undefined;
+    const context = new NodeContext(bound, graph.opset(bound), types, graph.constants);
+    const epsilon = bound.op === "Max"
+      ? bound.inputs.length === 2
+        ? number(bound.inputs.find((name) => name !== lengths.outputs[0]))
+        : undefined
+      : context.has(2) || attr.float(bound, "max", Infinity) < 3e38
+      ? undefined
+      : context.has(1)
+      ? number(bound.inputs[1])
+      : attr.float(bound, "min", 0);
+    const axes = meanAxes(lengths);
+    return axes && epsilon !== undefined && epsilon > 0
+      ? { x, axes, measure: "boundedL2", epsilon }
+      : undefined;
   }
 
   /** What a value is the square root of. */
@@ -114,8 +142,8 @@ export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
       if (
         deviation && squaredDeviation && deviation.x === squaredDeviation.x &&
         String(deviation.axes) === String(axes) && String(squaredDeviation.axes) === String(axes)
-      ) return { x: deviation.x, axes, centred: true, epsilon };
-      if (squared === value) return { x: value, axes, centred: false, epsilon };
+      ) return { x: deviation.x, axes, measure: "variance", epsilon };
+      if (squared === value) return { x: value, axes, measure: "square", epsilon };
     }
     return undefined;
   }
@@ -139,7 +167,7 @@ export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
     return { x: difference.inputs[0]!, axes };
   }
 
-  /** The dimensions of a mean that keeps them. */
+  /** The dimensions of a reduction that keeps them. */
   function meanAxes(mean: Node): readonly number[] | undefined {
     const context = new NodeContext(mean, graph.opset(mean), types, graph.constants);
     const [before, after] = [types.get(mean.inputs[0]!)?.shape, types.get(mean.outputs[0]!)?.shape];
