@@ -8,6 +8,7 @@ import { affineGrid } from "./affine_grid.ts";
 import { argOperators } from "./arg.ts";
 import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
+import { col2im } from "./col2im.ts";
 import { convOperators } from "./conv.ts";
 import { convTranspose } from "./conv_transpose.ts";
 import { deformConv } from "./deform_conv.ts";
@@ -53,6 +54,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     ...argOperators,
     compress,
     concat,
+    col2im,
     ...convOperators,
     convTranspose,
     deformConv,

@@ -190,6 +190,24 @@ export const windowGenerators: readonly Generator[] = [
       relative: 3e-4,
     };
   }),
+  generator("Col2Im", [18], (d) => {
+    const window = drawWindow(d, { rules: false, most: 3 });
+    const image = imageFor(d, window, 1).slice(2);
+    const blocks = image.map((extent, i) =>
+      Math.floor(
+        (extent + window.pads[i]! + window.pads[i + window.spatial]! - window.reach[i]!) / window.strides[i]!,
+      ) + 1
+    );
+    const product = (extents: readonly number[]): number => extents.reduce((a, b) => a * b, 1);
+    return {
+      operands: [
+        d.floats([d.int(1, 2), d.int(1, 5) * product(window.kernel), product(blocks)]),
+        d.list(image),
+        d.list(window.kernel),
+      ],
+      attributes: window.attributes,
+    };
+  }),
   generator("MaxPool", [7, 8, 10, 11, 12, 22], (d) => {
     const { x, window } = pooling(d, { dilated: d.opset >= 10 }, d.opset >= 10);
     const bytes = d.opset >= 12 && d.chance(0.2);
