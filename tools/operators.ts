@@ -15,6 +15,7 @@ export const OPERATORS_PAGE: URL = new URL("../docs/operators.md", import.meta.u
 
 /** Operators that no file holds: passes make them of others. */
 export const MADE_BY_PASSES: ReadonlySet<string> = new Set([
+  "NormalizeGroups",
   "NormalizeRows",
   "Pointwise",
   "QuantisedTable",
