@@ -37,7 +37,8 @@ const COORDINATES: Readonly<Record<string, (x: number, axis: ResizeAxis) => numb
   half_pixel_symmetric: (x, { from, to, scale }) => {
     const adjustment = round(to / round(scale * from));
     const offset = round(round(from / 2) * round(1 - adjustment));
-    return round(offset + round(round(round(x + 0.5) / scale) - 0.5));
+    // The sum is of doubles in ONNX Runtime, other than in half_pixel.
+    return round(offset + (x + 0.5) / scale - 0.5);
   },
   pytorch_half_pixel: (x, { to, scale }) => to > 1 ? round(round(round(x + 0.5) / scale) - 0.5) : 0,
   tf_half_pixel_for_nn: (x, { scale }) => round(round(x + 0.5) / scale),

@@ -208,6 +208,33 @@ Deno.test("Resize of integers with antialias rounds and stays in the type's rang
   await tester.check([one, constantly(one)]);
 });
 
+Deno.test("Resize takes ties as ONNX Runtime does where 32 bits round beside them", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(10);
+  const cases: Case[] = [];
+  const symmetric = { coordinate_transformation_mode: "half_pixel_symmetric", mode: "nearest" };
+  for (const [from, to] of [[5, 3], [11, 13], [11, 5], [12, 13], [9, 7]] as const) {
+    for (const nearest_mode of ["floor", "ceil", "round_prefer_floor"]) {
+      const x = randn(random, [1, 2, from, 3]);
+      cases.push(
+        opCase("Resize", [x, undefined, undefined, i64(1, 2, to, 3)], { ...symmetric, nearest_mode }, {
+          opset: 19,
+        }),
+      );
+    }
+  }
+  for (const [from, to] of [[10, 25], [13, 16], [26, 32]] as const) {
+    cases.push(
+      opCase("Resize", [randn(random, [1, 1, 2, from]), undefined, undefined, i64(1, 1, 2, to)], {
+        mode: "nearest",
+        coordinate_transformation_mode: "asymmetric",
+        nearest_mode: "round_prefer_ceil",
+      }),
+    );
+  }
+  await tester.check(cases);
+});
+
 Deno.test("Resize aligns corners by the extent before it is rounded, as the standard's own results do", async () => {
   using tester = await OpTester.create();
   const x = hostTensor("f32", [1, 1, 2, 4], [1, 2, 3, 4, 5, 6, 7, 8]);
