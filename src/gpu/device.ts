@@ -170,7 +170,8 @@ export class Device implements Disposable {
     const software = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i.test(
       `${description} ${vendor} ${architecture}`,
     );
-    return { software, subgroups: this.#subgroups, dot4: this.#dot4 };
+    const bindingBytes = this.limits.maxStorageBufferBindingSize;
+    return { software, subgroups: this.#subgroups, dot4: this.#dot4, bindingBytes };
   }
 
   /**

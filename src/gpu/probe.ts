@@ -10,6 +10,8 @@ export interface KernelTarget {
   readonly subgroups: boolean;
   /** WGSL's `dot4I8Packed` was seen to work. */
   readonly dot4?: boolean;
+  /** The largest range of storage that a dispatch binds, in bytes; WebGPU's least, 2^27, if left out. */
+  readonly bindingBytes?: number;
   /** Take the general kernel of a family, one output an invocation: what others are compared with. */
   readonly plain?: boolean;
 }

@@ -36,6 +36,8 @@ export interface Product {
   cIndex?: number;
   alpha?: number;
   beta?: number;
+  /** What follows the sums, in place of alpha, c and the node's fused steps. */
+  steps?: readonly EpilogueStep[];
   /** Where it goes: linear storage of `[..., rows, columns]`; output 0 if left out. */
   y?: View;
 }
@@ -106,13 +108,15 @@ function asPixels(node: Lowering, view: View, shape: readonly number[]): View {
 
 /** Kernels that read a along k, and b along n, as `vec4`s. */
 function emitVectors(node: Lowering, product: Product): void {
-  const { alpha = 1, cIndex } = product;
   const [rows, depth] = product.a.shape.slice(-2) as [number, number];
   const columns = product.b.shape.at(-1)!;
-  const a = wholeVectors(node, product.a);
+  const depth4 = Math.ceil(depth / 4);
   const constant = product.bIndex < 0 ? undefined : node.constant(product.bIndex);
   const packs = constant &&
     product.b.strides.slice(0, -2).every((stride, axis) => stride === 0 || product.b.shape[axis] === 1);
+  const most = Math.floor((node.target.bindingBytes ?? 2 ** 27) / (depth4 * 64)) * 4;
+  if (packs && columns > most) return emitPieces(node, product, most);
+  const a = wholeVectors(node, product.a);
   const b = packs ? undefined : wholeVectors(node, stored(node, product.b, product.bIndex));
   const [aRow, bRow] = [a.strides.at(-2)!, b?.strides.at(-2) ?? 0];
   // Rows go on through the batch where b does not change.
@@ -131,18 +135,13 @@ function emitVectors(node: Lowering, product: Product): void {
     node.fail(`multiplies in ${batch.length} batch dimensions`, `up to ${MAX_STRIDED_RANK} are supported`);
   }
   const y = product.y ?? node.output(0, "linear");
-  const steps: EpilogueStep[] = [
-    ...alpha === 1 ? [] : [{ kind: "constant", op: "Mul", constant: alpha, swapped: false } as const],
-    ...cIndex === undefined ? [] : [{ kind: "operand", op: "Add", input: cIndex, swapped: false } as const],
-    ...epilogueSteps(node.node),
-  ];
+  const steps = product.steps ?? stepsOf(node, product);
   const epilogue = rowEpilogue(node, steps, columns);
   const extents: ProductExtents = { batches: axesCount(batch), rows: rowAxis.extent, columns, depth };
-  const depth4 = Math.ceil(depth / 4);
   const inTexture = packs && node.target.software && Math.ceil(columns / 4) * depth4 * 4 <= MAX_TEXELS;
   const choice = chooseProduct(node, extents, inTexture === true);
   const weights: View | WeightRef = b ?? node.weights(
-    `packed ${product.b.strides.slice(-2)}`,
+    `packed ${product.b.strides.slice(-2)} from ${product.b.offset}, ${columns} columns`,
     () => packColumns(constant!, product.b),
     inTexture ? "texture" : "buffer",
   );
@@ -181,6 +180,33 @@ function emitVectors(node: Lowering, product: Product): void {
     workgroups: foldWorkgroups(choice.workgroups),
     multiplyAdds: extents.batches * extents.rows * columns * depth,
   });
+}
+
+/** What follows the sum of products. */
+function stepsOf(node: Lowering, { alpha = 1, cIndex }: Product): EpilogueStep[] {
+  return [
+    ...alpha === 1 ? [] : [{ kind: "constant", op: "Mul", constant: alpha, swapped: false } as const],
+    ...cIndex === undefined ? [] : [{ kind: "operand", op: "Add", input: cIndex, swapped: false } as const],
+    ...epilogueSteps(node.node),
+  ];
+}
+
+/** Weights that no binding of the adapter holds: `most` columns at a time, side by side, and the steps at the end. */
+function emitPieces(node: Lowering, product: Product, most: number): void {
+  const { dtype, shape } = node.outputType(0);
+  const columns = shape.at(-1)!;
+  const sums = node.temporary({ dtype, shape }, "linear");
+  for (let first = 0; first < columns; first += most) {
+    const count = Math.min(most, columns - first);
+    const piece = node.temporary({ dtype, shape: shape.with(-1, count) }, "linear");
+    const b = sliceView(product.b, product.b.shape.length - 1, first, count, 1);
+    emitVectors(node, { a: product.a, b, bIndex: product.bIndex, y: piece, steps: [] });
+    node.emit(copyDispatch(piece, sliceView(sums, shape.length - 1, first, count, 1)));
+  }
+  const y = product.y ?? node.output(0, "linear");
+  node.emit(
+    mapFlatDispatch(sums, y, planEpilogue(node, shape, "linear", product.steps ?? stepsOf(node, product))),
+  );
 }
 
 /** Texels of a texture that every adapter has room for. */

@@ -51,6 +51,24 @@ Deno.test("MatMul takes vectors, batches and broadcast batches", async () => {
   ]));
 });
 
+Deno.test("weights that no binding holds are multiplied some columns at a time", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(11);
+  const weights = (...shape: number[]) => ({ constant: randn(random, shape) });
+  const cases = [
+    opCase("Gemm", [randn(random, [1, 37]), weights(29, 37), weights(29)], { transB: 1, alpha: 0.5 }),
+    opCase("Gemm", [randn(random, [9, 32]), weights(32, 50), weights(9, 1)]),
+    opCase("MatMul", [randn(random, [2, 3, 16]), weights(16, 45)]),
+    opCase("MatMul", [randn(random, [64]), weights(64, 33)]),
+  ];
+  // Eight columns of 37 elements are 1,280 bytes.
+  const target = { ...tester.device.target, bindingBytes: 1300 };
+  await tester.check(cases, target);
+  const { plan } = await tester.run(caseModel(cases[0]!), cases[0]!.inputs, target);
+  const names = plan.steps.map(({ kernel }) => kernel.name);
+  assertEquals(names.filter((name) => name.startsWith("gemm/")).length, 4, names.join(", "));
+});
+
 Deno.test("operands that do not multiply are refused with their shapes", async () => {
   using tester = await OpTester.create();
   const random = new Random(3);
