@@ -32,7 +32,8 @@ function polynomial(x: string, coefficients: readonly number[]): string {
  *
  * `exponential` is e^x within 2e-7 for x from -87 to 88 (clamped there): built-in `exp` is allowed to be far off, and
  * on Mesa's software Vulkan an error of 1e-6 in each of a hundred SiLUs grows to 1e-4 at a network's end. Range
- * reduction to half of ln 2 and a polynomial of degree 5, after Moshier's Cephes (expf).
+ * reduction to half of ln 2 and a polynomial of degree 5, after Moshier's Cephes (expf); the smaller part of ln 2 is
+ * multiplied as a whole number (in units of 2^-32), or Mesa would add both parts before it multiplies.
  */
 const HELPERS: Readonly<Record<string, string>> = {
   // The bits reach bitcast as an argument: constant expressions may not be infinite or NaN.
@@ -45,33 +46,30 @@ const HELPERS: Readonly<Record<string, string>> = {
   at_most: `fn at_most(x: vec4f, high: vec4f) -> vec4f { return select(x, high, x > high); }`,
   exponential: `fn exponential(power: vec4f) -> vec4f {
   let x = at_most(at_least(power, vec4f(-87.0)), vec4f(88.0));
-  let n = round(x * 1.44269504);
-  let r = fma(n, vec4f(2.12194440e-4), fma(n, vec4f(-0.693359375), x));
+  let n = vec4i(round(x * 1.44269504));
+  let r = fma(vec4f(n), vec4f(-0.693359375), x) + vec4f(n * 911368) * 2.3283064365386963e-10;
   var p = fma(r, vec4f(1.9875691500e-4), vec4f(1.3981999507e-3));
   p = fma(p, r, vec4f(8.3334519073e-3));
   p = fma(p, r, vec4f(4.1665795894e-2));
   p = fma(p, r, vec4f(1.6666665459e-1));
   p = fma(p, r, vec4f(5.0000001201e-1));
-  return fma(p, r * r, r + 1.0) * bitcast<vec4f>((vec4i(n) + 127) << vec4u(23u));
+  return fma(p, r * r, r + 1.0) * bitcast<vec4f>((n + 127) << vec4u(23u));
 }`,
   // e^x - 1, by the same polynomial; exact to rounding near 0, too.
   exponential_less_one: `fn exponential_less_one(power: vec4f) -> vec4f {
   let x = at_most(at_least(power, vec4f(-87.0)), vec4f(88.0));
-  let n = round(x * 1.44269504);
-  let r = fma(n, vec4f(2.12194440e-4), fma(n, vec4f(-0.693359375), x));
+  let n = vec4i(round(x * 1.44269504));
+  let r = fma(vec4f(n), vec4f(-0.693359375), x) + vec4f(n * 911368) * 2.3283064365386963e-10;
   var p = fma(r, vec4f(1.9875691500e-4), vec4f(1.3981999507e-3));
   p = fma(p, r, vec4f(8.3334519073e-3));
   p = fma(p, r, vec4f(4.1665795894e-2));
   p = fma(p, r, vec4f(1.6666665459e-1));
   p = fma(p, r, vec4f(5.0000001201e-1));
-  let scale = bitcast<vec4f>((vec4i(n) + 127) << vec4u(23u));
+  let scale = bitcast<vec4f>((n + 127) << vec4u(23u));
   return fma(fma(p, r * r, r), scale, scale - 1.0);
 }`,
-  // ln(1 + f) = f - f^2 / 2 + f^3 P(f) for 1 + f from sqrt(1/2) to sqrt(2), within 6e-9; ln 2 in two parts.
-  logarithm: `fn logarithm(x: vec4f) -> vec4f {
-  let bits = bitcast<vec4i>(x) - vec4i(0x3f3504f3);
-  let n = vec4f(bits >> vec4u(23u));
-  let f = bitcast<vec4f>((bits & vec4i(0x7fffff)) + vec4i(0x3f3504f3)) - 1.0;
+  // ln(1 + f) = f - f^2 / 2 + f^3 P(f) for 1 + f from sqrt(1/2) to sqrt(2), within 6e-9: what comes after f.
+  logarithm_tail: `fn logarithm_tail(f: vec4f) -> vec4f {
   let p = ${
     polynomial("f", [
       -7.859545824e-2,
@@ -84,14 +82,21 @@ const HELPERS: Readonly<Record<string, string>> = {
       3.333331673e-1,
     ])
   };
-  let tail = fma(n, vec4f(-2.12194440e-4), f * f * fma(p, f, vec4f(-0.5)));
+  return f * f * fma(p, f, vec4f(-0.5));
+}`,
+  // With ln 2 in two parts.
+  logarithm: `fn logarithm(x: vec4f) -> vec4f {
+  let bits = bitcast<vec4i>(x) - vec4i(0x3f3504f3);
+  let n = vec4f(bits >> vec4u(23u));
+  let f = bitcast<vec4f>((bits & vec4i(0x7fffff)) + vec4i(0x3f3504f3)) - 1.0;
+  let tail = fma(n, vec4f(-2.12194440e-4), logarithm_tail(f));
   let ordinary = (x >= vec4f(1.17549435e-38)) & (x <= vec4f(3.4028234e38));
   return select(log(x), fma(n, vec4f(0.693359375), f + tail), ordinary);
 }`,
-  // ln(1 + x), corrected for what 1 + x loses (Kahan).
+  // ln(1 + x): near 0 without the sum, which would lose x's last digits.
   logarithm_of_one_plus: `fn logarithm_of_one_plus(x: vec4f) -> vec4f {
-  let u = 1.0 + x;
-  return select(logarithm(u) + (x - (u - 1.0)) / u, x, u == vec4f(1.0));
+  let near = (x > vec4f(-0.29)) & (x < vec4f(0.41));
+  return select(logarithm(1.0 + x), x + logarithm_tail(x), near);
 }`,
   // Some drivers compute tanh by exp and give NaN for large arguments; at 15 it is 1 in f32.
   hyperbolic_tangent: `fn hyperbolic_tangent(x: vec4f) -> vec4f {

@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertLess, assertRejects } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
 import type { DType } from "../../src/tensor/dtype.ts";
 import { dataTypeOf } from "../../src/onnx/data_type.ts";
@@ -244,6 +244,40 @@ Deno.test("functions of floats are within 1e-6 of the largest value that ONNX Ru
     cases.push(opCase("Pow", [between(0.01, 4, 2, 5, 3, 3), { constant: hostTensor("f64", [], [power]) }]));
   }
   await checkBoth(tester, cases);
+});
+
+Deno.test("functions of floats are right to 3e-7 of each value, however small", async () => {
+  using tester = await OpTester.create();
+  const count = 2000;
+  const ranges: [op: string, exact: (x: number) => number, low: number, high: number][] = [
+    ["Acos", Math.acos, -1, 0.99],
+    ["Acosh", Math.acosh, 1, 50],
+    ["Asin", Math.asin, -1, 1],
+    ["Asinh", Math.asinh, -50, 50],
+    ["Asinh", Math.asinh, -0.01, 0.01],
+    ["Atan", Math.atan, -10, 10],
+    ["Atanh", Math.atanh, -0.999, 0.999],
+    ["Atanh", Math.atanh, -0.01, 0.01],
+    ["Cosh", Math.cosh, -20, 20],
+    ["Elu", Math.expm1, -1, 0],
+    ["Exp", Math.exp, -80, 80],
+    ["Log", Math.log, 0.5, 2],
+    ["Log", Math.log, 1e-30, 1e-3],
+    ["Sigmoid", (x) => 1 / (1 + Math.exp(-x)), -30, 30],
+    ["Sinh", Math.sinh, -20, 20],
+    ["Sinh", Math.sinh, -0.01, 0.01],
+    ["Softplus", (x) => Math.log1p(Math.exp(x)), -30, 30],
+    ["Tanh", Math.tanh, -0.01, 0.01],
+  ];
+  for (const [op, exact, low, high] of ranges) {
+    const x = Float32Array.from({ length: count }, (_, i) => low + (high - low) * (i + 0.5) / count);
+    const { outputs } = await tester.runCase(opCase(op, [hostTensor("f32", [count], x)]));
+    outputs.y0!.data.forEach((got, i) => {
+      const wanted = exact(x[i]!);
+      const off = Math.abs(Number(got) - wanted) / Math.abs(wanted);
+      assertLess(off, 3e-7, `${op} of ${x[i]}: got ${got}, expected ${wanted}`);
+    });
+  }
 });
 
 Deno.test("rounding, thresholds and the remainder of floats", async () => {
