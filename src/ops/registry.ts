@@ -6,9 +6,9 @@
 import type { Node } from "./node.ts";
 import { affineGrid } from "./affine_grid.ts";
 import { argOperators } from "./arg.ts";
+import { col2im } from "./col2im.ts";
 import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
-import { col2im } from "./col2im.ts";
 import { convOperators } from "./conv.ts";
 import { convTranspose } from "./conv_transpose.ts";
 import { deformConv } from "./deform_conv.ts";

@@ -56,6 +56,7 @@ export function allOperatorCases(random: Random): OperatorCase[] {
   image("AveragePool", [x()], { kernel_shape: [2, 2] });
   image("FusedConv", [x(), constant(7, 5, 1, 1)], { activation: "Relu" }, { domain: "com.microsoft" });
   image("ConvTranspose", [x(), constant(5, 7, 2, 2)], { strides: [2, 2] });
+  other("Col2Im", [randn(random, [1, 12, 12]), i64(4, 5), i64(2, 2)], {}, { opset: 18 });
   image("DeformConv", [x(), constant(7, 5, 3, 3), randn(random, [2, 18, 2, 4])], {}, { opset: 19 });
   image("LpPool", [x()], { kernel_shape: [2, 2] }, { opset: 18 });
   image("LRN", [x()], { size: 3 });
