@@ -225,6 +225,14 @@ Deno.test("a mean without its dimensions, and one over other dimensions than all
   );
 });
 
+Deno.test("a mean over a window", async () => {
+  const b = new Builder(11);
+  const x = b.quantised(b.input("x", 1, 5, 9, 7), [0.03125, 120]);
+  const window = { kernel_shape: [2, 2], strides: [2, 1], pads: [0, 0, 1, 1] };
+  const y = b.quantised(b.op("AveragePool", [x], "mean", window), [0.0625, 101]);
+  await check(b.build(y), ["quantize/quantize", "quantize/average", "quantize/dequantize"]);
+});
+
 Deno.test("a convolution whose floats are read, too, stays one of floats; so does one of quantised weights alone", async () => {
   const b = new Builder(8);
   const x = b.quantised(b.input("x", 1, 4, 6, 7), [0.03, 120]);

@@ -11,7 +11,7 @@ import { moveThrough } from "./move_quantised.ts";
  * Takes networks that quantise and dequantise around operators of floats to operators of bytes:
  *
  * - a convolution or matrix product of dequantised operands, perhaps cut off by Relu or Clip, that is quantised again;
- * - sums, products, means over all pixels and concatenations of such;
+ * - sums, products, means and concatenations of such;
  * - functions of single values, as a table of the bytes; what moves values or takes maxima, on the bytes themselves;
  * - dequantised values that are quantised again in the same way.
  *
@@ -74,6 +74,8 @@ export class QuantisedFuser {
       case "GlobalAveragePool":
       case "ReduceMean":
         return cut ? undefined : this.#fuseMean(quantize, core, to);
+      case "AveragePool":
+        return cut ? undefined : this.#fuseAverage(quantize, core, to);
       case "Concat":
         return cut ? undefined : this.#fuseConcat(quantize, core, to);
     }
@@ -283,6 +285,14 @@ export class QuantisedFuser {
     this.replace(quantize, mean, "Reshape", "", [pooled, extents], new Map(), [
       { name: mean.name, op, domain: "com.microsoft", inputs, outputs: [pooled], attributes: new Map() },
     ]);
+  }
+
+  #fuseAverage(quantize: Node, pool: Node, to: Scheme): void {
+    const x = this.plainSource(pool.inputs[0]!);
+    const planar = this.types.get(pool.inputs[0]!)!.shape.length <= 4;
+    if (!x || x.scheme.dtype !== to.dtype || !planar) return;
+    const inputs = [...this.operand(x), ...this.parameters(to)];
+    this.replace(quantize, pool, "QLinearAveragePool", "com.microsoft", inputs, new Map(pool.attributes));
   }
 
   #overAllPixels(mean: Node, rank: number): boolean {
