@@ -73,6 +73,23 @@ Deno.test("ConvTranspose gives what ONNX Runtime gives, over strides, paddings, 
   await tester.check(ROWS.map((row) => rowCase(random, row, "weights")));
 });
 
+Deno.test("ConvTranspose gives what ONNX Runtime gives with the kernels for a GPU", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(7);
+  const rows: (typeof ROWS)[number][] = [
+    [[1, 20, 5, 6], [20, 17, 2, 2], true, { strides: [2, 2] }],
+    [[2, 16, 4, 5], [16, 16, 4, 4], true, { strides: [2, 2], pads: [1, 1, 1, 1] }],
+    [[1, 32, 4, 5], [32, 16, 3, 3], false, { strides: [2, 2], pads: [2, 1, 0, 2], group: 2 }],
+    // The window of a phase may begin behind the image's edge.
+    [[1, 16, 6, 7], [16, 16, 2, 2], true, { strides: [2, 2], pads: [3, 4, 1, 0] }],
+    [[1, 6, 6, 7], [6, 5, 2, 3], true, { pads: [3, 4, 1, 0] }],
+    [[1, 8, 6, 7], [8, 1, 2, 2], true, { strides: [2, 2], pads: [3, 3, 1, 0], group: 8 }],
+  ];
+  const cases = rows.map((row) => rowCase(random, row, "weights"));
+  await tester.check(cases, { software: false, subgroups: false });
+  await tester.check(cases);
+});
+
 Deno.test("ConvTranspose by the general kernel, and with computed weights, gives what ONNX Runtime gives", async () => {
   using tester = await OpTester.create();
   const random = new Random(2);
