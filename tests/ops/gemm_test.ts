@@ -187,3 +187,17 @@ Deno.test("MatMul of integers wraps around as they do, and of constants is folde
   const { plan } = await tester.runCase(folded);
   assertEquals(plan.steps.filter((step) => step.kernel.name.startsWith("gemm")).length, 0);
 });
+
+Deno.test("products over nothing are zero, of no rows empty, and batches have up to six dimensions", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(8);
+  const empty = (...shape: number[]) => hostTensor("f32", shape, []);
+  await tester.check([
+    opCase("MatMul", [empty(2, 0), empty(0, 3)]),
+    opCase("MatMul", [empty(0, 4), randn(random, [4, 3])]),
+    opCase("MatMul", [empty(0, 4), { constant: randn(random, [4, 8]) }]),
+    opCase("Gemm", [empty(2, 0), empty(0, 3), randn(random, [3])]),
+    opCase("Gemm", [empty(0, 4), { constant: randn(random, [4, 3]) }]),
+    opCase("MatMul", [randn(random, [2, 1, 2, 3, 2, 1, 9, 8]), randn(random, [1, 2, 1, 3, 1, 2, 8, 12])]),
+  ]);
+});

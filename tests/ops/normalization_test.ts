@@ -275,3 +275,19 @@ Deno.test("RMSNormalization and Microsoft's SkipLayerNormalization agree with th
     expected: () => ({ y0: layer, y3: sum }),
   }]);
 });
+
+Deno.test("LayerNormalization is exact enough far from zero, of empty tensors empty, in eight dimensions", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(10);
+  const far = hostTensor("f32", [3, 64], random.normals(192, 1000, 1));
+  const outlier = hostTensor("f32", [1, 64], random.normals(64, 0, 1).with(0, 1000));
+  const scale = (width: number) => ({ constant: randn(random, [width]) });
+  const options = { opset: 17, relative: 1e-4 };
+  await tester.check([
+    opCase("LayerNormalization", [far, scale(64)], { axis: -1 }, { ...options, relative: 1e-3 }),
+    opCase("LayerNormalization", [outlier, scale(64)], { axis: -1 }, options),
+    opCase("LayerNormalization", [hostTensor("f32", [0, 8], []), scale(8)], { axis: -1 }, options),
+    opCase("LayerNormalization", [randn(random, [2, 1, 2, 3, 2, 1, 2, 4]), scale(4)], { axis: -1 }, options),
+    opCase("LayerNormalization", [randn(random, [2, 1, 2, 3, 2, 1, 2, 5]), scale(5)], { axis: -1 }, options),
+  ]);
+});

@@ -84,3 +84,16 @@ Deno.test("Softmax reads rows as vectors wherever they begin", async () => {
   const { plan } = await tester.runCase(cases[0]!);
   assertEquals(plan.steps.map((step) => step.kernel.name), ["softmax/rows"]);
 });
+
+Deno.test("Softmax and LogSoftmax of empty tensors are empty, and tensors may have eight dimensions", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(6);
+  const empty = (...shape: number[]) => hostTensor("f32", shape, []);
+  await tester.check([
+    opCase("Softmax", [empty(0, 5)], { axis: -1 }),
+    opCase("LogSoftmax", [empty(3, 0)], { axis: -1 }),
+    opCase("Softmax", [empty(2, 0, 3)], { axis: 1 }),
+    opCase("Softmax", [randn(random, [2, 1, 2, 3, 2, 1, 2, 4])], { axis: 3 }),
+    opCase("Softmax", [randn(random, [2, 1, 2, 3, 2, 1, 2, 9])], { axis: -1 }),
+  ]);
+});
