@@ -25,19 +25,27 @@ export function evaluateSteps(
   shape: readonly number[],
   steps: readonly EpilogueStep[],
 ): HostTensor {
-  const offsets = inputs.map((input) => input && [...broadcastOffsets(input, shape)]);
+  const [first] = steps;
+  if (steps.length === 1 && first!.kind === "cast" && isFloat(first!.to) && isFloat(inputs[0]!.dtype)) {
+    // Whole weights are cast so, which need no element looked at one by one.
+    return hostTensor(first!.to, shape, inputs[0]!.data as ArrayLike<number>);
+  }
+  const places = inputs.map((input) => input && broadcastPlaces(input, shape));
   const dtype = typeAfterAll(steps, inputs[0]!.dtype, (input) => inputs[input]!.dtype);
   const count = elementCount(shape);
   const elements = typedArray(dtype, count) as HostTensor["data"] & (number | bigint)[];
   for (let i = 0; i < count; i++) {
-    const read = (input: number): Typed => elementOf(inputs[input]!, offsets[input]![i]!);
+    const read = (input: number): Typed => elementOf(inputs[input]!, places[input]!(i));
     const { value } = applyAll(steps, read(0), read);
     elements[i] = stored(value, dtype);
   }
   return hostTensor(dtype, shape, elements);
 }
 
-function broadcastOffsets({ dtype, shape }: HostTensor, to: readonly number[]): Iterable<number> {
+/** Which element of a tensor stands at each place of the shape that it is broadcast to. */
+function broadcastPlaces({ dtype, shape, data }: HostTensor, to: readonly number[]): (i: number) => number {
+  if (data.length === 1) return () => 0;
+  if (data.length === elementCount(to)) return (i) => i;
   const dense = {
     storage: 0,
     dtype,
@@ -46,7 +54,8 @@ function broadcastOffsets({ dtype, shape }: HostTensor, to: readonly number[]): 
     padded: false,
     strides: denseStrides(shape, "linear"),
   };
-  return viewOffsets(expandView(dense, to));
+  const offsets = Uint32Array.from(viewOffsets(expandView(dense, to)));
+  return (i) => offsets[i]!;
 }
 
 function elementOf({ dtype, data }: HostTensor, index: number): Typed {
