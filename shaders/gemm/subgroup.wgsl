@@ -3,7 +3,8 @@
 //   y[batch, m, n] = epilogue(sum over k of a[batch, m, k] * b[batch, k, n])
 //
 //   a  rows of vec4s along k: row m at a_offset + m * a_stride_m
-//   b  vec4s along n: column group n4 of row k at b_offset + n4 * b_stride_n + k * b_stride_k; weight() may read a texture
+//   b  vec4s along n: column group n4 of row k at b_offset + n4 * b_stride_n + k * b_stride_k (but see ALONG_K); weight()
+//      may read a texture
 //   y  linear, [batches * rows, columns]; store() may write whole vec4s where columns are a multiple of 4
 //
 // Offsets and strides of a and b count vec4s; the batch has up to 8 dimensions, the last one fastest. Where depth is no
@@ -53,6 +54,8 @@ fn store(row: u32, c4: u32, value: vec4f) {
 
 override WG: u32 = 8u;
 override TAIL: bool = true;
+// b's vec4s lie along k instead: column n at b_offset + n * b_stride_n. Depth is then a multiple of 4.
+override ALONG_K: bool = false;
 
 //#inject tile
 const P = 2u;
@@ -107,7 +110,11 @@ fn main(
   //#unroll h PAIRS
   for (var h = 0u; h < PAIRS; h++) {
     let c4 = min(first_c4 + 2u * h + ((lane >> 2u) & 1u), columns4 - 1u);
-    column[h] = b_at + c4 * params.b_stride_n + (lane & 3u) * params.b_stride_k;
+    if (ALONG_K) {
+      column[h] = b_at + min(4u * c4 + (lane & 3u), params.columns - 1u) * params.b_stride_n;
+    } else {
+      column[h] = b_at + c4 * params.b_stride_n + (lane & 3u) * params.b_stride_k;
+    }
   }
   //#end
   var acc: array<vec4f, P * Q>;
@@ -122,7 +129,7 @@ fn main(
     //#end
     //#unroll h PAIRS
     for (var h = 0u; h < PAIRS; h++) {
-      var mine = weight(column[h] + 4u * k4 * params.b_stride_k);
+      var mine = weight(column[h] + select(4u * k4 * params.b_stride_k, k4, ALONG_K));
       if (TAIL) { mine = select(vec4f(), mine, 4u * k4 + (lane & 3u) < params.depth); }
       var taken = array<vec4f, 8>(
         subgroupBroadcast(mine, 0u),
@@ -136,10 +143,17 @@ fn main(
       );
       //#unroll r 2
       for (var r = 0u; r < 2u; r++) {
-        let w0 = taken[4u * r];
-        let w1 = taken[4u * r + 1u];
-        let w2 = taken[4u * r + 2u];
-        let w3 = taken[4u * r + 3u];
+        var w0 = taken[4u * r];
+        var w1 = taken[4u * r + 1u];
+        var w2 = taken[4u * r + 2u];
+        var w3 = taken[4u * r + 3u];
+        if (ALONG_K) {
+          let columns = transpose(mat4x4f(w0, w1, w2, w3));
+          w0 = columns[0];
+          w1 = columns[1];
+          w2 = columns[2];
+          w3 = columns[3];
+        }
         //#unroll t P
         for (var t = 0u; t < P; t++) {
           var sum = acc[t * Q + 2u * h + r];

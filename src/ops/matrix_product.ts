@@ -10,7 +10,15 @@ import TILED from "../../shaders/gemm/tiled.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelOptions, type KernelSource, TEXTURE_WIDTH } from "../gpu/mod.ts";
 import { type DType, gpuScalar } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor, toFloat32 } from "../tensor/host_tensor.ts";
-import { denseView, expandView, reshapeView, sliceView, type View, viewOffsets } from "../tensor/view.ts";
+import {
+  denseView,
+  expandView,
+  permuteView,
+  reshapeView,
+  sliceView,
+  type View,
+  viewOffsets,
+} from "../tensor/view.ts";
 import { copyDispatch } from "./copy.ts";
 import { type EpilogueStep, epilogueSteps, planEpilogue, type PlannedEpilogue } from "./epilogue.ts";
 import { mapFlatDispatch } from "./map.ts";
@@ -117,7 +125,11 @@ function emitVectors(node: Lowering, product: Product): void {
   const most = Math.floor((node.target.bindingBytes ?? 2 ** 27) / (depth4 * 64)) * 4;
   if (packs && columns > most) return emitPieces(node, product, most);
   const a = wholeVectors(node, product.a);
-  const b = packs ? undefined : wholeVectors(node, stored(node, product.b, product.bIndex));
+  const given = packs ? undefined : stored(node, product.b, product.bIndex);
+  // The kernel for subgroups takes b's columns as they lie, too: the keys of an attention.
+  const alongK = given !== undefined && node.target.software && node.target.subgroups && rows >= 8 &&
+    depth % 4 === 0 && liesInVectors(swapLast(given)) && !liesInVectors(given);
+  const b = given && (alongK ? given : wholeVectors(node, given));
   const [aRow, bRow] = [a.strides.at(-2)!, b?.strides.at(-2) ?? 0];
   // Rows go on through the batch where b does not change.
   const merged = mergeAxes([
@@ -151,7 +163,7 @@ function emitVectors(node: Lowering, product: Product): void {
   node.emit({
     kernel: choice.kernel,
     options: {
-      ...choice.options,
+      overrides: { ...choice.options.overrides, ...(alongK && { ALONG_K: true }) },
       inject: {
         ...choice.options.inject,
         ...epilogue.inject,
@@ -169,8 +181,8 @@ function emitVectors(node: Lowering, product: Product): void {
       a_offset: a.offset / 4,
       a_stride_m: rowAxis.strides[0]! / 4,
       b_offset: b ? b.offset / 4 : 0,
-      b_stride_n: b ? 1 : depth4 * 4,
-      b_stride_k: b ? bRow / 4 : 1,
+      b_stride_n: alongK ? b!.strides.at(-1)! / 4 : b ? 1 : depth4 * 4,
+      b_stride_k: b && !alongK ? bRow / 4 : 1,
       y_offset: y.offset,
       batch_extents: extentRow(batch),
       batch_a_strides: strideRow(quarter(batch), 0),
@@ -292,18 +304,24 @@ function tiled(overrides: Record<string, number | boolean>, tile: Record<string,
   return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
 }
 
-/**
- * A view whose last dimension can be read as `vec4`s: it lies side by side, everything else on multiples of 4. A copy with
- * room behind each row, if it does not.
- */
-function wholeVectors(node: Lowering, view: View): View {
-  const columns = view.shape.at(-1)!;
-  const aligned = (columns === 1 || view.strides.at(-1) === 1) && view.offset % 4 === 0 &&
+/** Whether a view's last dimension can be read as `vec4`s: it lies side by side, everything else on multiples of 4. */
+function liesInVectors(view: View): boolean {
+  // The last vec4 of a row lies in the storage, which is rounded up to whole ones.
+  return (view.shape.at(-1) === 1 || view.strides.at(-1) === 1) && view.offset % 4 === 0 &&
     view.shape.slice(0, -1).every((extent, axis) =>
       extent === 1 || (view.strides[axis]! % 4 === 0 && view.strides[axis]! >= 0)
     );
-  // The last vec4 of a row lies in the storage, which is rounded up to whole ones.
-  if (aligned) return view;
+}
+
+/** The last two dimensions exchanged. */
+function swapLast(view: View): View {
+  const last = view.shape.length - 1;
+  return permuteView(view, view.shape.map((_, axis) => axis < last - 1 ? axis : 2 * last - 1 - axis));
+}
+
+/** A view whose last dimension can be read as `vec4`s: a copy with room behind each row, if it cannot be. */
+function wholeVectors(node: Lowering, view: View): View {
+  if (liesInVectors(view)) return view;
   // What is repeated is copied once.
   const once = view.shape.map((extent, axis) => view.strides[axis] === 0 ? 1 : extent);
   const narrow = { ...view, shape: once };

@@ -201,3 +201,33 @@ Deno.test("products over nothing are zero, of no rows empty, and batches have up
     opCase("MatMul", [randn(random, [2, 1, 2, 3, 2, 1, 9, 8]), randn(random, [1, 2, 1, 3, 1, 2, 8, 12])]),
   ]);
 });
+
+Deno.test("operands transposed by a view are read as they lie: the keys of an attention", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(9);
+  for (const [rows, columns, depth] of [[9, 13, 8], [20, 21, 12], [33, 64, 16], [17, 9, 7]] as const) {
+    const one: Case = {
+      name: `${rows} x ${columns} over ${depth}`,
+      opset: 13,
+      nodes: [
+        node("Relu", ["b"], ["r"], {}, { name: "relu" }),
+        node("Reshape", ["r", "shape"], ["s"], {}, { name: "reshape" }),
+        node("Transpose", ["s"], ["t"], { perm: [0, 2, 3, 1] }, { name: "transpose" }),
+        node("MatMul", ["a", "t"], ["y"], {}, { name: "product" }),
+      ],
+      inputs: {
+        a: randn(random, [2, 3, rows, depth]),
+        b: randn(random, [2 * columns, 3 * depth]),
+      },
+      initializers: { shape: hostTensor("i64", [4], [2, columns, 3, depth]) },
+      outputs: ["y"],
+    };
+    await tester.check([one]);
+    await tester.check([one], { software: false, subgroups: false });
+    if (depth % 4 !== 0 || !tester.device.target.subgroups) continue;
+    const { plan } = await tester.runCase(one);
+    // What is left is of the first operand, which enters as an image.
+    const copies = plan.steps.filter((step) => step.kernel.name.startsWith("copy"));
+    assertEquals(copies.length, 1, one.name);
+  }
+});
