@@ -24,7 +24,7 @@ import {
   type WeightRef,
 } from "./operator.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
-import type { Volume } from "./volume.ts";
+import { flatVolume } from "./volume.ts";
 import type { Window, WindowAxis } from "./window.ts";
 
 const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
@@ -159,11 +159,6 @@ export function emitConv(
     workgroups: foldWorkgroups(choice.workgroups),
     multiplyAdds: pixelsOf(shape) * outC * inC / groups * kh * kw,
   });
-}
-
-/** An image of height and width as a volume. */
-function flatVolume({ view, address }: Addressed): Volume {
-  return { view, address: { ...address, d: 1, strideD: 0 } };
 }
 
 function axesOf(shape: ConvShape, { address }: Addressed): WindowAxis[] {

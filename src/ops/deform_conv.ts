@@ -22,6 +22,7 @@ import {
   type NodeContext,
   type Operator,
 } from "./operator.ts";
+import { flatVolume } from "./volume.ts";
 import { planarWindow, readAxes, requireFloats, type Window } from "./window.ts";
 
 const columnsKernel: KernelSource = { name: "conv/deform_columns", wgsl: COLUMNS };
@@ -273,12 +274,11 @@ export const deformConv: Operator = {
       padEnd: 0,
       out: window.out[axis],
     }));
-    const flat = ({ view, address }: Addressed) => ({ view, address: { ...address, d: 1, strideD: 0 } });
     emitGeneral(
       node,
       { axes, inC: inC * taps, outC, groups, transposed: false },
-      flat(columns),
-      flat(y),
+      flatVolume(columns),
+      flatVolume(y),
       computed,
       epilogue,
     );

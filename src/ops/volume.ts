@@ -48,6 +48,11 @@ function volume(view: View): Volume {
   return { view, address };
 }
 
+/** An image of height and width as a volume. */
+export function flatVolume({ view, address }: Addressed): Volume {
+  return { view, address: { ...address, d: 1, strideD: 0 } };
+}
+
 /** The uniform fields by which kernels address a volume: as for an image, and `x_stride_d`. */
 export function volumeUniforms(prefix: string, address: VolumeAddress): Record<string, number> {
   return { ...addressUniforms(prefix, address), [`${prefix}_stride_d`]: address.strideD };
