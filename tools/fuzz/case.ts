@@ -131,12 +131,10 @@ function surround(d: Draw, generator: Generator, drawn: Drawn): Built {
   );
   const first = drawn.operands[0];
   const float = first !== undefined && ("constant" in first ? first.constant : first).dtype === "f32";
-  const after = drawn.order || !d.chance(0.3)
-    ? undefined
-    : d.pick(float && !NOT_FLOAT.has(generator.op) ? ["Relu", "Add", "Transpose", "Sigmoid"] : ["Transpose"]);
-  if (after) {
+  if (!drawn.order && d.chance(0.35)) {
+    const after = d.pick(float && !NOT_FLOAT.has(generator.op) ? Object.keys(AFTER) : ["Transpose"]);
     const [last] = outputs.splice(0, 1, "z");
-    nodes.push(node(after, after === "Add" ? [last!, last!] : [last!], ["z"], {}, { name: "after" }));
+    nodes.push(...AFTER[after]!(last!));
     if (d.chance(0.3)) outputs.push(last!);
     told.push(`before ${after}`);
   }
@@ -149,6 +147,20 @@ function surround(d: Draw, generator: Generator, drawn: Drawn): Built {
   };
 }
 
+const step = (op: string, inputs: string[], output: string): NodeSpec =>
+  node(op, inputs, [output], {}, { name: `after ${output}` });
+
+/** What may come behind a result `y` of any shape: nodes that give `z`, which fusing makes part of what is tested. */
+const AFTER: Readonly<Record<string, (y: string) => NodeSpec[]>> = {
+  Transpose: (y) => [step("Transpose", [y], "z")],
+  Relu: (y) => [step("Relu", [y], "z")],
+  Sigmoid: (y) => [step("Sigmoid", [y], "z")],
+  Add: (y) => [step("Add", [y, y], "z")],
+  Silu: (y) => [step("Sigmoid", [y], "gate"), step("Mul", [y, "gate"], "z")],
+  residual: (y) => [step("Tanh", [y], "t"), step("Sub", [y, "t"], "s"), step("Relu", ["s"], "z")],
+  turned: (y) => [step("Transpose", [y], "t"), step("Relu", ["t"], "s"), step("Transpose", ["s"], "z")],
+};
+
 interface Before {
   node: NodeSpec;
   inputs: Record<string, HostTensor>;
@@ -159,8 +171,17 @@ interface Before {
 function layOut(d: Draw, x: HostTensor): Before | undefined {
   const rank = x.shape.length;
   if (rank === 0 || x.data.length === 0) return undefined;
-  const kind = d.pick(["Transpose", "Slice", "Concat"]);
+  const negatable = x.dtype === "f32" || x.dtype === "i32" || x.dtype === "i64";
+  const kind = d.pick(["Transpose", "Slice", "Concat", ...(negatable ? ["Neg", "Neg"] : [])]);
   const name = { name: "before" };
+  if (kind === "Neg") {
+    const negative = x.dtype === "i64" ? x.data.map((value) => -value) : toNumbers(x).map((value) => -value);
+    return {
+      node: node("Neg", ["before"], ["x0"], {}, name),
+      inputs: { before: hostTensor(x.dtype, x.shape, negative) },
+      initializers: {},
+    };
+  }
   if (kind === "Transpose") {
     const perm = d.shuffled(x.shape.map((_, i) => i));
     const back = perm.map((_, i) => perm.indexOf(i));
