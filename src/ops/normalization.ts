@@ -11,6 +11,7 @@ import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
 import { elementCount, type HostTensor, hostTensor, toFloat32, toNumbers } from "../tensor/host_tensor.ts";
 import { expandView, reshapeView, type View } from "../tensor/view.ts";
+import { fingerprint } from "./fingerprint.ts";
 import { mapFlatDispatch } from "./map.ts";
 import { epilogueSteps, planEpilogue } from "./epilogue.ts";
 import { rowNormalizations, rowsOutput } from "./layer_norm.ts";
@@ -217,7 +218,10 @@ const instanceNormalization: Operator = {
         x: x.view,
         mean: mean.view,
         variance: variance.view,
-        scale_bias: node.weights("scale and bias", () => scaleAndBias(node, c4)),
+        scale_bias: node.weights(
+          `scale and bias ${fingerprint(node.constant(1)!)} ${fingerprint(node.constant(2)!)}`,
+          () => scaleAndBias(node, c4),
+        ),
         y: y.view,
         ...epilogue.bindings,
       },

@@ -1,8 +1,11 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { KernelTarget } from "../../src/gpu/mod.ts";
 import { GraphError } from "../../src/ops/error.ts";
+import { Session } from "../../src/graph/session.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
-import { node } from "../support/onnx_builder.ts";
+import { assertClose } from "../support/compare.ts";
+import { node, onnxModel, tensorInfo } from "../support/onnx_builder.ts";
+import { runOrt } from "../support/ort.ts";
 import { Random } from "../support/random.ts";
 import { type Case, caseModel, opCase, OpTester, randn } from "./harness.ts";
 
@@ -229,5 +232,32 @@ Deno.test("operands transposed by a view are read as they lie: the keys of an at
     // What is left is of the first operand, which enters as an image.
     const copies = plan.steps.filter((step) => step.kernel.name.startsWith("copy"));
     assertEquals(copies.length, 1, one.name);
+  }
+});
+
+Deno.test("a constant that depends on the shape is another one in the plan of another shape", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(10);
+  const b = randn(random, [8, 12]);
+  // The constant is multiplied by the number of rows.
+  const model = onnxModel({
+    opset: 13,
+    nodes: [
+      node("Shape", ["x"], ["shape"], {}, { name: "shape" }),
+      node("Gather", ["shape", "first"], ["rows"], { axis: 0 }, { name: "rows" }),
+      node("Cast", ["rows"], ["factor"], { to: 1 }, { name: "factor" }),
+      node("Mul", ["b", "factor"], ["scaled"], {}, { name: "scaled" }),
+      node("MatMul", ["x", "scaled"], ["y"], {}, { name: "product" }),
+    ],
+    inputs: [tensorInfo("x", "f32", ["rows", 8])],
+    outputs: ["y"],
+    initializers: { b, first: hostTensor("i64", [], [0]) },
+  });
+  using session = await Session.load(tester.device, model);
+  for (const rows of [12, 40, 12]) {
+    const x = randn(random, [rows, 8]);
+    const { y } = await session.run({ x });
+    const expected = await runOrt(model, { x });
+    assertClose(y!, expected.y!, { relative: 1e-5, context: `${rows} rows` });
   }
 });
