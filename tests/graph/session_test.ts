@@ -207,6 +207,23 @@ Deno.test("integers and booleans go in and come out; 64-bit ones beyond 32 bits 
   );
 });
 
+Deno.test("outputs whose size depends on data are cut to it, transposed ones too", async () => {
+  using gpu = await device();
+  using session = await Session.load(
+    gpu,
+    onnxModel({
+      inputs: [tensorInfo("x", "f32", ["n"])],
+      outputs: ["at", "turned"],
+      nodes: [node("NonZero", ["x"], ["at"]), node("Transpose", ["at"], ["turned"], { perm: [1, 0] })],
+    }),
+  );
+  for (const [x, at] of [[[0], []], [[7], [0]], [[0, 2, 0, -1], [1, 3]]] as const) {
+    const outputs = await session.run({ x: hostTensor("f32", [x.length], x) });
+    assertEquals(outputs.at, hostTensor("i64", [1, at.length], at));
+    assertEquals(outputs.turned, hostTensor("i64", [at.length, 1], at));
+  }
+});
+
 Deno.test("few plans are kept; a loop that keeps changing shape is told once", async () => {
   using gpu = await device();
   const warnings: string[] = [];

@@ -23,6 +23,8 @@ export function composeViews({ graph, types }: SpecialisedGraph): void {
     const source = node.inputs[0];
     if (!rule || !source) continue;
     const type = types.get(source)!;
+    // Bounds do not tell which dimension it is that a count belongs to.
+    if (type.counts) continue;
     const start = composed.get(source) ??
       { root: source, view: denseView(0, type.dtype, type.shape, "linear") };
     const views = rule(new NodeContext(node, graph.opset(node), types, graph.constants), start.view);
