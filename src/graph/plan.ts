@@ -17,6 +17,7 @@ import {
   type WeightForm,
   type WeightRef,
 } from "../ops/operator.ts";
+import { fingerprint } from "../ops/fingerprint.ts";
 import { findOperator } from "../ops/registry.ts";
 import { gpuScalar } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
@@ -241,8 +242,7 @@ class PlanBuilder {
       );
     }
     const data = constantData(name, constant);
-    // Folded constants may depend on the input's shape: plans of other shapes must not take this one for theirs.
-    const key = `constant ${name} ${fingerprint(data)}`;
+    const key = `constant ${name} ${fingerprint(constant)}`;
     this.weights.set(key, { make: () => data, form: "buffer" });
     const elements = constant.data.length;
     this.#storages.push({ bytes: Math.max(elements, 1) * 4, elements, first: 0, last: 0, weight: key });
@@ -408,7 +408,12 @@ class NodeLowering extends NodeContext implements Lowering {
   }
 
   weights(key: string, make: () => WeightData, form: WeightForm = "buffer"): WeightRef {
-    const weight = `${this.node.name || this.node.outputs[0]} ${key}`;
+    // Folded constants may depend on the input's shape: plans of other shapes must not take theirs for these.
+    const constants = this.node.inputs.flatMap((_, index) => {
+      const constant = this.constant(index);
+      return constant ? [fingerprint(constant)] : [];
+    });
+    const weight = `${this.node.name || this.node.outputs[0]} ${key} of ${constants.join(" ")}`;
     this.#plan.weights.set(weight, { make, form });
     return { weight, form };
   }
@@ -443,14 +448,6 @@ function constantData(name: string, constant: HostTensor): Words {
       { cause: error },
     );
   }
-}
-
-/** A number that differs between lists of numbers, all but surely (FNV-1a over the elements' bits). */
-function fingerprint(data: Words): string {
-  const words = new Uint32Array(data.buffer, data.byteOffset, data.length);
-  let hash = 0x811c9dc5;
-  for (const word of words) hash = Math.imul(hash ^ word, 0x01000193) ^ (hash >>> 15);
-  return `${data.length}:${(hash >>> 0).toString(16)}`;
 }
 
 /**

@@ -21,7 +21,6 @@ import {
 } from "../tensor/view.ts";
 import { copyDispatch } from "./copy.ts";
 import { type EpilogueStep, epilogueSteps, planEpilogue, type PlannedEpilogue } from "./epilogue.ts";
-import { fingerprint } from "./fingerprint.ts";
 import { mapFlatDispatch } from "./map.ts";
 import type { Lowering, WeightRef } from "./operator.ts";
 import { axesCount, extentRow, MAX_ITERATIONS, MAX_STRIDED_RANK, mergeAxes, strideRow } from "./strided.ts";
@@ -154,9 +153,7 @@ function emitVectors(node: Lowering, product: Product): void {
   const inTexture = packs && node.target.software && Math.ceil(columns / 4) * depth4 * 4 <= MAX_TEXELS;
   const choice = chooseProduct(node, extents, inTexture === true);
   const weights: View | WeightRef = b ?? node.weights(
-    `packed ${fingerprint(constant!)}, ${
-      product.b.strides.slice(-2)
-    } from ${product.b.offset}, ${columns} columns`,
+    `packed ${product.b.strides.slice(-2)} from ${product.b.offset}, ${columns} columns`,
     () => packColumns(constant!, product.b),
     inTexture ? "texture" : "buffer",
   );

@@ -194,7 +194,10 @@ export interface Lowering extends NodeContext {
   alias(index: number, view: View): void;
   /** Dense storage that lives until the last dispatch that reads it. */
   temporary(type: TensorType, layout: Layout): View;
-  /** A constant made once for all plans of the session; `key` names it within the node. */
+  /**
+   * A constant made once for all plans of the session. `key` names it within the node, and whatever it is made of besides
+   * the node's attributes and constant inputs: shapes, packings.
+   */
   weights(key: string, make: () => WeightData, form?: WeightForm): WeightRef;
   /** What kernels are chosen for. */
   readonly target: KernelTarget;

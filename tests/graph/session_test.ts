@@ -224,6 +224,29 @@ Deno.test("outputs whose size depends on data are cut to it, transposed ones too
   }
 });
 
+Deno.test("weights that depend on the input's shape are not taken for those of another shape", async () => {
+  using gpu = await device();
+  using session = await Session.load(
+    gpu,
+    onnxModel({
+      inputs: [tensorInfo("x", "f32", [1, 1, "h", 4])],
+      outputs: ["y"],
+      nodes: [
+        node("Shape", ["x"], ["s"]),
+        node("Gather", ["s", "two"], ["h"]),
+        node("Cast", ["h"], ["f"], { to: 1 }),
+        node("Reshape", ["f", "kernel"], ["w"]),
+        node("Conv", ["x", "w"], ["y"]),
+      ],
+      initializers: { two: hostTensor("i64", [1], [2]), kernel: hostTensor("i64", [4], [1, 1, 1, 1]) },
+    }),
+  );
+  for (const h of [3, 5, 3]) {
+    const { y } = await session.run({ x: hostTensor("f32", [1, 1, h, 4], new Float32Array(h * 4).fill(1)) });
+    assertEquals(y!.data, new Float32Array(h * 4).fill(h));
+  }
+});
+
 Deno.test("few plans are kept; a loop that keeps changing shape is told once", async () => {
   using gpu = await device();
   const warnings: string[] = [];
