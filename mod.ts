@@ -24,4 +24,5 @@ export * from "./src/graph/mod.ts";
 export * from "./src/vision/mod.ts";
 export * from "./src/matrix/mod.ts";
 export * from "./src/detect/mod.ts";
+export * from "./src/place/mod.ts";
 export * from "./src/frame/mod.ts";

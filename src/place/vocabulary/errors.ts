@@ -1,0 +1,4 @@
+/** A vocabulary or database of bags that cannot be read, made or used as asked. */
+export class VocabularyError extends Error {
+  override name = "VocabularyError";
+}
