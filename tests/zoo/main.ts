@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "@std/cli/parse-args";
 import { quietMesa } from "../../src/cli/mesa.ts";
 import { Device } from "../../src/gpu/mod.ts";
@@ -69,6 +70,7 @@ async function main(): Promise<number> {
   if (args.write) {
     const page = new URL("../../docs/zoo.md", import.meta.url);
     await Deno.writeTextFile(page, withTable(await Deno.readTextFile(page), zooTable(results)));
+    await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", fileURLToPath(page)] }).output();
   }
   console.log(`${results.length - failed} passed, ${failed} failed`);
   return failed === 0 ? 0 : 1;
