@@ -6,21 +6,12 @@
  */
 import { NEWEST_OPSET } from "../src/graph/unsupported.ts";
 import type { Operator } from "../src/ops/operator.ts";
-import { allOperators } from "../src/ops/registry.ts";
+import { allOperators, MADE_BY_PASSES } from "../src/ops/registry.ts";
 import { ANY_TYPE, BYTES, FLOATS, NUMBERS } from "../src/ops/types.ts";
 import type { DType } from "../src/tensor/dtype.ts";
 
 /** Where the table is. */
 export const OPERATORS_PAGE: URL = new URL("../docs/operators.md", import.meta.url);
-
-/** Operators that no file holds: passes make them of others. */
-export const MADE_BY_PASSES: ReadonlySet<string> = new Set([
-  "NormalizeGroups",
-  "NormalizeRows",
-  "Pointwise",
-  "QuantisedTable",
-  "Silu",
-]);
 
 const OPERATORS_FOLDER = new URL("../src/ops/", import.meta.url);
 const TESTS_FOLDER = new URL("../tests/ops/", import.meta.url);

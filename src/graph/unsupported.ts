@@ -1,4 +1,4 @@
-import { findOperator } from "../ops/registry.ts";
+import { findOperator, MADE_BY_PASSES } from "../ops/registry.ts";
 import { describeNode, GraphError } from "../ops/error.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { Graph } from "./graph.ts";
@@ -25,7 +25,7 @@ export function findUnsupported(graph: Graph): UnsupportedOperator[] {
   const found = new Map<string, UnsupportedOperator>();
   for (const node of graph.nodes) {
     const opset = graph.opset(node);
-    const operator = findOperator(node);
+    const operator = MADE_BY_PASSES.has(node.op) ? undefined : findOperator(node);
     const reason = operator ? reasonAgainst(opset, operator.opsets, node.domain) : "no such operator here";
     if (reason === undefined) continue;
     const key = `${node.domain}/${node.op}`;

@@ -101,6 +101,15 @@ export function findOperator(node: Pick<Node, "op" | "domain">): Operator | unde
   return OPERATORS.get(`${domain}/${node.op}`);
 }
 
+/** Operators that no file holds: passes make them of others. */
+export const MADE_BY_PASSES: ReadonlySet<string> = new Set([
+  "NormalizeGroups",
+  "NormalizeRows",
+  "Pointwise",
+  "QuantisedTable",
+  "Silu",
+]);
+
 /** All operators, by domain and name. */
 export function allOperators(): Operator[] {
   return [...OPERATORS.values()];

@@ -1,9 +1,8 @@
 import { assertEquals, assertGreater, assertLess } from "@std/assert";
-import { allOperators } from "../../src/ops/registry.ts";
+import { allOperators, MADE_BY_PASSES } from "../../src/ops/registry.ts";
 import { nameOf } from "../../tools/fuzz/case.ts";
 import { GENERATORS } from "../../tools/fuzz/generators.ts";
 import { failureText, fuzz } from "../../tools/fuzz_ops.ts";
-import { MADE_BY_PASSES } from "../../tools/operators.ts";
 
 Deno.test("every operator that can be lowered has a generator of random cases", () => {
   const drawn = new Set(GENERATORS.map(nameOf));

@@ -1,13 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { allOperators } from "../../src/ops/registry.ts";
+import { allOperators, MADE_BY_PASSES } from "../../src/ops/registry.ts";
 import { ANY_TYPE, FLOATS } from "../../src/ops/types.ts";
-import {
-  importsOfOperatorFile,
-  MADE_BY_PASSES,
-  OPERATORS_PAGE,
-  operatorsPage,
-  typesText,
-} from "../../tools/operators.ts";
+import { importsOfOperatorFile, OPERATORS_PAGE, operatorsPage, typesText } from "../../tools/operators.ts";
 
 Deno.test("docs/operators.md is current", async () => {
   const page = await operatorsPage();
