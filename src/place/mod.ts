@@ -23,3 +23,4 @@ export {
   unpackRows,
 } from "./packing.ts";
 export type { RowStorage } from "./row_kernels.ts";
+export * from "./matcher.ts";
