@@ -24,3 +24,11 @@ export {
 } from "./packing.ts";
 export type { RowStorage } from "./row_kernels.ts";
 export * from "./matcher.ts";
+export {
+  IndexFile,
+  IndexFileError,
+  type IndexFileLayout,
+  loadIndex,
+  type RandomAccessFile,
+  saveIndex,
+} from "./index_file.ts";
