@@ -8,8 +8,6 @@
 
 struct Params {
   pair_stride: u32,
-  // 0: the digit is the key's, 1: the number's.
-  kind: u32,
   shift: u32,
   digit_mask: u32,
   // The bits of higher digits of the same kind.
@@ -17,6 +15,9 @@ struct Params {
   // All bits that a number can have.
   number_mask: u32,
 };
+
+// 0: the digit is the key's, 1: the number's.
+override KIND: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read_write> pairs: array<vec4u>;
 @group(0) @binding(1) var<storage, read_write> state: array<vec4u>;
@@ -26,7 +27,7 @@ struct Params {
 fn count(key: u32, number: u32, threshold: vec4u, query: u32) {
   if (key == 0u) { return; }
   var value = key;
-  if (params.kind == 0u) {
+  if (KIND == 0u) {
     if ((key & params.decided) != (threshold.x & params.decided)) { return; }
   } else {
     value = number ^ params.number_mask;

@@ -6,12 +6,13 @@
 // If there are fewer pairs than places, the digit is 0: all of them are above the threshold.
 
 struct Params {
-  // 0: the key's digit, 1: the number's.
-  kind: u32,
   shift: u32,
   // Places at the first digit; 0 later: the state holds what is left.
   places: u32,
 };
+
+// 0: the key's digit, 1: the number's.
+override KIND: u32 = 0u;
 
 @group(0) @binding(0) var<storage, read_write> histogram: array<vec4u>;
 @group(0) @binding(1) var<storage, read_write> state: array<vec4u>;
@@ -55,7 +56,7 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     //#end
   }
-  if (params.kind == 0u) {
+  if (KIND == 0u) {
     now.x |= digit << params.shift;
   } else {
     now.y |= digit << params.shift;

@@ -1,18 +1,19 @@
 // Puts pairs in order, best first, by counting those that are better; of equal keys the lower number comes first. The
 // grid's z is the query.
 //
-// pairs    (key, number) of query q at q * count + i, two a vec4u; key 0: none
+// pairs    (key, number) of query q at q * COUNT + i, two a vec4u; key 0: none
 // results  a query: k numbers of rows (-1: none), then the bits of k scores
 
 struct Params {
-  // Pairs a query: an even number, k or more.
-  count: u32,
   k: u32,
   // What was done to the order of keys: 0xffffffff for distances.
   flip: u32,
   // Bits of the score where there is no row.
   nothing: u32,
 };
+
+// Pairs a query: an even number, k or more.
+override COUNT: u32 = 2u;
 
 @group(0) @binding(0) var<storage, read_write> pairs: array<vec4u>;
 @group(0) @binding(1) var<storage, read_write> results: array<i32>;
@@ -30,12 +31,12 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = group.x * 64u + lane;
-  if (index >= params.count) { return; }
-  let first = group.z * params.count / 2u;
+  if (index >= COUNT) { return; }
+  let first = group.z * COUNT / 2u;
   let two = pairs[first + index / 2u];
   let own = select(two.xy, two.zw, (index & 1u) == 1u);
   var rank = 0u;
-  for (var i = 0u; i < params.count; i += 2u) {
+  for (var i = 0u; i < COUNT; i += 2u) {
     let other = pairs[first + i / 2u];
     rank += select(0u, 1u, better(other.xy, i, own, index));
     rank += select(0u, 1u, better(other.zw, i + 1u, own, index));

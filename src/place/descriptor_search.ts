@@ -297,25 +297,32 @@ export class DescriptorSearch implements Disposable {
         const { kind, shift, mask, decided } = digit;
         made.push({
           grows: level === 0,
-          dispatch: device.dispatch(device.kernel({ name: "place/digit_histogram", wgsl: histogramText }), {
-            bindings: { pairs: source, state, histogram },
-            uniforms: {
-              pair_stride: stride,
-              kind,
-              shift,
-              digit_mask: mask,
-              decided,
-              number_mask: numberMask(most),
+          dispatch: device.dispatch(
+            device.kernel({ name: "place/digit_histogram", wgsl: histogramText }, {
+              overrides: { KIND: kind },
+            }),
+            {
+              bindings: { pairs: source, state, histogram },
+              uniforms: {
+                pair_stride: stride,
+                shift,
+                digit_mask: mask,
+                decided,
+                number_mask: numberMask(most),
+              },
+              workgroups: [grid[0], grid[1], queries],
             },
-            workgroups: [grid[0], grid[1], queries],
-          }),
+          ),
         }, {
           grows: false,
-          dispatch: device.dispatch(device.kernel({ name: "place/digit_pick", wgsl: pickText }), {
-            bindings: { histogram, state },
-            uniforms: { kind, shift, places: kind === 0 && decided === 0 ? k : 0 },
-            workgroups: [queries, 1, 1],
-          }),
+          dispatch: device.dispatch(
+            device.kernel({ name: "place/digit_pick", wgsl: pickText }, { overrides: { KIND: kind } }),
+            {
+              bindings: { histogram, state },
+              uniforms: { shift, places: kind === 0 && decided === 0 ? k : 0 },
+              workgroups: [queries, 1, 1],
+            },
+          ),
         });
       }
       made.push({
@@ -336,16 +343,18 @@ export class DescriptorSearch implements Disposable {
     });
     const second = select ? selection(1, opened, candidates, rows) : [];
     const count = select ? places : candidates;
-    const order = device.dispatch(device.kernel({ name: "place/order_best", wgsl: orderBest }), {
-      bindings: { pairs: select ? at(kept[1]!, queries * places * 8) : opened, results: this.result },
-      uniforms: {
-        count,
-        k,
-        flip: this.#index.metric === "l2" ? 0xffffffff : 0,
-        nothing: this.#index.metric === "l2" ? 0x7f7fffff : 0xff7fffff,
+    const order = device.dispatch(
+      device.kernel({ name: "place/order_best", wgsl: orderBest }, { overrides: { COUNT: count } }),
+      {
+        bindings: { pairs: select ? at(kept[1]!, queries * places * 8) : opened, results: this.result },
+        uniforms: {
+          k,
+          flip: this.#index.metric === "l2" ? 0xffffffff : 0,
+          nothing: this.#index.metric === "l2" ? 0x7f7fffff : 0xff7fffff,
+        },
+        workgroups: [Math.ceil(count / 64), 1, queries],
       },
-      workgroups: [Math.ceil(count / 64), 1, queries],
-    });
+    );
     return {
       rows,
       buffers: [keys, pairs, opened, allowed, scratch, maximaUniforms].map(({ buffer }) => buffer),

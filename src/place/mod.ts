@@ -32,3 +32,5 @@ export {
   type RandomAccessFile,
   saveIndex,
 } from "./index_file.ts";
+export { type FeatureMap, normalizeDispatch, type Pooling, poolingDispatches } from "./pooling.ts";
+export { Whitening, WhiteningStep } from "./whitening.ts";
