@@ -32,8 +32,8 @@ export function readTextForm(bytes: Uint8Array, options: TextFormOptions = {}): 
   const weights = [0];
   const leaves: number[] = [];
   let size = 0;
-  let values = new Float32Array(0);
-  let kind = options.kind ?? "binary";
+  // Bytes for as long as every number is one, and none was asked to be a float.
+  let values: Descriptors = new Uint8Array(0);
   const row: number[] = [];
   while (lines.next()) {
     lines.numbers(row);
@@ -41,7 +41,8 @@ export function readTextForm(bytes: Uint8Array, options: TextFormOptions = {}): 
     if (node === 1) {
       size = row.length - 3;
       if (size < 1) lines.fail("a node is `parent isLeaf descriptor… weight`");
-      values = new Float32Array(size * 1024);
+      const length = size * lines.remaining();
+      values = options.kind === "float" ? new Float32Array(length) : new Uint8Array(length);
     }
     if (row.length !== size + 3) {
       lines.fail(`node ${node} has ${row.length} numbers and node 1 has ${size + 3}; is the file cut off?`);
@@ -56,25 +57,20 @@ export function readTextForm(bytes: Uint8Array, options: TextFormOptions = {}): 
     if (leaf === 1) leaves.push(node);
     parents.push(parent);
     weights.push(row[size + 2]!);
-    const at = (node - 1) * size;
-    if (at + size > values.length) {
-      const larger = new Float32Array(values.length * 2);
-      larger.set(values);
-      values = larger;
-    }
-    for (let i = 0; i < size; i++) {
+    for (let i = 0, at = (node - 1) * size; i < size; i++, at++) {
       const value = row[i + 2]!;
-      values[at + i] = value;
-      if (!(value >= 0 && value <= 255 && Number.isInteger(value))) {
+      if (values instanceof Uint8Array && !(value >= 0 && value <= 255 && Number.isInteger(value))) {
         if (options.kind === "binary") {
           lines.fail(`node ${node} has ${value} in its descriptor, which is no byte`);
         }
-        kind = "float";
+        values = Float32Array.from(values);
       }
+      values[at] = value;
     }
   }
-  const used = values.subarray(0, (parents.length - 1) * size);
-  const descriptors: Descriptors = kind === "float" ? used.slice() : Uint8Array.from(used);
+  const used = (parents.length - 1) * size;
+  const descriptors = values.length === used ? values : values.slice(0, used);
+  const kind = descriptors instanceof Uint8Array ? "binary" : "float";
   return new Vocabulary({
     k: k!,
     levels: levels!,
@@ -141,6 +137,15 @@ class Lines {
       this.#end = end < 0 ? bytes.length : end;
       for (let i = this.#start; i < this.#end; i++) if (bytes[i]! > SPACE) return true;
     }
+  }
+
+  /** How many lines there are at most, from this one on. */
+  remaining(): number {
+    let lines = 1;
+    for (let at = this.#end; at >= 0 && at < this.#bytes.length; at = this.#bytes.indexOf(NEWLINE, at + 1)) {
+      lines++;
+    }
+    return lines;
   }
 
   /** The line's numbers, into `out`. */

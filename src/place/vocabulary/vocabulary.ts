@@ -60,14 +60,23 @@ export interface Words {
  * ```
  */
 export class Vocabulary implements VocabularyData {
+  /** Children of a node at most. */
   readonly k: number;
+  /** Levels below the root at most. */
   readonly levels: number;
+  /** How bags are weighted. */
   readonly weighting: Weighting;
+  /** How bags are compared. */
   readonly scoring: Scoring;
+  /** What the descriptors are. */
   readonly form: DescriptorForm;
+  /** Each node's parent. */
   readonly parents: Uint32Array<ArrayBuffer>;
+  /** Each node's weight. */
   readonly weights: Float64Array<ArrayBuffer>;
+  /** Each word's node. */
   readonly wordNodes: Uint32Array<ArrayBuffer>;
+  /** The descriptors of node 1, 2, …. */
   readonly descriptors: Descriptors;
   /** All nodes but the root, by parent and then by number; the children of node `n` are at `childStarts[n]` to `childStarts[n + 1] - 1`. */
   readonly children: Uint32Array<ArrayBuffer>;

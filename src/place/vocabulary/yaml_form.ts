@@ -124,8 +124,15 @@ function* entries(text: string, from: number, to: number): Generator<string> {
   }
 }
 
+const FIELDS: Readonly<Record<string, RegExp>> = Object.fromEntries(
+  ["nodeId", "parentId", "wordId", "weight", "descriptor"].map((name) => [
+    name,
+    new RegExp(`(?:^|[\\s,])"?${name}"?\\s*:\\s*("[^"]*"|[^,\\s]+)`),
+  ]),
+);
+
 function field(entry: string, name: string): string {
-  const value = new RegExp(`(?:^|[\\s,])"?${name}"?\\s*:\\s*("[^"]*"|[^,\\s]+)`).exec(entry)?.[1];
+  const value = FIELDS[name]!.exec(entry)?.[1];
   if (value === undefined) fail(`an entry has no ${name}: {${entry.slice(0, 60)}`);
   return value.startsWith('"') ? value.slice(1, -1) : value;
 }
