@@ -1,4 +1,12 @@
-import { assertEquals, assertLess, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  assertEquals,
+  assertGreater,
+  assertInstanceOf,
+  assertLess,
+  assertRejects,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
 import {
   type DescriptorForm,
   readBinaryForm,
@@ -211,4 +219,25 @@ Deno.test("the text form begins as ORBvoc.txt does", () => {
   assertEquals(head, "10 1 0 0");
   const [a, b] = vocabulary.descriptors;
   assertStringIncludes(first!, `0 1 ${a} ${b} ${vocabulary.weights[1]}`);
+});
+
+Deno.test("a text or YAML file with a wrong byte is read or refused, and nothing else happens", async () => {
+  const vocabulary = sampleVocabulary(new Random(8), { k: 3, levels: 2, form: { kind: "binary", size: 4 } });
+  const random = new Random(9);
+  const forms = { text: textOf(vocabulary), yaml: [...writeYamlForm(vocabulary)].join("") };
+  for (const [name, text] of Object.entries(forms)) {
+    let refused = 0;
+    for (let round = 0; round < 1000; round++) {
+      const bytes = encode(text);
+      const at = random.int(0, bytes.length - 1);
+      bytes[at] = round % 3 === 0 ? random.int(0, 255) : random.pick([...encode("0129 -.e{}\n,:")]);
+      try {
+        await readVocabulary(bytes);
+      } catch (error) {
+        assertInstanceOf(error, VocabularyError, `${name}, byte ${at} is ${bytes[at]}: ${error}`);
+        refused++;
+      }
+    }
+    assertGreater(refused, 100, name);
+  }
 });
