@@ -8,7 +8,6 @@ import ARG from "../../shaders/select/arg.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { elementCount, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
-import { product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
 import { NUMBERS, typesOf } from "./types.ts";
@@ -41,7 +40,7 @@ function argExtreme(op: string, smallest: boolean): Operator {
       const axis = searchedAxis(node);
       const last = takesLast(node);
       const extent = x!.shape[axis]!;
-      const inner = product(x!.shape.slice(axis + 1));
+      const inner = elementCount(x!.shape.slice(axis + 1));
       const { shape } = this.infer(node)[0]!;
       const values = toNumbers(x!);
       const found = Array.from({ length: elementCount(shape) }, (_, row) => {

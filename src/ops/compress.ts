@@ -8,7 +8,7 @@ import { elementCount } from "../tensor/host_tensor.ts";
 import { reshapeView } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { gatherDispatch } from "./gather.ts";
-import { pickElements, product } from "./host_elements.ts";
+import { pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { ANY_TYPE } from "./types.ts";
 
@@ -34,8 +34,8 @@ export const compress: Operator = {
   },
   evaluate(node, [x]) {
     const { from, axis, kept } = keptBy(node);
-    const inner = product(from.slice(axis + 1));
-    const outer = product(from.slice(0, axis));
+    const inner = elementCount(from.slice(axis + 1));
+    const outer = elementCount(from.slice(0, axis));
     const positions = Array.from({ length: outer * kept.length * inner }, (_, i) => {
       const row = Math.floor(i / inner);
       const at = kept[row % kept.length]!;

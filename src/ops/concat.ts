@@ -7,11 +7,10 @@
  */
 import { attr } from "./attribute.ts";
 import { typedArray } from "../tensor/dtype.ts";
-import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { joinViews, paddedChannels, sliceView, type View } from "../tensor/view.ts";
 import { copyDispatch, padDispatch } from "./copy.ts";
 import { anyCounts, countsOf, refuseCount } from "./counts.ts";
-import { product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { ANY_TYPE } from "./types.ts";
 
@@ -53,12 +52,12 @@ export const concat: Operator = {
   evaluate(node, inputs) {
     const axis = concatAxis(node);
     const { dtype, shape } = this.infer(node)[0]!;
-    const outer = product(shape.slice(0, axis));
-    const width = product(shape.slice(axis));
+    const outer = elementCount(shape.slice(0, axis));
+    const width = elementCount(shape.slice(axis));
     const elements = typedArray(dtype, outer * width);
     let start = 0;
     for (const input of inputs as readonly HostTensor[]) {
-      const inner = product(input.shape.slice(axis));
+      const inner = elementCount(input.shape.slice(axis));
       for (let i = 0; i < outer; i++) {
         const part = input.data.subarray(i * inner, (i + 1) * inner);
         (elements as Float32Array).set(part as Float32Array, i * width + start);

@@ -25,7 +25,7 @@ import {
 } from "./operator.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 import { flatVolume } from "./volume.ts";
-import type { Window, WindowAxis } from "./window.ts";
+import { type Window, type WindowAxis, windowUniforms } from "./window.ts";
 
 const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
 const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
@@ -141,17 +141,9 @@ export function emitConv(
       in_h: x.address.h,
       in_w: x.address.w,
       group_in_c4: Math.ceil(inC / groups / 4),
-      out_h: outH,
-      out_w: outW,
+      ...windowUniforms(shape),
       out_c: outC,
       group_out_c4: isDepthwise ? Math.ceil(outC / 4) : Math.ceil(outC / groups / 4),
-      stride_h: shape.strides[0],
-      stride_w: shape.strides[1],
-      dilation_h: shape.dilations[0],
-      dilation_w: shape.dilations[1],
-      // Kernels take them as i32: a window may begin behind the image's edge.
-      pad_top: shape.padBegin[0] >>> 0,
-      pad_left: shape.padBegin[1] >>> 0,
       groups,
       in_c: inC,
       operands: epilogue.operands,

@@ -6,9 +6,8 @@
  */
 import SUM from "../../shaders/scan/cumulative_sum.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
-import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
-import { product } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 import { NUMBERS, typesOf } from "./types.ts";
@@ -35,9 +34,9 @@ function summingOf(node: NodeContext): Summing {
   }
   const axis = node.axis(given[0]!, shape.length);
   return {
-    outer: product(shape.slice(0, axis)),
+    outer: elementCount(shape.slice(0, axis)),
     extent: shape[axis]!,
-    inner: product(shape.slice(axis + 1)),
+    inner: elementCount(shape.slice(axis + 1)),
     reverse: attr.int(node.node, "reverse", 0) === 1,
     exclusive: attr.int(node.node, "exclusive", 0) === 1,
   };

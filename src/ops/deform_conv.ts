@@ -23,7 +23,7 @@ import {
   type Operator,
 } from "./operator.ts";
 import { flatVolume } from "./volume.ts";
-import { planarWindow, readAxes, requireFloats, type Window } from "./window.ts";
+import { planarWindow, readAxes, requireFloats, type Window, windowUniforms } from "./window.ts";
 
 const columnsKernel: KernelSource = { name: "conv/deform_columns", wgsl: COLUMNS };
 
@@ -116,16 +116,9 @@ function emitColumns(node: Lowering, conv: DeformConv): Addressed {
       columns4: y.address.c4,
       in_h: x.address.h,
       in_w: x.address.w,
-      out_h: window.out[0],
-      out_w: window.out[1],
+      ...windowUniforms(window),
       kernel_w: window.kernel[1],
       taps,
-      stride_h: window.strides[0],
-      stride_w: window.strides[1],
-      dilation_h: window.dilations[0],
-      dilation_w: window.dilations[1],
-      pad_top: window.padBegin[0],
-      pad_left: window.padBegin[1],
       group_c: groupC,
       offset_c: offsetC,
       ...addressUniforms("x", x.address),

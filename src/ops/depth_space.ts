@@ -8,7 +8,7 @@
 import { denseView, permuteView, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { copyDispatch } from "./copy.ts";
-import { pickElements } from "./host_elements.ts";
+import { hostViewOf, pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { ANY_TYPE } from "./types.ts";
 
@@ -82,7 +82,7 @@ function mover(op: string, opset: number, moveOf: (node: NodeContext) => Move): 
     infer: (node) => [{ dtype: node.type(0).dtype, shape: moveOf(node).shape }],
     evaluate(node, [x]) {
       const { shape, from, to } = moveOf(node);
-      const sources = [...viewOffsets(from(denseView(0, x!.dtype, x!.shape, "linear")))];
+      const sources = [...viewOffsets(from(hostViewOf(x!)))];
       const positions = new Array<number>(sources.length);
       let i = 0;
       for (const place of viewOffsets(to(denseView(0, x!.dtype, shape, "linear")))) {

@@ -7,7 +7,8 @@
 import { attr } from "./attribute.ts";
 import { type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { permuteView, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
-import { emitProduct, hostViewOf } from "./matrix_product.ts";
+import { hostViewOf } from "./host_elements.ts";
+import { emitProduct } from "./matrix_product.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { lowerSum } from "./reduce.ts";
 import { NUMBERS } from "./types.ts";

@@ -13,7 +13,7 @@ import { elementCount, toNumbers } from "../tensor/host_tensor.ts";
 import { denseStrides, denseView, reshapeView, sliceView, type View } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { anyCounts, countsOf, refuseCount } from "./counts.ts";
-import { pickElements, product } from "./host_elements.ts";
+import { pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator, PlannedDispatch, WeightRef } from "./operator.ts";
 import { axesCount, extentRow, MAX_STRIDED_RANK, mergeAxes, strideRow } from "./strided.ts";
 import { ANY_TYPE, typesOf } from "./types.ts";
@@ -71,7 +71,8 @@ function gatheredAxis(node: NodeContext): number {
   return node.axis(attr.int(node.node, "axis", 0), node.shape(0).length);
 }
 
-function requireIndices(node: NodeContext): void {
+/** Refuses indices (input 1) of other types than ONNX has for them. */
+export function requireIndices(node: NodeContext): void {
   const { dtype } = node.type(1);
   if (dtype !== "i32" && dtype !== "i64") {
     node.fail(`its indices are ${dtype}, not whole numbers of 32 or 64 bits`, "export the model again");
@@ -93,8 +94,8 @@ const gather: Operator = {
   evaluate(node, [data, indices]) {
     const axis = gatheredAxis(node);
     const extent = data!.shape[axis]!;
-    const outer = product(data!.shape.slice(0, axis));
-    const inner = product(data!.shape.slice(axis + 1));
+    const outer = elementCount(data!.shape.slice(0, axis));
+    const inner = elementCount(data!.shape.slice(axis + 1));
     const checked = checkedIndices(node, toNumbers(indices!), extent);
     function* positions(): Generator<number> {
       for (let i = 0; i < outer; i++) {
@@ -277,9 +278,9 @@ export function tupleAddress(
   }
   return {
     size,
-    tuples: product(indices.slice(batch, -1)),
-    batchStride: product(data.slice(batch)),
-    slice: product(data.slice(batch + size)),
+    tuples: elementCount(indices.slice(batch, -1)),
+    batchStride: elementCount(data.slice(batch)),
+    slice: elementCount(data.slice(batch + size)),
     extents: data.slice(batch, batch + size),
     strides: denseStrides(data, "linear").slice(batch, batch + size),
   };

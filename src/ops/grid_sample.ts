@@ -10,6 +10,7 @@ import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
 import { addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
+import { roundHalfEven } from "./rounding.ts";
 import { volumeInput, volumeOutput, volumeUniforms } from "./volume.ts";
 
 const planeKernel: KernelSource = { name: "sample/grid", wgsl: GRID };
@@ -147,13 +148,6 @@ function mirrored(at: number, extent: number, align: boolean): number {
   const turns = Math.floor(away / span);
   const rest = away - turns * span;
   return low + (turns % 2 === 1 ? span - rest : rest);
-}
-
-/** The nearest whole number; halves go to the even one. */
-function roundHalfEven(value: number): number {
-  const low = Math.floor(value);
-  const part = value - low;
-  return part < 0.5 || (part === 0.5 && low % 2 === 0) ? low : low + 1;
 }
 
 /** Elements of one dimension and their weights at a position; index -1 stands for zero. */

@@ -5,6 +5,7 @@
  */
 import { typedArray } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
+import { denseView, type View } from "../tensor/view.ts";
 
 /** A tensor of those elements of `x` that lie at `positions`, which are as many as the shape has. */
 export function pickElements(
@@ -18,7 +19,7 @@ export function pickElements(
   return hostTensor(x.dtype, shape, elements);
 }
 
-/** The product of extents. */
-export function product(extents: readonly number[]): number {
-  return extents.reduce((total, extent) => total * extent, 1);
+/** A dense host tensor as a view, by which its elements are walked. */
+export function hostViewOf({ dtype, shape }: Pick<HostTensor, "dtype" | "shape">): View {
+  return denseView(-1, dtype, shape, "linear");
 }

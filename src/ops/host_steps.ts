@@ -5,8 +5,9 @@
  */
 import { type DType, isBigInt, isFloat, typedArray } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
-import { denseStrides, expandView, viewOffsets } from "../tensor/view.ts";
+import { expandView, viewOffsets } from "../tensor/view.ts";
 import { type EpilogueStep, typeAfterAll } from "./epilogue.ts";
+import { hostViewOf } from "./host_elements.ts";
 import { BINARY, type Element, resultType, UNARY } from "./pointwise_functions.ts";
 
 /** An element and its type. */
@@ -43,18 +44,10 @@ export function evaluateSteps(
 }
 
 /** Which element of a tensor stands at each place of the shape that it is broadcast to. */
-function broadcastPlaces({ dtype, shape, data }: HostTensor, to: readonly number[]): (i: number) => number {
-  if (data.length === 1) return () => 0;
-  if (data.length === elementCount(to)) return (i) => i;
-  const dense = {
-    storage: 0,
-    dtype,
-    shape,
-    offset: 0,
-    padded: false,
-    strides: denseStrides(shape, "linear"),
-  };
-  const offsets = Uint32Array.from(viewOffsets(expandView(dense, to)));
+function broadcastPlaces(x: HostTensor, to: readonly number[]): (i: number) => number {
+  if (x.data.length === 1) return () => 0;
+  if (x.data.length === elementCount(to)) return (i) => i;
+  const offsets = Uint32Array.from(viewOffsets(expandView(hostViewOf(x), to)));
   return (i) => offsets[i]!;
 }
 

@@ -445,8 +445,3 @@ export function productOnHost(
 
 /** What of a view says where elements lie. */
 type HostView = Pick<View, "shape" | "strides" | "offset">;
-
-/** A view of the host tensor given, as a node's input would be seen. */
-export function hostViewOf({ dtype, shape }: HostTensor): View {
-  return denseView(-1, dtype, shape, "linear");
-}

@@ -103,7 +103,7 @@ export const nonMaxSuppression: Operator = {
       node.fail(
         `chooses among ${extent} boxes in ${rows} rows`,
         `at most ${MAX_ITERATIONS} rows of ${
-          (MAX_ITERATIONS - 10) * THREADS
+          (MAX_ITERATIONS / 2 - 10) * THREADS
         } boxes are supported; use a smaller input`,
       );
     }

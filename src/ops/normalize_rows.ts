@@ -9,6 +9,7 @@ import STRIDED from "../../shaders/normalization/strided.wgsl" with { type: "tex
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { elementCount, type HostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import { denseStrides, expandView, type View, viewOffsets } from "../tensor/view.ts";
+import { hostViewOf } from "./host_elements.ts";
 import type { Lowering } from "./operator.ts";
 import {
   axesCount,
@@ -286,8 +287,7 @@ function hostFactor(measure: RowMeasure, second: number, count: number, epsilon:
 /** The numbers of a host tensor, repeated as ONNX broadcasts it to a shape. */
 export function spreadOnHost(tensor: HostTensor, shape: readonly number[], seenAs = tensor.shape): number[] {
   const numbers = toNumbers(tensor);
-  const strides = denseStrides(seenAs, "linear");
-  const view = { storage: 0, dtype: tensor.dtype, shape: seenAs, strides, offset: 0, padded: false };
+  const view = hostViewOf({ ...tensor, shape: seenAs });
   if (elementCount(shape) === 0) return [];
   return Array.from(viewOffsets(expandView(view, shape)), (at) => numbers[at]!);
 }

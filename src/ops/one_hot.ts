@@ -10,7 +10,7 @@ import { gpuScalar } from "../tensor/dtype.ts";
 import { elementCount, toNumbers } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
 import { anyCounts, countsOf } from "./counts.ts";
-import { pickElements, product } from "./host_elements.ts";
+import { pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { NUMBERS, typesOf } from "./types.ts";
 
@@ -39,7 +39,7 @@ export const oneHot: Operator = {
   evaluate(node, [indices, , values]) {
     const { axis, depth } = placesOf(node);
     const { shape } = this.infer(node)[0]!;
-    const inner = product(shape.slice(axis + 1));
+    const inner = elementCount(shape.slice(axis + 1));
     const given = toNumbers(indices!).map(Math.trunc);
     const hot = Array.from({ length: elementCount(shape) }, (_, i) => {
       const row = Math.floor(i / inner);
@@ -62,7 +62,7 @@ export const oneHot: Operator = {
       uniforms: {
         count,
         depth,
-        inner: Math.max(product(y.shape.slice(axis + 1)), 1),
+        inner: Math.max(elementCount(y.shape.slice(axis + 1)), 1),
         indices_offset: indices.offset,
         values_offset: values.offset,
         y_offset: y.offset,

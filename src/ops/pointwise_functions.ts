@@ -8,6 +8,7 @@ import { type DType, type GpuScalar, isFloat } from "../tensor/dtype.ts";
 import type { Node } from "./node.ts";
 import { attr } from "./attribute.ts";
 import { exactLiteral } from "./pointwise_math.ts";
+import { roundHalfEven } from "./rounding.ts";
 
 /** What an element is on the host: integers are `bigint`, so that arithmetic in 64 bits is exact. */
 export type Element = number | bigint | boolean;
@@ -112,13 +113,6 @@ export function errorFunction(x: number): number {
   return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + fraction));
 }
 
-function halfToEven(x: number): number {
-  const floor = Math.floor(x);
-  const over = x - floor;
-  if (over !== 0.5) return over < 0.5 ? floor : floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
-}
-
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const softplus = (x: number): number => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 const geluExact = (x: number): number => 0.5 * x * (1 + errorFunction(x * SQRT_HALF));
@@ -217,7 +211,7 @@ export const UNARY: Readonly<Record<string, UnaryFunction>> = {
     floats: (x) => Math.max(x, 0),
     integers: (x) => x > 0n ? x : 0n,
   },
-  Round: real((x) => `round(${x})`, halfToEven, 11),
+  Round: real((x) => `round(${x})`, roundHalfEven, 11),
   Selu: exponentialUnit(
     attributes(["alpha", 1.67326319217681884765625], ["gamma", 1.05070102214813232421875]),
     (x, [alpha, gamma]) =>

@@ -7,6 +7,7 @@
 import { type DType, isBigInt } from "../tensor/dtype.ts";
 import type { HostTensor } from "../tensor/host_tensor.ts";
 import type { NodeContext } from "./operator.ts";
+import { roundHalfEven } from "./rounding.ts";
 
 /** Least and greatest value of the types that a tensor can be quantised to. */
 const RANGES: ReadonlyMap<DType, readonly [low: number, high: number]> = new Map<
@@ -38,14 +39,6 @@ export function requireBytes(node: NodeContext, index: number): "u8" | "i8" {
     );
   }
   return dtype;
-}
-
-/** The nearest whole number; of two equally near, the even one. */
-export function roundHalfEven(value: number): number {
-  const floor = Math.floor(value);
-  const above = value - floor;
-  if (above !== 0.5) return above < 0.5 ? floor : floor + 1;
-  return floor % 2 === 0 ? floor : floor + 1;
 }
 
 /** `round(value) + zero`, kept within a range. The value is single precision. */

@@ -29,7 +29,7 @@ import {
   type ZeroPoint,
   zeroPoint,
 } from "./quantized_product.ts";
-import { readWindow, spatialOut, type Window } from "./window.ts";
+import { readWindow, spatialOut, type Window, windowUniforms } from "./window.ts";
 import { BYTES } from "./types.ts";
 
 const depthwise: KernelSource = { name: "quantize/conv_depthwise", wgsl: DEPTHWISE };
@@ -243,15 +243,8 @@ function emitWords(
       batch,
       in_h: x.address.h,
       in_w: x.address.w,
-      out_h: window.out[0],
-      out_w: window.out[1],
+      ...windowUniforms(window),
       out_c: weights.outC,
-      stride_h: window.strides[0],
-      stride_w: window.strides[1],
-      dilation_h: window.dilations[0],
-      dilation_w: window.dilations[1],
-      pad_top: window.padBegin[0],
-      pad_left: window.padBegin[1],
       zero_offset: zero.offset,
       ...uniforms,
       ...finish.uniforms,

@@ -11,12 +11,13 @@ import { elementCount, hostTensor } from "../tensor/host_tensor.ts";
 import { denseView, permuteView, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { addressed, addressUniforms, NodeContext, type Operator } from "./operator.ts";
-import { given, roundHalfEven, saturate } from "./quantization.ts";
+import { given, saturate } from "./quantization.ts";
 import { schemeOf } from "./quantized_microsoft.ts";
 import { type Scheme, valueOf } from "./quantized_scheme.ts";
+import { roundHalfEven } from "./rounding.ts";
 import { MICROSOFT } from "./quantize.ts";
 import { BYTES } from "./types.ts";
-import { readWindow, type Window } from "./window.ts";
+import { readWindow, type Window, windowUniforms } from "./window.ts";
 
 const averageKernel: KernelSource = { name: "quantize/average", wgsl: AVERAGE };
 const meanKernel: KernelSource = { name: "quantize/mean", wgsl: MEAN };
@@ -217,18 +218,11 @@ const averagePool: Operator = {
         c4: Math.max(c4, 1),
         in_h: h,
         in_w: w,
-        out_h: window.out[0],
-        out_w: window.out[1],
+        ...windowUniforms(window),
         ...addressUniforms("x", x.address),
         ...addressUniforms("y", y.address),
         kernel_h: window.kernel[0],
         kernel_w: window.kernel[1],
-        stride_h: window.strides[0],
-        stride_w: window.strides[1],
-        dilation_h: window.dilations[0],
-        dilation_w: window.dilations[1],
-        pad_top: window.padBegin[0],
-        pad_left: window.padBegin[1],
         pad_bottom: window.padEnd[0],
         pad_right: window.padEnd[1],
         x_zero: from.zero,

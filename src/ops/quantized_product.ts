@@ -12,7 +12,7 @@ import type { ImageAddress, View } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { addressUniforms, type Lowering, type NodeContext, type WeightRef } from "./operator.ts";
 import { quantizedRange, requireBytes, single } from "./quantization.ts";
-import type { Window } from "./window.ts";
+import { type Window, windowUniforms } from "./window.ts";
 
 const convPacked: KernelSource = { name: "quantize/conv_packed", wgsl: CONV_PACKED };
 const pack: KernelSource = { name: "quantize/pack", wgsl: PACK };
@@ -249,16 +249,9 @@ export function emitPackedProduct(node: Lowering, product: PackedProduct): void 
       in_h: inH,
       in_w: inW,
       group_in_c4: Math.ceil(weights.inC / 4),
-      out_h: window.out[0],
-      out_w: window.out[1],
+      ...windowUniforms(window),
       out_c: weights.outC,
       group_out_c4: groupOutC4,
-      stride_h: window.strides[0],
-      stride_w: window.strides[1],
-      dilation_h: window.dilations[0],
-      dilation_w: window.dilations[1],
-      pad_top: window.padBegin[0],
-      pad_left: window.padBegin[1],
       groups,
       zero_offset: zero.offset,
       zero_shift: product.shift,

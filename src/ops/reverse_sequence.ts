@@ -8,7 +8,7 @@ import REVERSE from "../../shaders/select/reverse_sequence.wgsl" with { type: "t
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { elementCount, toNumbers } from "../tensor/host_tensor.ts";
 import { attr } from "./attribute.ts";
-import { pickElements, product } from "./host_elements.ts";
+import { pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { ANY_TYPE, typesOf } from "./types.ts";
 
@@ -42,7 +42,7 @@ export const reverseSequence: Operator = {
   },
   evaluate(node, [x, lengths]) {
     const first = timeFirst(node);
-    const inner = product(x!.shape.slice(2));
+    const inner = elementCount(x!.shape.slice(2));
     const ends = toNumbers(lengths!);
     const positions = Array.from({ length: elementCount(x!.shape) }, (_, i) => {
       const line = Math.floor(i / inner);
@@ -64,7 +64,7 @@ export const reverseSequence: Operator = {
         count,
         first: x.shape[0]!,
         second: Math.max(x.shape[1]!, 1),
-        inner: Math.max(product(x.shape.slice(2)), 1),
+        inner: Math.max(elementCount(x.shape.slice(2)), 1),
         x_offset: x.offset,
         lengths_offset: lengths.offset,
         y_offset: y.offset,

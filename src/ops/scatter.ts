@@ -17,8 +17,14 @@ import { denseStrides, type View } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { copyDispatch } from "./copy.ts";
 import { fillDispatch } from "./fill.ts";
-import { checkedIndices, type TupleAddress, tupleAddress, tuplePositions, tupleRows } from "./gather.ts";
-import { product } from "./host_elements.ts";
+import {
+  checkedIndices,
+  requireIndices,
+  type TupleAddress,
+  tupleAddress,
+  tuplePositions,
+  tupleRows,
+} from "./gather.ts";
 import type { Lowering, NodeContext, Operator, PlannedDispatch, WeightRef } from "./operator.ts";
 import { extentRow, MAX_ITERATIONS, MAX_STRIDED_RANK, mergeAxes, strideRow } from "./strided.ts";
 import { ANY_TYPE, typesOf, wrapTo } from "./types.ts";
@@ -78,10 +84,7 @@ function scatter(op: string, opset: number, rule: ScatterRule): Operator {
     opsets: [opset, 99],
     types: ANY_TYPE,
     infer(node) {
-      const { dtype } = node.type(1);
-      if (dtype !== "i32" && dtype !== "i64") {
-        node.fail(`its indices are ${dtype}, not whole numbers of 32 or 64 bits`, "export the model again");
-      }
+      requireIndices(node);
       if (node.type(2).dtype !== node.type(0).dtype) {
         node.fail(
           `its updates are ${node.type(2).dtype} and its data ${node.type(0).dtype}`,
@@ -236,9 +239,9 @@ function elementScattering(node: NodeContext): Scattering {
   const own = denseStrides(indices, "linear");
   return {
     slice: 1,
-    outer: product(indices.slice(0, axis)),
+    outer: elementCount(indices.slice(0, axis)),
     steps: indices[axis]!,
-    inner: product(indices.slice(axis + 1)),
+    inner: elementCount(indices.slice(axis + 1)),
     targets: (list) =>
       checkedIndices(node, list, data[axis]!).map((index, i) =>
         strides.reduce((sum, stride, at) => {

@@ -4,10 +4,10 @@
  *
  * @module
  */
-import { denseView, expandView, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
+import { expandView, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
 import { copyDispatch, MAX_COPY_RANK } from "./copy.ts";
 import { countsOf, refuseCount } from "./counts.ts";
-import { pickElements } from "./host_elements.ts";
+import { hostViewOf, pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { ANY_TYPE } from "./types.ts";
 
@@ -46,7 +46,7 @@ export const tile: Operator = {
     }];
   },
   evaluate(node, [x]) {
-    const view = repeated(denseView(0, x!.dtype, x!.shape, "linear"), repeatsOf(node));
+    const view = repeated(hostViewOf(x!), repeatsOf(node));
     return [pickElements(x!, this.infer(node)[0]!.shape, viewOffsets(view))];
   },
   counts(node) {

@@ -12,7 +12,7 @@ import { elementCount, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import { permuteView, type View } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
 import { gatherElementsDispatch } from "./gather.ts";
-import { pickElements, product } from "./host_elements.ts";
+import { pickElements } from "./host_elements.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { NUMBERS, typesOf } from "./types.ts";
 
@@ -49,7 +49,7 @@ export const topK: Operator = {
     const { axis, k, smallest } = selectionOf(node);
     const { shape } = this.infer(node)[0]!;
     const extent = x!.shape[axis]!;
-    const inner = product(x!.shape.slice(axis + 1));
+    const inner = elementCount(x!.shape.slice(axis + 1));
     const values = toNumbers(x!);
     const found = new Array<number>(elementCount(shape));
     const sources = new Array<number>(found.length);

@@ -6,20 +6,12 @@
  */
 import { attr } from "./attribute.ts";
 import { elementCount, type HostTensor, withShape } from "../tensor/host_tensor.ts";
-import {
-  denseStrides,
-  expandView,
-  permuteView,
-  reshapeView,
-  sliceView,
-  type View,
-  viewOffsets,
-} from "../tensor/view.ts";
+import { expandView, permuteView, reshapeView, sliceView, type View, viewOffsets } from "../tensor/view.ts";
 import { broadcastShapes } from "./broadcast.ts";
 import { copyDispatch } from "./copy.ts";
 import { anyCounts, countsOf, refuseCount } from "./counts.ts";
 import { dropout } from "./dropout.ts";
-import { pickElements, product } from "./host_elements.ts";
+import { hostViewOf, pickElements } from "./host_elements.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { ANY_TYPE } from "./types.ts";
 
@@ -50,7 +42,7 @@ function viewOperator(
     },
     infer: (node) => shapes(node).map((shape) => ({ dtype: node.type(0).dtype, shape })),
     evaluate(node, [x]) {
-      const dense = hostView(x!);
+      const dense = hostViewOf(x!);
       return views(node, dense).map((view, i) => gather(x!, view ?? { ...dense, shape: shapes(node)[i]! }));
     },
     lower(node) {
@@ -70,17 +62,6 @@ function copyThrough(node: Lowering, x: View, index: number): void {
   node.emit(copyDispatch(x, reshapeView(y, x.shape)!));
 }
 
-function hostView(x: HostTensor): View {
-  return {
-    storage: 0,
-    dtype: x.dtype,
-    shape: x.shape,
-    strides: denseStrides(x.shape, "linear"),
-    offset: 0,
-    padded: false,
-  };
-}
-
 /** The elements of a host tensor as a view orders them; those of a view without strides in their own order. */
 function gather(x: HostTensor, view: Pick<View, "shape" | "strides" | "offset">): HostTensor {
   if (view.strides.length !== view.shape.length) return withShape(x, view.shape);
@@ -97,9 +78,9 @@ function reshapedCounts(
   const kept = new Array<string | undefined>(shape.length).fill(undefined);
   counts.forEach((name, axis) => {
     if (name === undefined) return;
-    const before = product(old.slice(0, axis));
+    const before = elementCount(old.slice(0, axis));
     const to = shape.findIndex((extent, at) =>
-      extent === old[axis] && product(shape.slice(0, at)) === before
+      extent === old[axis] && elementCount(shape.slice(0, at)) === before
     );
     if (to < 0) refuseCount(node, axis);
     kept[to] = name;
@@ -115,10 +96,10 @@ function reshapedTo(node: NodeContext): readonly number[] {
   const free = shape.indexOf(-1);
   const count = elementCount(old);
   if (free >= 0) {
-    const rest = product(shape.filter((_, axis) => axis !== free));
+    const rest = elementCount(shape.filter((_, axis) => axis !== free));
     shape[free] = rest === 0 ? 0 : count / rest;
   }
-  if (shape.some((extent) => !Number.isInteger(extent) || extent < 0) || product(shape) !== count) {
+  if (shape.some((extent) => !Number.isInteger(extent) || extent < 0) || elementCount(shape) !== count) {
     node.fail(
       `[${old.join(", ")}] (${count} elements) does not reshape to [${wanted.join(", ")}]`,
       "check the input's size, or export the model again",
@@ -134,7 +115,7 @@ function flattenedTo(node: NodeContext): readonly number[] {
   if (split < 0 || split > shape.length) {
     node.fail(`axis ${axis} does not exist in rank ${shape.length}`, "export the model again");
   }
-  return [product(shape.slice(0, split)), product(shape.slice(split))];
+  return [elementCount(shape.slice(0, split)), elementCount(shape.slice(split))];
 }
 
 /** The axes that a Squeeze takes out. */

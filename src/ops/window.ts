@@ -139,6 +139,21 @@ export function axesUniforms(axes: readonly WindowAxis[]): Record<string, number
   };
 }
 
+/** Uniforms of the kernels that walk height and width: where windows lie. */
+export function windowUniforms({ out, strides, dilations, padBegin }: Window): Record<string, number> {
+  return {
+    out_h: out[0],
+    out_w: out[1],
+    stride_h: strides[0],
+    stride_w: strides[1],
+    dilation_h: dilations[0],
+    dilation_w: dilations[1],
+    // Kernels take them as i32: a window may begin behind the image's edge.
+    pad_top: padBegin[0] >>> 0,
+    pad_left: padBegin[1] >>> 0,
+  };
+}
+
 /** The output's spatial extents in the input's own rank. */
 export function spatialOut(node: NodeContext, window: Window): number[] {
   return node.shape(0).length === 3 ? [window.out[1]] : [...window.out];
