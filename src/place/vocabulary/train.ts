@@ -62,6 +62,21 @@ export interface Training {
  * Trains a vocabulary tree by hierarchical k-means++, on the GPU: all nodes of a level at once. A node is divided while it
  * has two different descriptors, down to the last level; words are weighted by how many images have them, as in DBoW2.
  *
+ * @example Two images with descriptors of two bytes
+ * ```ts
+ * import { Device, trainVocabulary, VocabularyTransform } from "@framewise/framewise";
+ *
+ * using device = await Device.request();
+ * using stream = device.stream();
+ * const first = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
+ * const second = Uint8Array.of(0x00, 0x01, 0x0f, 0x0f);
+ * const form = { kind: "binary", size: 2 } as const;
+ * const { vocabulary } = await trainVocabulary(device, [first, second], { form, k: 3, levels: 2 });
+ *
+ * using transform = new VocabularyTransform(device, vocabulary, { maxDescriptors: 1000 });
+ * const [a, b] = [await transform.find(stream, first), await transform.find(stream, second)];
+ * console.log(vocabulary.score(vocabulary.bag(a.words), vocabulary.bag(b.words)));
+ * ```
  * @param images each image's descriptors.
  * @throws {VocabularyError} for options out of range, descriptors of another form, or fewer than two different ones.
  * @throws the signal's reason, once it is aborted.
