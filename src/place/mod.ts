@@ -34,3 +34,4 @@ export {
 } from "./index_file.ts";
 export { type FeatureMap, normalizeDispatch, type Pooling, poolingDispatches } from "./pooling.ts";
 export { Whitening, WhiteningStep } from "./whitening.ts";
+export * from "./orb.ts";

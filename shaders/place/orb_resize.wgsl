@@ -1,0 +1,40 @@
+// One level of the pyramid from the level before it: bilinear, in whole numbers.
+//
+// pyramid  a word a pixel; the levels lie one after the other at params.from_at and params.to_at
+//
+// Pixel centres are at halves. Positions and weights are in 1/256 of a pixel; sides are at most 32,767.
+
+struct Params {
+  from_width: u32,
+  from_height: u32,
+  from_at: u32,
+  to_width: u32,
+  to_height: u32,
+  to_at: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> pyramid: array<u32>;
+@group(0) @binding(1) var<uniform> params: Params;
+
+// Where the centre of pixel `at` of `to` pixels lies among `side` pixels.
+fn position(at: u32, side: u32, to: u32) -> u32 {
+  let ends = (2u * at + 1u) * side;
+  let place = ends / (2u * to) * 256u + (ends % (2u * to) * 256u + to) / (2u * to);
+  return u32(clamp(i32(place) - 128, 0, i32((side - 1u) * 256u)));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.to_width) { return; }
+  let x = position(id.x, params.from_width, params.to_width);
+  let y = position(id.y, params.from_height, params.to_height);
+  let left = x >> 8u;
+  let right = min(left + 1u, params.from_width - 1u);
+  let upper = params.from_at + (y >> 8u) * params.from_width;
+  let lower = params.from_at + min((y >> 8u) + 1u, params.from_height - 1u) * params.from_width;
+  let wx = x & 255u;
+  let wy = y & 255u;
+  let above = pyramid[upper + left] * (256u - wx) + pyramid[upper + right] * wx;
+  let below = pyramid[lower + left] * (256u - wx) + pyramid[lower + right] * wx;
+  pyramid[params.to_at + id.y * params.to_width + id.x] = (above * (256u - wy) + below * wy + 32768u) >> 16u;
+}

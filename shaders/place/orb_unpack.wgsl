@@ -1,0 +1,26 @@
+// The bytes of a grey image to words, the form of all levels of the pyramid.
+//
+// image    bytes, row after row, `params.step` words from one row to the next
+// pyramid  a word a pixel; level 0 comes first
+
+struct Params {
+  width: u32,
+  height: u32,
+  step: u32,
+}
+
+@group(0) @binding(0) var<storage, read_write> image: array<u32>;
+@group(0) @binding(1) var<storage, read_write> pyramid: array<u32>;
+@group(0) @binding(2) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x * 4u >= params.width) { return; }
+  let word = image[id.y * params.step + id.x];
+  for (var i = 0u; i < 4u; i++) {
+    let x = id.x * 4u + i;
+    if (x < params.width) {
+      pyramid[id.y * params.width + x] = (word >> (8u * i)) & 255u;
+    }
+  }
+}
