@@ -37,6 +37,8 @@ export interface DescriptorIndexOptions {
 /** Rows that a workgroup of the comparison takes. */
 const GROUP_ROWS = 256;
 const CHUNK_BYTES = 32 << 20;
+/** Searches of `query()` that stay for the next one. */
+const KEPT_SEARCHES = 4;
 
 /**
  * All earlier descriptors, in chunks on the GPU. Adding one takes the same time however many there are, and nothing is
@@ -216,7 +218,7 @@ export class DescriptorIndex implements Disposable {
   }
 
   /**
-   * Searches and waits: for scripts. The search is kept for the next query of the same k and number.
+   * Searches and waits: for scripts. The last few searches are kept for the next queries of the same k and number.
    *
    * @param queries `n * dimensions` elements.
    * @returns for each query its nearest rows, best first; fewer than k if there are not as many.
@@ -230,7 +232,15 @@ export class DescriptorIndex implements Disposable {
     }
     const key = `${options.k} ${count}`;
     let search = this.#searches.get(key);
-    if (!search) this.#searches.set(key, search = this.search({ k: options.k, queries: count }));
+    if (!search) {
+      search = this.search({ k: options.k, queries: count });
+      this.#searches.set(key, search);
+      const [oldest] = this.#searches;
+      if (this.#searches.size > KEPT_SEARCHES && oldest) {
+        oldest[1][Symbol.dispose]();
+        this.#searches.delete(oldest[0]);
+      }
+    }
     const range = this.device.upload(new Float32Array(queries), "queries");
     using stream = this.device.stream({ label: "query" });
     try {

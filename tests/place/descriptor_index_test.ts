@@ -249,6 +249,21 @@ Deno.test("a frame creates nothing while the reserved rows last", async () => {
   assertEquals(index.rows, 301);
 });
 
+Deno.test("query() serves many different sizes, at the same time too", async () => {
+  using device = await Device.request({ pool: false });
+  const random = new Random(14), dimensions = 3;
+  using index = new DescriptorIndex(device, { dimensions });
+  const rows = wholeRows(random, 90, dimensions, 60);
+  index.add(rows);
+  const query = rows.slice(6, 9);
+  const found = await Promise.all(
+    [1, 2, 3, 4, 5, 6, 1, 2].map((k) => index.query(query, { k }).then(([one]) => plain(one!))),
+  );
+  [1, 2, 3, 4, 5, 6, 1, 2].forEach((k, i) =>
+    assertEquals(found[i], bruteForce(rows, query, "inner_product", k, () => true), `k ${k}`)
+  );
+});
+
 Deno.test("rows that are no numbers come last, and both zeros are equal", async () => {
   using device = await Device.request({ pool: false });
   using index = new DescriptorIndex(device, { dimensions: 1 });

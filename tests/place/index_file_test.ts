@@ -191,3 +191,40 @@ Deno.test("reading goes by pieces, never the whole file", async () => {
   assertEquals(rows, 4000);
   assert(file.largestRead <= 1 << 20, `${file.largestRead}`);
 });
+
+Deno.test("a file whose writer is killed at any moment opens with every row that was told of", async () => {
+  const path = await Deno.makeTempFile(), random = new Random(7);
+  const writer = new URL("./index_writer.ts", import.meta.url);
+  try {
+    for (let kill = 0; kill < 10; kill++) {
+      const child = new Deno.Command(Deno.execPath(), {
+        args: ["run", "-A", "--no-check", writer.href, path],
+        stdout: "piped",
+        stderr: "inherit",
+      }).spawn();
+      let told = 0, left: number[] = [], until = Infinity;
+      for await (const bytes of child.stdout) {
+        left.push(...bytes);
+        while (left.length >= 4) {
+          told = new DataView(Uint8Array.from(left.slice(0, 4)).buffer).getUint32(0, true);
+          left = left.slice(4);
+        }
+        if (until === Infinity) until = performance.now() + random.uniform(0, 30);
+        if (performance.now() >= until) {
+          child.kill("SIGKILL");
+          until = -Infinity;
+          break;
+        }
+      }
+      await child.status;
+      using file = await openFile(path);
+      const open = await IndexFile.open(file);
+      assert(told > 0 && open.rows >= told, `kill ${kill}: ${open.rows} rows, ${told} told`);
+      const last = unpackRows(await open.read(open.rows - 1, 1), 300, "f16");
+      assertEquals([...last], Array.from({ length: 300 }, (_, i) => ((open.rows - 1) * 7 + i) % 512));
+      for await (const piece of open.pieces()) assert(piece.count > 0);
+    }
+  } finally {
+    await Deno.remove(path);
+  }
+});
