@@ -33,7 +33,8 @@ export interface ScoreTerms {
 }
 
 const same = (sum: number): number => sum;
-const halfNegative = (sum: number): number => -sum / 2;
+// From 0: words that are not shared leave +0, not -0.
+const halfNegative = (sum: number): number => 0 - sum / 2;
 
 const TERMS: Readonly<Record<Scoring, ScoreTerms>> = {
   // 1 - |a - b| / 2, in [0, 1].

@@ -71,7 +71,12 @@ export interface Training {
  * const first = Uint8Array.of(0x00, 0x00, 0xff, 0xff);
  * const second = Uint8Array.of(0x00, 0x01, 0x0f, 0x0f);
  * const form = { kind: "binary", size: 2 } as const;
- * const { vocabulary } = await trainVocabulary(device, [first, second], { form, k: 3, levels: 2 });
+ * const { vocabulary } = await trainVocabulary(device, [first, second], {
+ *   form,
+ *   k: 3,
+ *   levels: 2,
+ *   weighting: "tf",
+ * });
  *
  * using transform = new VocabularyTransform(device, vocabulary, { maxDescriptors: 1000 });
  * const [a, b] = [await transform.find(stream, first), await transform.find(stream, second)];
