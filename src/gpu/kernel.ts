@@ -29,7 +29,7 @@ export interface KernelBinding {
   /** Its `@binding`. */
   index: number;
   /** How the shader declares it. */
-  kind: "uniform" | "storage" | "read-only-storage" | "texture";
+  kind: "uniform" | "storage" | "read-only-storage" | "texture" | "integer-texture";
   /** Whether the shader's text may write to it: assigns to it, or hands out a pointer to it. */
   written: boolean;
 }
@@ -168,7 +168,9 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   for (const variable of variables) {
     if (!variable) continue;
     if (variable.resourceType === TEXTURE) {
-      bindings.push({ name: variable.name, index: variable.binding, kind: "texture", written: false });
+      const integer = new RegExp(`\\bvar\\s+${variable.name}\\s*:\\s*texture_2d\\s*<\\s*u32\\s*>`).test(code);
+      const kind = integer ? "integer-texture" : "texture";
+      bindings.push({ name: variable.name, index: variable.binding, kind, written: false });
       continue;
     }
     if (variable.resourceType !== UNIFORM && variable.resourceType !== STORAGE) {
@@ -210,6 +212,8 @@ export function bindGroupLayoutEntries(bindings: readonly KernelBinding[]): GPUB
     visibility: GPUShaderStage.COMPUTE,
     ...(binding.kind === "texture"
       ? { texture: { sampleType: "unfilterable-float" } }
+      : binding.kind === "integer-texture"
+      ? { texture: { sampleType: "uint" } }
       : { buffer: { type: binding.kind } }),
   }));
 }

@@ -1,5 +1,5 @@
 import { type BufferRange, type Device, GpuError, type Stream, type TextureRange } from "../gpu/mod.ts";
-import { blocksOf, type DescriptorType, type PackedRows, rowBytesOf } from "./packing.ts";
+import { type DescriptorType, type PackedRows, rowBytesOf } from "./packing.ts";
 import type { RowStorage } from "./row_kernels.ts";
 
 /** How rows are kept. */
@@ -11,8 +11,8 @@ export interface RowLayout {
 
 const TEXEL: Readonly<Record<DescriptorType, GPUTextureFormat>> = {
   f32: "rgba32float",
-  f16: "rgba16float",
-  i8: "rgba8snorm",
+  f16: "rgba32uint",
+  i8: "rgba32uint",
 };
 
 /** Memory for a fixed number of descriptors. Rows that were not written are zeros. */
@@ -39,7 +39,7 @@ export class DescriptorChunk implements Disposable {
       device.counters.add("buffers", label);
       const texture = device.gpu.createTexture({
         label,
-        size: [blocksOf(layout.dimensions) * 4, rows],
+        size: [this.#texels, rows],
         format: TEXEL[layout.type],
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
       });
@@ -115,7 +115,7 @@ export class DescriptorChunk implements Disposable {
   }
 
   get #texels(): number {
-    return blocksOf(this.#layout.dimensions) * 4;
+    return this.#rowBytes / 16;
   }
 
   async #readRows(row: number, count: number): Promise<ArrayBuffer> {

@@ -89,10 +89,10 @@ export class DescriptorIndex implements Disposable {
       );
     }
     const { limits, target } = device;
-    const texels = blocksOf(dimensions) * 4;
+    const rowBytes = rowBytesOf(dimensions, type);
+    const texels = rowBytes / 16;
     const textures = texels <= limits.maxTextureDimension2D;
     const storage = options.storage ?? (target.software && textures ? "texture" : "buffer");
-    const rowBytes = rowBytesOf(dimensions, type);
     const limit = storage === "texture"
       ? limits.maxTextureDimension2D
       : Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) / rowBytes;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { blocksOf, type DescriptorMetric, type DescriptorType } from "./packing.ts";
+import { blocksOf, type DescriptorMetric, type DescriptorType, rowBytesOf } from "./packing.ts";
 
 /** What holds rows: a buffer, or a texture with a row of texels a row (on software Vulkan its loads cost a tenth). */
 export type RowStorage = "buffer" | "texture";
@@ -23,7 +23,7 @@ export function compareText(
   return {
     sizes: `const BLOCKS = ${blocks}u;\nalias Queries = array<vec4f, ${blocks * 4 * queries}>;`,
     queries: `const QUERIES = ${queries}u;`,
-    rows: (storage === "texture" ? TEXTURE_ROWS[type] : BUFFER_ROWS[type]) + SCALES[type],
+    rows: fetchText(type, storage, rowBytesOf(dimensions, type) / 16) + LOADS[type] + SCALES[type],
     metric: METRICS[metric],
   };
 }
@@ -52,19 +52,29 @@ fn score_of(sum: f32, scale: f32) -> f32 { return sum; }
 const FLIP = 0xffffffffu;`,
 };
 
-const BUFFER_ROWS: Readonly<Record<DescriptorType, string>> = {
+/** Reads 16 bytes of a row: the `i`-th. */
+function fetchText(type: DescriptorType, storage: RowStorage, row16s: number): string {
+  const integer = type !== "f32";
+  const vector = integer ? "vec4u" : "vec4f";
+  return storage === "texture"
+    ? `
+@group(0) @binding(4) var rows: texture_2d<${integer ? "u32" : "f32"}>;
+fn fetch(row: u32, i: u32) -> ${vector} { return textureLoad(rows, vec2u(i, row), 0); }`
+    : `
+@group(0) @binding(4) var<storage, read> rows: array<${vector}>;
+fn fetch(row: u32, i: u32) -> ${vector} { return rows[row * ${row16s}u + i]; }`;
+}
+
+const LOADS: Readonly<Record<DescriptorType, string>> = {
   f32: `
-@group(0) @binding(4) var<storage, read> rows: array<vec4f>;
 fn load(row: u32, at: u32) -> Elements {
-  let i = (row * BLOCKS + at) * 4u;
-  return Elements(rows[i], rows[i + 1u], rows[i + 2u], rows[i + 3u]);
+  let i = at * 4u;
+  return Elements(fetch(row, i), fetch(row, i + 1u), fetch(row, i + 2u), fetch(row, i + 3u));
 }`,
   f16: `
-@group(0) @binding(4) var<storage, read> rows: array<vec4u>;
 fn load(row: u32, at: u32) -> Elements {
-  let i = (row * BLOCKS + at) * 2u;
-  let x = rows[i];
-  let y = rows[i + 1u];
+  let x = fetch(row, at * 2u);
+  let y = fetch(row, at * 2u + 1u);
   return Elements(
     vec4f(unpack2x16float(x.x), unpack2x16float(x.y)),
     vec4f(unpack2x16float(x.z), unpack2x16float(x.w)),
@@ -73,29 +83,13 @@ fn load(row: u32, at: u32) -> Elements {
   );
 }`,
   i8: `
-@group(0) @binding(4) var<storage, read> rows: array<vec4u>;
 fn bytes_of(word: u32) -> vec4f {
   return vec4f(bitcast<vec4i>(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
 }
 fn load(row: u32, at: u32) -> Elements {
-  let x = rows[row * BLOCKS + at];
+  let x = fetch(row, at);
   return Elements(bytes_of(x.x), bytes_of(x.y), bytes_of(x.z), bytes_of(x.w));
 }`,
-};
-
-function textureRows(of: (texel: string) => string): string {
-  const texel = (i: number): string => of(`textureLoad(rows, vec2u(at * 4u + ${i}u, row), 0)`);
-  return `
-@group(0) @binding(4) var rows: texture_2d<f32>;
-fn load(row: u32, at: u32) -> Elements {
-  return Elements(${[0, 1, 2, 3].map(texel).join(", ")});
-}`;
-}
-
-const TEXTURE_ROWS: Readonly<Record<DescriptorType, string>> = {
-  f32: textureRows((texel) => texel),
-  f16: textureRows((texel) => texel),
-  i8: textureRows((texel) => `round(127.0 * ${texel})`),
 };
 
 /** What is injected into `place/pack_rows`; undefined: its own lines. */
