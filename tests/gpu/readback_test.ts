@@ -146,6 +146,8 @@ Deno.test("a disposed readback refuses its use, and fails a take that is under w
 });
 
 Deno.test("a steady loop of upload, dispatch and readback creates nothing on the GPU", async () => {
+  // A device of its own: what other tests have forgotten may be collected while this one counts.
+  using device = await Device.request({ pool: { stackBytes: 4096, stackCount: 1 } });
   using stream = device.stream();
   using readback = new Readback(device, 256, "result");
   const timer = GpuTimer.create(device, 1);
