@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
 import { node, type NodeSpec } from "../support/onnx_builder.ts";
-import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Random } from "../support/random.ts";
 import { type Case, opCase, OpTester, randn } from "./harness.ts";
+import { integers } from "./integers.ts";
 
 Deno.test("Concat joins along any axis, with odd channels, constants and repeated parts", async () => {
   using tester = await OpTester.create();
@@ -157,7 +157,3 @@ Deno.test("Concat refuses parts that differ elsewhere", async () => {
     "input 1 is [1, 3, 5] and input 0 is [1, 3, 4]; only axis 1 may differ",
   );
 });
-
-function integers(...values: number[]) {
-  return hostTensor("i64", [values.length], values);
-}

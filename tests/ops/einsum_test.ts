@@ -1,9 +1,9 @@
 import { assert, assertRejects } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
-import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
 import { type Case, opCase, OpTester, randn } from "./harness.ts";
+import { randint } from "./integers.ts";
 
 const ONE: readonly (readonly [string, readonly number[]])[] = [
   ["ij->ji", [3, 5]],
@@ -58,12 +58,7 @@ Deno.test("Einsum of two operands is a product of views, constant ones too", asy
 Deno.test("Einsum of constants is folded, of integers exact", async () => {
   using tester = await OpTester.create();
   const random = new Random(3);
-  const whole = (shape: readonly number[]) =>
-    hostTensor(
-      "i32",
-      shape,
-      Array.from({ length: shape.reduce((x, y) => x * y, 1) }, () => random.int(-50, 50)),
-    );
+  const whole = (shape: readonly number[]) => randint(random, "i32", shape, -50, 51);
   await tester.check([
     { ...opCase("Einsum", [whole([3, 4]), whole([4, 5])], { equation: "ij,jk->ki" }), relative: 0 },
     { ...opCase("Einsum", [whole([4, 4])], { equation: "ii->" }), relative: 0 },

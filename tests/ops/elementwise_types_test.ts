@@ -5,6 +5,7 @@ import { dataTypeOf } from "../../src/onnx/data_type.ts";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
+import { constantly } from "./folded.ts";
 import { type Case, opCase, type OpCaseOptions, type Operand, OpTester, randn } from "./harness.ts";
 
 /** Whole numbers of a type; few, so that equal ones meet. */
@@ -15,19 +16,9 @@ function integers(random: Random, dtype: DType, shape: readonly number[], low = 
   return hostTensor(dtype, shape, dtype === "bool" ? values.map((value) => value % 2) : values);
 }
 
-/** The same case with everything constant, so that it is folded on the host. */
-function folded(one: Case): Case {
-  return {
-    ...one,
-    name: `${one.name}, folded`,
-    inputs: {},
-    initializers: { ...one.initializers, ...one.inputs },
-  };
-}
-
 /** Checks cases while the network runs and folded. */
 async function checkBoth(tester: OpTester, cases: readonly Case[]): Promise<void> {
-  await tester.check([...cases, ...cases.map(folded)]);
+  await tester.check([...cases, ...cases.map(constantly)]);
 }
 
 Deno.test("arithmetic of integers wraps, truncates and keeps the signs that ONNX Runtime keeps", async () => {

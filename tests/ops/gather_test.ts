@@ -2,8 +2,8 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
 import type { NumericDType } from "../../src/tensor/dtype.ts";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
-import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
+import { foldedCase } from "./folded.ts";
 import { type Case, i64, opCase, OpTester, randn } from "./harness.ts";
 import { integers, randint, TYPES } from "./integers.ts";
 
@@ -129,26 +129,17 @@ Deno.test("GatherND takes a slice for each tuple, in batches", async () => {
   await tester.check(cases);
 });
 
-/** Gathers of constants, which are folded, each handed out through an addition of zero that is computed. */
-function folded(op: string, x: HostTensor, indices: HostTensor, attributes: Record<string, number>): Case {
-  return {
-    name: `${op} of constants, ${x.dtype}[${x.shape.join(", ")}] by [${indices.shape.join(", ")}]`,
-    opset: 13,
-    nodes: [
-      node(op, ["x", "i"], ["g"], attributes, { name: "gather" }),
-      node("Concat", ["g", "rest"], ["y"], { axis: 0 }, { name: "concat" }),
-    ],
-    inputs: { rest: hostTensor(x.dtype, [1, 2], [1, 0]) },
-    initializers: { x, i: indices },
-    outputs: ["y"],
-  };
-}
-
 Deno.test("gathers of constants are folded in every type", async () => {
   using tester = await OpTester.create();
   const random = new Random(9);
   const cases = TYPES.flatMap((dtype: NumericDType) => {
     const x = randint(random, dtype, [3, 4, 2], 0, 100);
+    const folded = (
+      op: string,
+      data: HostTensor,
+      indices: HostTensor,
+      attributes: Record<string, number>,
+    ): Case => foldedCase(op, [data, indices], hostTensor(dtype, [1, 2], [1, 0]), attributes, 13);
     return [
       folded("Gather", randint(random, dtype, [4, 2], 0, 100), integers(3, -1, 0), { axis: 0 }),
       folded(

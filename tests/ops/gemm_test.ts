@@ -8,6 +8,7 @@ import { node, onnxModel, tensorInfo } from "../support/onnx_builder.ts";
 import { runOrt } from "../support/ort.ts";
 import { Random } from "../support/random.ts";
 import { type Case, caseModel, opCase, OpTester, randn } from "./harness.ts";
+import { randint } from "./integers.ts";
 
 Deno.test("Gemm takes transposed operands, factors, and every broadcast of C", async () => {
   using tester = await OpTester.create();
@@ -164,12 +165,7 @@ Deno.test("what follows a matrix product is done as it is written", async () => 
 Deno.test("MatMul of integers wraps around as they do, and of constants is folded", async () => {
   using tester = await OpTester.create();
   const random = new Random(7);
-  const whole = (...shape: number[]) =>
-    hostTensor(
-      "i32",
-      shape,
-      Array.from({ length: shape.reduce((a, b) => a * b, 1) }, () => random.int(-99, 99)),
-    );
+  const whole = (...shape: number[]) => randint(random, "i32", shape, -99, 100);
   await tester.check([
     { ...opCase("MatMul", [whole(3, 70), whole(70, 9)]), relative: 0 },
     { ...opCase("MatMul", [whole(2, 3, 4), { constant: whole(4, 5) }]), relative: 0 },

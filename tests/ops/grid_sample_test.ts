@@ -2,17 +2,13 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Random } from "../support/random.ts";
+import { constantly } from "./folded.ts";
 import { type Case, i64, opCase, OpTester, randn } from "./harness.ts";
 
 /** A grid that reaches beyond the image on all sides, far beyond it now and then. */
 function gridOf(random: Random, shape: readonly number[]): ReturnType<typeof randn> {
   const count = shape.reduce((a, b) => a * b, 1);
   return hostTensor("f32", shape, Array.from({ length: count }, () => random.uniform(-1.7, 1.7)));
-}
-
-/** The same case with everything constant. */
-function constantly(one: Case): Case {
-  return { ...one, inputs: {}, initializers: { ...one.initializers, ...one.inputs } };
 }
 
 Deno.test("GridSample of images gives what ONNX Runtime gives in all modes, on the GPU and folded", async () => {

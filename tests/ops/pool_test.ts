@@ -3,6 +3,7 @@ import { GraphError } from "../../src/ops/error.ts";
 import { type HostTensor, hostTensor, toNumbers } from "../../src/tensor/host_tensor.ts";
 import { Random } from "../support/random.ts";
 import { type Case, i64, opCase, OpTester, randn } from "./harness.ts";
+import { randomBytes } from "./quantize_support.ts";
 
 Deno.test("MaxPool and AveragePool give what ONNX Runtime gives, over windows, paddings and channels", async () => {
   using tester = await OpTester.create();
@@ -63,13 +64,6 @@ Deno.test("GlobalAveragePool and GlobalMaxPool take every pixel, however large t
   }
   await tester.check(cases);
 });
-
-/** Whole numbers of a narrow type. */
-function bytes(random: Random, dtype: "i8" | "u8", shape: readonly number[]): HostTensor {
-  const low = dtype === "i8" ? -128 : 0;
-  const count = shape.reduce((a, b) => a * b, 1);
-  return hostTensor(dtype, shape, Array.from({ length: count }, () => random.int(low, low + 255)));
-}
 
 const VOLUMES = [
   { kernel_shape: [2, 2, 2], strides: [2, 2, 2] },
@@ -150,11 +144,22 @@ Deno.test("MaxPool takes bytes", async () => {
   const cases: Case[] = [];
   for (const dtype of ["i8", "u8"] as const) {
     cases.push(
-      opCase("MaxPool", [bytes(random, dtype, [2, 5, 8, 7])], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }),
-      opCase("MaxPool", [bytes(random, dtype, [1, 3, 8, 7])], { kernel_shape: [2, 3], strides: [2, 2] }, {
-        outputs: 2,
+      opCase("MaxPool", [randomBytes(random, dtype, [2, 5, 8, 7])], {
+        kernel_shape: [3, 3],
+        pads: [1, 1, 1, 1],
       }),
-      opCase("MaxPool", [bytes(random, dtype, [1, 3, 9, 9])], { kernel_shape: [3, 3], dilations: [2, 2] }),
+      opCase(
+        "MaxPool",
+        [randomBytes(random, dtype, [1, 3, 8, 7])],
+        { kernel_shape: [2, 3], strides: [2, 2] },
+        {
+          outputs: 2,
+        },
+      ),
+      opCase("MaxPool", [randomBytes(random, dtype, [1, 3, 9, 9])], {
+        kernel_shape: [3, 3],
+        dilations: [2, 2],
+      }),
     );
   }
   await tester.check(cases);

@@ -3,7 +3,9 @@ import { GraphError } from "../../src/ops/error.ts";
 import { Random } from "../support/random.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
+import { constantly } from "./folded.ts";
 import { type Case, f32, i64, opCase, type Operand, OpTester, randn } from "./harness.ts";
+import { randint } from "./integers.ts";
 
 const COORDINATES = [
   "half_pixel",
@@ -182,8 +184,7 @@ Deno.test("Resize of integers cuts off in mode linear and moves in mode nearest,
   const cases: Case[] = [];
   for (const [dtype, low, high] of [["u8", 0, 255], ["i8", -128, 127], ["i32", -1000, 1000]] as const) {
     for (const shape of [[1, 3, 4, 5], [4, 6], [1, 2, 3, 4, 5]]) {
-      const count = shape.reduce((a, b) => a * b, 1);
-      const x = hostTensor(dtype, shape, Array.from({ length: count }, () => random.int(low, high)));
+      const x = randint(random, dtype, shape, low, high + 1);
       const scales = f32(...shape.map((_, axis) => axis < shape.length - 2 ? 1 : 2));
       for (const mode of ["nearest", "linear"]) {
         if (mode === "linear" && shape.length === 5) continue;
@@ -294,11 +295,6 @@ Deno.test("Resize of a region fills outside it alone, and keeps what keeps its e
   }
   await tester.check([...cases, ...cases.map(constantly)]);
 });
-
-/** The same case with everything constant. */
-function constantly(one: Case): Case {
-  return { ...one, inputs: {}, initializers: { ...one.initializers, ...one.inputs } };
-}
 
 Deno.test("Resize without scales, of unknown modes and to nothing is refused", async () => {
   using tester = await OpTester.create();

@@ -2,6 +2,7 @@ import { assertRejects } from "@std/assert";
 import { GraphError } from "../../src/ops/error.ts";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Random } from "../support/random.ts";
+import { constantly } from "./folded.ts";
 import { type Case, opCase, OpTester, randn } from "./harness.ts";
 
 /** Boxes of an image twice as large as the feature map, some of them partly outside. */
@@ -14,11 +15,6 @@ function boxes(random: Random, count: number, height: number, width: number): nu
 
 function batchIndices(random: Random, count: number, images: number): HostTensor<"i64"> {
   return hostTensor("i64", [count], Array.from({ length: count }, () => random.int(0, images - 1)));
-}
-
-/** The same case with everything constant. */
-function constantly(one: Case): Case {
-  return { ...one, inputs: {}, initializers: { ...one.initializers, ...one.inputs } };
 }
 
 Deno.test("RoiAlign gives what ONNX Runtime gives: means and maxima, fixed and adaptive, on the GPU and folded", async () => {

@@ -1,11 +1,11 @@
 import { attr } from "../../ops/attribute.ts";
-import { broadcastShapes } from "../../ops/broadcast.ts";
 import type { Node } from "../../ops/node.ts";
 import { NORMALIZE_ROWS } from "../../ops/normalize_operator.ts";
 import type { RowMeasure } from "../../ops/normalize_rows.ts";
 import { NodeContext } from "../../ops/operator.ts";
 import { toNumbers } from "../../tensor/host_tensor.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
+import { affineBehind } from "./affine.ts";
 import { holdsFloats } from "./types.ts";
 
 /** A value divided by a measure of itself: what normalisations are before their parameters. */
@@ -30,20 +30,13 @@ export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
     if (!found) continue;
     const type = types.get(found.x);
     if (!type || !holdsFloats(type)) continue;
-    const inputs = [found.x];
-    let last = quotient;
-    const scale = parameter(last, "Mul", type.shape);
-    if (scale) [last, inputs[1]] = scale;
-    const bias = parameter(last, "Add", type.shape);
-    if (bias) {
-      inputs[1] ??= "";
-      [last, inputs[2]] = bias;
-    }
+    const affine = affineBehind(graph, consumers, quotient, type.shape);
+    const last = affine.nodes.at(-1) ?? quotient;
     const fused: Node = {
       name: quotient.name,
       op: NORMALIZE_ROWS,
       domain: "",
-      inputs,
+      inputs: [found.x, ...affine.inputs],
       outputs: [...last.outputs],
       attributes: new Map([
         ["axes", { type: "ints", value: found.axes }],
@@ -51,8 +44,7 @@ export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
         ["epsilon", { type: "float", value: found.epsilon }],
       ]),
     };
-    const replaced = [quotient, ...scale ? [scale[0]] : [], ...bias ? [bias[0]] : []];
-    for (const node of replaced) if (node !== last) graph.removeNode(node);
+    for (const node of [quotient, ...affine.nodes]) if (node !== last) graph.removeNode(node);
     graph.replaceNode(last, fused);
     for (const output of fused.outputs) producers.set(output, fused);
   }
@@ -176,18 +168,5 @@ export function fuseLayerNorm({ graph, types }: SpecialisedGraph): void {
       return undefined;
     }
     return listed.map((axis) => context.axis(axis, before.length)).toSorted((a, b) => a - b);
-  }
-
-  /** The product or sum with a constant behind a node, if nothing else reads what it makes. */
-  function parameter(node: Node, op: string, shape: readonly number[]): [Node, string] | undefined {
-    const value = node.outputs[0]!;
-    const [next, ...others] = consumers.get(value) ?? [];
-    if (!next || others.length > 0 || graph.isOutput(value) || next.op !== op || next.domain !== "") {
-      return undefined;
-    }
-    const other = next.inputs.find((name) => name !== value);
-    const constant = graph.constants.get(other ?? "");
-    if (!constant || broadcastShapes(constant.shape, shape)?.join() !== shape.join()) return undefined;
-    return [next, other!];
   }
 }
