@@ -5,9 +5,9 @@
 // partial   (bits of the distance, row of `to` or NONE, bits of the second distance, 0) of row r and part p at
 //           p * params.max_from + r
 //
-// An invocation takes four rows of `from` against one part (the grid's z) of PART rows of `to`, four at a time, so that a
-// loaded vec4f serves four products. The distance is the squared Euclidean one, or 2 - 2 <a, b> where INNER. Of equal
-// distances the lower row is the nearest and the other the second. At most PART / 4 * row_vec4 loop iterations.
+// An invocation takes eight rows of `from` against one part (the grid's z) of PART rows of `to`, eight at a time, so that a
+// loaded vec4f serves eight products. The distance is the squared Euclidean one, or 2 - 2 <a, b> where INNER. Of equal
+// distances the lower row is the nearest and the other the second. At most PART / 8 * row_vec4 loop iterations.
 
 override INNER: bool = false;
 override PART: u32 = 256u;
@@ -47,24 +47,26 @@ fn take(best: vec4u, distance: f32, row: u32, count: u32) -> vec4u {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let from_rows_there = min(from_count[0], params.max_from);
   let to_rows_there = min(to_count[0], params.max_to);
-  let first = id.x * 4u;
+  let first = id.x * 8u;
   if (first >= from_rows_there) { return; }
-  var best: array<vec4u, 4>;
-  var from_at: array<u32, 4>;
-  //#unroll q 4
-  for (var q = 0u; q < 4u; q++) {
+  var best: array<vec4u, 8>;
+  var from_at: array<u32, 8>;
+  //#unroll q 8
+  for (var q = 0u; q < 8u; q++) {
     best[q] = vec4u(bitcast<u32>(FAR), NONE, bitcast<u32>(FAR), 0u);
     from_at[q] = min(first + q, from_rows_there - 1u) * params.row_vec4;
   }
   //#end
   let end = min((id.z + 1u) * PART, to_rows_there);
-  for (var row = id.z * PART; row < end; row += 4u) {
-    var to_at: array<u32, 4>;
-    var sum: array<vec4f, 4>;
-    //#unroll t 4
-    for (var t = 0u; t < 4u; t++) {
+  for (var row = id.z * PART; row < end; row += 8u) {
+    var to_at: array<u32, 8>;
+    var low: array<vec4f, 8>;
+    var high: array<vec4f, 8>;
+    //#unroll t 8
+    for (var t = 0u; t < 8u; t++) {
       to_at[t] = min(row + t, end - 1u) * params.row_vec4;
-      sum[t] = vec4f(0.0);
+      low[t] = vec4f(0.0);
+      high[t] = vec4f(0.0);
     }
     //#end
     for (var c = 0u; c < params.row_vec4; c++) {
@@ -72,25 +74,35 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       let a1 = from_rows[from_at[1] + c];
       let a2 = from_rows[from_at[2] + c];
       let a3 = from_rows[from_at[3] + c];
-      //#unroll t 4
-      for (var t = 0u; t < 4u; t++) {
+      let a4 = from_rows[from_at[4] + c];
+      let a5 = from_rows[from_at[5] + c];
+      let a6 = from_rows[from_at[6] + c];
+      let a7 = from_rows[from_at[7] + c];
+      //#unroll t 8
+      for (var t = 0u; t < 8u; t++) {
         let b = to_rows[to_at[t] + c];
-        sum[t] += vec4f(term(a0, b), term(a1, b), term(a2, b), term(a3, b));
+        low[t] += vec4f(term(a0, b), term(a1, b), term(a2, b), term(a3, b));
+        high[t] += vec4f(term(a4, b), term(a5, b), term(a6, b), term(a7, b));
       }
       //#end
     }
-    //#unroll t 4
-    for (var t = 0u; t < 4u; t++) {
-      let distance = select(sum[t], 2.0 - 2.0 * sum[t], INNER);
-      best[0] = take(best[0], distance.x, row + t, end);
-      best[1] = take(best[1], distance.y, row + t, end);
-      best[2] = take(best[2], distance.z, row + t, end);
-      best[3] = take(best[3], distance.w, row + t, end);
+    //#unroll t 8
+    for (var t = 0u; t < 8u; t++) {
+      let first_four = select(low[t], 2.0 - 2.0 * low[t], INNER);
+      let last_four = select(high[t], 2.0 - 2.0 * high[t], INNER);
+      best[0] = take(best[0], first_four.x, row + t, end);
+      best[1] = take(best[1], first_four.y, row + t, end);
+      best[2] = take(best[2], first_four.z, row + t, end);
+      best[3] = take(best[3], first_four.w, row + t, end);
+      best[4] = take(best[4], last_four.x, row + t, end);
+      best[5] = take(best[5], last_four.y, row + t, end);
+      best[6] = take(best[6], last_four.z, row + t, end);
+      best[7] = take(best[7], last_four.w, row + t, end);
     }
     //#end
   }
-  //#unroll q 4
-  for (var q = 0u; q < 4u; q++) {
+  //#unroll q 8
+  for (var q = 0u; q < 8u; q++) {
     if (first + q < from_rows_there) {
       partial[id.z * params.max_from + first + q] = best[q];
     }

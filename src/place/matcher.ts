@@ -185,7 +185,7 @@ export class DescriptorMatcher implements Disposable {
   }
 
   #bind(a: DescriptorRows, b: DescriptorRows): Dispatch[] {
-    const { metric, maxFirst, maxSecond, ratio = 0, maxDistance } = this.#options;
+    const { metric, maxFirst, maxSecond, ratio = 0, maxDistance = Infinity } = this.#options;
     const rowsA = this.#rowsOf(a, maxFirst, "first"), rowsB = this.#rowsOf(b, maxSecond, "second");
     const nearest = (
       from: DescriptorRows,
@@ -200,7 +200,7 @@ export class DescriptorMatcher implements Disposable {
           label: "matcher: nearest in parts",
           bindings: { from_rows: from.rows, to_rows: to.rows, ...counts, partial: this.#partial },
           uniforms: { ...(metric !== "hamming" && { row_vec4: this.#rowBytes / 16 }), max_from, max_to },
-          workgroups: [Math.ceil(max_from / 256), 1, Math.ceil(max_to / PART)],
+          workgroups: [Math.ceil(max_from / (metric === "hamming" ? 256 : 512)), 1, Math.ceil(max_to / PART)],
         }),
         this.#device.dispatch(this.#merge, {
           label: "matcher: nearest",
@@ -228,7 +228,8 @@ export class DescriptorMatcher implements Disposable {
         uniforms: {
           max_a: rowsA,
           max_b: rowsB,
-          limit: maxDistance === undefined ? 2.9e38 : square(maxDistance),
+          // Below what stands for no second row.
+          limit: Math.min(square(maxDistance), 2.9e38),
           ratio: square(ratio),
         },
         workgroups: [1, 1, 1],

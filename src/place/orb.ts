@@ -53,7 +53,7 @@ export interface OrbOptions {
   /** By how much nine neighbours in a row differ from a corner: 20 unless given. */
   readonly threshold?: number;
   /**
-   * Pixels at the edges of each level without key points: 31 unless given, as in OpenCV; at least 3. From 22 on, no
+   * Pixels at the edges of each level without key points: 31 unless given, as in OpenCV; at least 3. From 21 on, no
    * sample of a descriptor is beyond an edge.
    */
   readonly border?: number;

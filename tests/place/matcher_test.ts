@@ -75,7 +75,11 @@ Deno.test("matches are those of a plain search, for every metric, size and test"
   ) {
     const width = dimensions || 8;
     for (
-      const tests of [{}, { ratio: 0.8 }, { maxDistance: 4 }, { mutual: false, ratio: 0.9, maxDistance: 60 }]
+      const tests of [{ maxDistance: Infinity }, { ratio: 0.8 }, { maxDistance: 4 }, {
+        mutual: false,
+        ratio: 0.9,
+        maxDistance: 60,
+      }]
     ) {
       const options: DescriptorMatcherOptions = {
         metric,

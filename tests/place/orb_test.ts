@@ -1,5 +1,5 @@
 import { assert, assertAlmostEquals, assertEquals, assertGreaterOrEqual, assertThrows } from "@std/assert";
-import { Device } from "../../src/gpu/mod.ts";
+import { Device, Readback } from "../../src/gpu/mod.ts";
 import { DescriptorMatcher } from "../../src/place/matcher.ts";
 import { type LocalFeatures, OrbFeatures } from "../../src/place/orb.ts";
 import expected from "../data/orb_opencv.json" with { type: "json" };
@@ -77,6 +77,26 @@ Deno.test("a turned and scaled picture is matched as well as by OpenCV", async (
     counts.push(`warp ${m}: ${right.length} of ${pairs.length}, OpenCV ${theirs} of ${of}`);
     assertGreaterOrEqual(right.length, 0.9 * theirs, counts.join("; "));
   }
+});
+
+Deno.test("bytes between rows are not looked at", async () => {
+  using device = await Device.request({ pool: false });
+  using stream = device.stream();
+  const [width, height, step] = [157, 119, 168];
+  const pixels = draw(width, height, 150, 8);
+  const padded = new Uint8Array(step * height).map((_, i) => {
+    const [x, y] = [i % step, Math.floor(i / step)];
+    return x < width ? pixels[y * width + x]! : (i * 37) % 256;
+  });
+  using orb = new OrbFeatures(device, { width, height, border: 16 });
+  using strided = new OrbFeatures(device, { width, height, step, border: 16 });
+  using readback = new Readback(device, strided.resultBytes, "features");
+  strided.detect(stream, device.upload(padded, "image"));
+  strided.record(stream, readback);
+  stream.submit();
+  const features = await readback.take((bytes) => strided.read(bytes));
+  assert(features.keyPoints.length > 50, `${features.keyPoints.length} key points`);
+  assertEquals(features, await orb.detectHost(stream, pixels));
 });
 
 Deno.test("features are spread over levels and cells, and no more than asked for", async () => {
