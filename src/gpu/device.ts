@@ -22,7 +22,7 @@ import {
 } from "./kernel.ts";
 import { describeMemory, type MemoryReport } from "./memory_report.ts";
 import { MemoryWatch } from "./memory_watch.ts";
-import { type KernelTarget, probeDot4, probeSubgroups } from "./probe.ts";
+import { isSoftware, type KernelTarget, probe, type Probed } from "./probe.ts";
 import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
@@ -110,8 +110,7 @@ export class Device implements Disposable {
   readonly #guard: Guard;
   readonly #memory: GpuMemory;
   readonly #fallbacks: Fallbacks;
-  #subgroups = false;
-  #dot4 = false;
+  #probed: Probed = { subgroups: false, dot4: false };
   #streams = 0;
   #streamsWithoutStack = 0;
 
@@ -127,8 +126,7 @@ export class Device implements Disposable {
     );
     try {
       const device = new Device(gpu, info, options);
-      device.#subgroups = await probeSubgroups(device);
-      device.#dot4 = await probeDot4(device);
+      device.#probed = await probe(device);
       return device;
     } catch (error) {
       gpu.destroy();
@@ -166,12 +164,8 @@ export class Device implements Disposable {
 
   /** What kernels are chosen for. */
   get target(): KernelTarget {
-    const { description = "", vendor = "", architecture = "" } = this.adapterInfo;
-    const software = /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i.test(
-      `${description} ${vendor} ${architecture}`,
-    );
     const bindingBytes = this.limits.maxStorageBufferBindingSize;
-    return { software, subgroups: this.#subgroups, dot4: this.#dot4, bindingBytes };
+    return { software: isSoftware(this.adapterInfo), ...this.#probed, bindingBytes };
   }
 
   /**
@@ -383,7 +377,9 @@ export class Device implements Disposable {
           };
         }),
       }));
-    return { label, kernel, bindGroup, workgroups: descriptor.workgroups };
+    const parameters = kernel.uniformName === undefined ? undefined : ranges[kernel.uniformName];
+    const uniforms = parameters && "buffer" in parameters ? parameters.buffer : undefined;
+    return { label, kernel, bindGroup, workgroups: descriptor.workgroups, uniforms };
   }
 
   /**

@@ -1,6 +1,7 @@
 import DOT4 from "../../shaders/probe/dot4.wgsl" with { type: "text" };
 import SUBGROUPS from "../../shaders/probe/subgroups.wgsl" with { type: "text" };
 import type { Device } from "./device.ts";
+import type { KernelSource } from "./kernel.ts";
 
 /** What the choice of a kernel depends on. */
 export interface KernelTarget {
@@ -16,45 +17,57 @@ export interface KernelTarget {
   readonly plain?: boolean;
 }
 
-/**
- * Whether subgroup broadcasts work among 8 invocations. An adapter may grant the feature without listing it, so a known
- * case is run.
- */
-export async function probeSubgroups(device: Device): Promise<boolean> {
+/** What only trying it tells of an adapter. */
+export type Probed = Required<Pick<KernelTarget, "subgroups" | "dot4">>;
+
+/** Tries what an adapter may grant without listing it, or list without having it. */
+export async function probe(device: Device): Promise<Probed> {
+  return { subgroups: await probeSubgroups(device), dot4: await probeDot4(device) };
+}
+
+/** Whether the adapter is a program on the CPU. */
+export function isSoftware(
+  { description = "", vendor = "", architecture = "" }: Partial<GPUAdapterInfo>,
+): boolean {
+  return /llvmpipe|lavapipe|swiftshader|softpipe|basic render/i.test(
+    `${description} ${vendor} ${architecture}`,
+  );
+}
+
+/** Whether subgroup broadcasts work among 8 invocations. */
+async function probeSubgroups(device: Device): Promise<boolean> {
   if (!device.features.has("subgroups")) return false;
-  try {
-    const kernel = device.kernel({ name: "probe/subgroups", wgsl: SUBGROUPS });
-    const y = device.upload(new Uint32Array(8), "probe");
-    using stream = device.stream({ label: "probe", allocator: device.defaultAllocator });
-    stream.run(device.dispatch(kernel, { bindings: { y }, workgroups: [1, 1, 1] }));
-    stream.submit();
-    const found = new Uint32Array(await device.read(y));
-    y.buffer.destroy();
-    return found.subarray(0, 8).every((value) => value === 8);
-  } catch {
-    // The shader was refused: the feature is there in name only.
-    return false;
-  }
+  const found = await runKnownCase(device, { name: "probe/subgroups", wgsl: SUBGROUPS }, new Uint32Array(8));
+  return found?.subarray(0, 8).every((value) => value === 8) ?? false;
 }
 
 /** Whether `dot4I8Packed` works: the runtime lists the language feature, and a known case comes out right. */
-export async function probeDot4(device: Device): Promise<boolean> {
+async function probeDot4(device: Device): Promise<boolean> {
   const { wgslLanguageFeatures } = navigator.gpu as GPU & {
     wgslLanguageFeatures?: { has(name: string): boolean };
   };
   if (!wgslLanguageFeatures?.has("packed_4x8_integer_dot_product")) return false;
+  // (2, 1, -1, -128) and (-2, 2, 127, 1): -4 + 2 - 127 - 128.
+  const words = new Uint32Array([0x80ff0102, 0x017f02fe, 0, 0]);
+  const found = await runKnownCase(device, { name: "probe/dot4", wgsl: DOT4 }, words);
+  return found !== undefined && (found[2]! | 0) === -257;
+}
+
+/** The words that a shader makes of some; `undefined` where it is refused, and the feature is there in name only. */
+async function runKnownCase(
+  device: Device,
+  source: KernelSource,
+  words: Uint32Array<ArrayBuffer>,
+): Promise<Uint32Array | undefined> {
+  const y = device.upload(words, "probe");
   try {
-    const kernel = device.kernel({ name: "probe/dot4", wgsl: DOT4 });
-    // (2, 1, -1, -128) and (-2, 2, 127, 1): -4 + 2 - 127 - 128.
-    const y = device.upload(new Uint32Array([0x80ff0102, 0x017f02fe, 0, 0]), "probe");
     using stream = device.stream({ label: "probe", allocator: device.defaultAllocator });
-    stream.run(device.dispatch(kernel, { bindings: { y }, workgroups: [1, 1, 1] }));
+    stream.run(device.dispatch(device.kernel(source), { bindings: { y }, workgroups: [1, 1, 1] }));
     stream.submit();
-    const found = new Int32Array(await device.read(y))[2];
-    y.buffer.destroy();
-    return found === -257;
+    return new Uint32Array(await device.read(y));
   } catch {
-    // The shader was refused.
-    return false;
+    return undefined;
+  } finally {
+    y.buffer.destroy();
   }
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { elementwiseGenerators } from "./elementwise.ts";
+import { indexingGenerators } from "./indexing.ts";
 import { matrixGenerators } from "./matrices.ts";
 import { quantisedGenerators } from "./quantised.ts";
 import { windowGenerators } from "./windows.ts";
@@ -14,6 +15,7 @@ import type { Generator } from "./generator.ts";
 export const GENERATORS: readonly Generator[] = [
   ...elementwiseGenerators,
   ...shapeGenerators,
+  ...indexingGenerators,
   ...windowGenerators,
   ...matrixGenerators,
   ...quantisedGenerators,
