@@ -16,6 +16,8 @@ export interface Dispatch {
   readonly bindGroup: GPUBindGroup;
   /** How often it runs. */
   readonly workgroups: Workgroups;
+  /** Its parameters, if it has any; held so that they are counted as long as the bind group keeps their memory. */
+  readonly uniforms: GPUBuffer | undefined;
 }
 
 /** A dispatch before its bind group exists. */
