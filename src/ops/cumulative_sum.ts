@@ -10,7 +10,7 @@ import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor
 import { attr } from "./attribute.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
-import { NUMBERS, typesOf } from "./types.ts";
+import { FLOATS, typesOf } from "./types.ts";
 
 const kernel: KernelSource = { name: "scan/cumulative_sum", wgsl: SUM };
 
@@ -46,7 +46,7 @@ function summingOf(node: NodeContext): Summing {
 export const cumulativeSum: Operator = {
   op: "CumSum",
   opsets: [11, 99],
-  types: NUMBERS,
+  types: [...FLOATS, "i32", "i64"],
   infer(node) {
     summingOf(node);
     return [{ dtype: node.type(0).dtype, shape: node.shape(0) }];

@@ -11,7 +11,7 @@ import { hostViewOf } from "./host_elements.ts";
 import { emitProduct } from "./matrix_product.ts";
 import type { Lowering, NodeContext, Operator } from "./operator.ts";
 import { lowerSum } from "./reduce.ts";
-import { NUMBERS } from "./types.ts";
+import { FLOATS } from "./types.ts";
 
 /** An equation with the ellipsis written out: one label a dimension, "0", "1", ... for those of the ellipsis. */
 interface Equation {
@@ -197,7 +197,7 @@ function evaluateEinsum(node: NodeContext, [a, b]: readonly HostTensor[]): HostT
 export const einsum: Operator = {
   op: "Einsum",
   opsets: [12, 99],
-  types: NUMBERS,
+  types: [...FLOATS, "i32", "i64"],
   infer(node) {
     const { output, extents } = readEquation(node);
     return [{ dtype: node.type(0).dtype, shape: output.map((label) => extents.get(label)!) }];

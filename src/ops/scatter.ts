@@ -175,10 +175,9 @@ function lastUpdates(node: Lowering, scattering: Scattering, places: number): Vi
   return last;
 }
 
-/** A table for all plans of a session; its name tells plans apart whose constants differ. */
+/** A table made of the indices, which are constant: that and the data's shape tell those of several plans apart. */
 function constantTable(node: Lowering, name: string, table: Int32Array<ArrayBuffer>): WeightRef {
-  const hash = table.reduce((hash, value) => Math.imul(hash ^ value, 0x01000193) ^ (hash >>> 15), 0x811c9dc5);
-  return node.weights(`${name} ${table.length}:${(hash >>> 0).toString(16)}`, () => table);
+  return node.weights(`${name} in [${node.shape(0).join(", ")}]`, () => table);
 }
 
 /** The updates of a line take effect one after the other; lines are taken at once. */

@@ -42,3 +42,13 @@ Deno.test("CumSum along an axis that is not there is refused", async () => {
     "axis 1 does not exist in rank 1",
   );
 });
+
+Deno.test("CumSum of narrow integers, which ONNX does not have and its kernel would not wrap, is refused", async () => {
+  using tester = await OpTester.create();
+  const x = randint(new Random(5), "i8", [3, 4], 100, 127);
+  await assertRejects(
+    () => tester.runCase(opCase("CumSum", [x, i64(1)])),
+    GraphError,
+    "its input is i8 and computed while the network runs, where it takes f32, f16, i32, i64",
+  );
+});
