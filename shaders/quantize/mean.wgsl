@@ -3,6 +3,7 @@
 //
 // x, y: words, NHWC, channels padded to a multiple of 4; offsets and strides count vec4s. Padding lanes are written as zero.
 // Grid: n * c4 workgroups, folded into (x, y).
+// Limit: h * w / 64 + 6 iterations must stay under 65,535 (llvmpipe).
 
 struct Params {
   n: u32,

@@ -29,6 +29,7 @@ import {
   type ZeroPoint,
   zeroPoint,
 } from "./quantized_product.ts";
+import { MAX_ITERATIONS } from "./strided.ts";
 import { readWindow, spatialOut, type Window, windowUniforms } from "./window.ts";
 import { BYTES } from "./types.ts";
 
@@ -85,6 +86,15 @@ function readShape(node: NodeContext, { weights: index, bias }: Roles): Shape {
     );
   }
   const window = readWindow(node, attr.ints(node.node, "kernel_shape", weights.slice(2)));
+  const [kernelH, kernelW] = window.kernel;
+  // A kernel takes one channel a step, or four where there is one group.
+  const steps = kernelH * (1 + kernelW * (1 + (groups === 1 ? Math.ceil(groupInC / 4) : groupInC)));
+  if (steps > MAX_ITERATIONS) {
+    node.fail(
+      `sums over ${groupInC} channels of ${kernelH} x ${kernelW} pixels in ${steps} steps`,
+      `up to ${MAX_ITERATIONS} are supported; split the channels when exporting the model`,
+    );
+  }
   return { window, batch, inC, outC, groups };
 }
 

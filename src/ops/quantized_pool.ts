@@ -16,6 +16,7 @@ import { schemeOf } from "./quantized_microsoft.ts";
 import { type Scheme, valueOf } from "./quantized_scheme.ts";
 import { roundHalfEven } from "./rounding.ts";
 import { MICROSOFT } from "./quantize.ts";
+import { MAX_ITERATIONS } from "./strided.ts";
 import { BYTES } from "./types.ts";
 import { readWindow, type Window, windowUniforms } from "./window.ts";
 
@@ -88,6 +89,12 @@ const globalAveragePool: Operator = {
       ? node.imageOutput(0)
       : addressed(node.temporary({ dtype: to.dtype, shape: [n, c, 1, 1] }, "image"));
     const { h, w, c4 } = x.address;
+    if (h * w > MAX_ITERATIONS * 64) {
+      node.fail(
+        `takes the mean of ${h * w} pixels`,
+        `at most ${MAX_ITERATIONS * 64} are supported; use a smaller input`,
+      );
+    }
     node.emit({
       kernel: meanKernel,
       bindings: { x: x.view, y: y.view },
@@ -135,11 +142,19 @@ function averageOf(node: NodeContext): Average {
   const { dtype } = node.type(0);
   const image = { ...node.node, inputs: ["x"] };
   const turned = new NodeContext(image, node.opset, new Map([["x", { dtype, shape }]]), new Map());
+  const window = readWindow(turned, attr.ints(node.node, "kernel_shape"));
+  const [kernelH, kernelW] = window.kernel;
+  if (kernelH * (kernelW + 1) > MAX_ITERATIONS) {
+    node.fail(
+      `its window of ${kernelH} x ${kernelW} is too large`,
+      `up to about ${MAX_ITERATIONS} elements are supported; use QLinearGlobalAveragePool`,
+    );
+  }
   return {
     channelsLast,
     from: schemeOf(node, 0, 1, 2),
     to: schemeOf(node, 0, 3, 4),
-    window: readWindow(turned, attr.ints(node.node, "kernel_shape")),
+    window,
     shape,
     countPadding: attr.int(node.node, "count_include_pad", 0) === 1,
   };

@@ -125,3 +125,14 @@ Deno.test("what does not fit is refused with its numbers", async () => {
   const wide = constant(hostTensor("i32", [3, 4, 1, 1], new Array(12).fill(1)));
   await assertRejects(() => tester.runCase(opCase("ConvInteger", [x, wide])), GraphError, "input 1 is i32");
 });
+
+Deno.test("convolutions of bytes whose sums are longer than a kernel's loops may be are refused", async () => {
+  using tester = await OpTester.create();
+  const x = hostTensor("u8", [1, 64, 64, 64], new Uint8Array(64 ** 3));
+  const w = hostTensor("i8", [1, 64, 64, 64], new Int8Array(64 ** 3));
+  await assertRejects(
+    () => tester.runCase(opCase("ConvInteger", [x, constant(w)])),
+    GraphError,
+    "sums over 64 channels of 64 x 64 pixels in 69696 steps; up to 60000 are supported",
+  );
+});

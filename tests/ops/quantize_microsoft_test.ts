@@ -3,7 +3,7 @@ import type { Attribute } from "../../src/ops/attribute.ts";
 import { GraphError } from "../../src/ops/error.ts";
 import { NodeContext } from "../../src/ops/operator.ts";
 import { findOperator } from "../../src/ops/registry.ts";
-import { type HostTensor, toNumbers } from "../../src/tensor/host_tensor.ts";
+import { type HostTensor, hostTensor, toNumbers } from "../../src/tensor/host_tensor.ts";
 import { runOrt } from "../support/ort.ts";
 import { Random } from "../support/random.ts";
 import { type Case, caseModel, opCase, OpTester } from "./harness.ts";
@@ -163,6 +163,22 @@ Deno.test("QLinearSoftmax equals ONNX Runtime to one step, in the sense of its o
       }
     }
   }
+});
+
+Deno.test("means of bytes over more pixels than a kernel's loops may take are refused", async () => {
+  using tester = await OpTester.create();
+  const x = hostTensor("u8", [1, 1, 2000, 2000], new Uint8Array(4_000_000));
+  const operands = [x, ...scheme("u8", 0.03, 120), ...scheme("u8", 0.03, 120)];
+  await assertRejects(
+    () => tester.runCase(opCase("QLinearGlobalAveragePool", operands, { channels_last: 0 }, MICROSOFT)),
+    GraphError,
+    "takes the mean of 4000000 pixels; at most 3840000 are supported",
+  );
+  await assertRejects(
+    () => tester.runCase(opCase("QLinearAveragePool", operands, { kernel_shape: [300, 300] }, MICROSOFT)),
+    GraphError,
+    "its window of 300 x 300 is too large",
+  );
 });
 
 /** An attribute as the file's reader gives it. */
