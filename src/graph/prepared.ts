@@ -168,7 +168,12 @@ export function writeInput(device: Device, range: BufferRange, value: PlanValue,
   const laidOut = words instanceof Float32Array
     ? new Float32Array(range.bytes / 4)
     : new Int32Array(range.bytes / 4);
+  const { shape, strides, offset } = value.view;
+  const [extent, stride] = [shape.at(-1) ?? 1, strides.at(-1) ?? 0];
+  const rows = { shape: shape.slice(0, -1), strides: strides.slice(0, -1), offset };
   let i = 0;
-  for (const offset of viewOffsets(value.view)) laidOut[offset] = words[i++]!;
+  for (const start of viewOffsets(rows)) {
+    for (let column = 0; column < extent; column++) laidOut[start + column * stride] = words[i++]!;
+  }
   device.gpu.queue.writeBuffer(range.buffer, range.offset, laidOut);
 }
