@@ -9,7 +9,7 @@ import type { Node } from "../ops/node.ts";
 import { findOperator } from "../ops/registry.ts";
 import { FLOATS } from "../ops/types.ts";
 import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
-import { GraphError } from "../ops/error.ts";
+import { GraphError, nodeError } from "../ops/error.ts";
 import { Graph } from "./graph.ts";
 
 /** A network whose values all have known types. */
@@ -131,9 +131,11 @@ function withinReason<T>(node: NodeContext, work: () => T): T {
       ...node.node.inputs.flatMap((name, i) => told(name, node.has(i) ? node.type(i) : undefined)),
       ...node.node.outputs.flatMap((name, i) => told(name, node.outputType(i))),
     ];
-    node.fail(
+    throw nodeError(
+      node.node,
       `${error.message} (${values.join(", ")})`,
       "check the shapes that it is given, and export the model again",
+      { cause: error },
     );
   }
 }

@@ -37,8 +37,8 @@ export function describeNode(node: NamedNode): string {
  * assertEquals(error.message, 'Conv (node "conv1"): group is 0; export the model again');
  * ```
  */
-export function nodeError(node: NamedNode, what: string, advice: string): GraphError {
-  return new GraphError(`${describeNode(node)}: ${what}; ${advice}`);
+export function nodeError(node: NamedNode, what: string, advice: string, options?: ErrorOptions): GraphError {
+  return new GraphError(`${describeNode(node)}: ${what}; ${advice}`, options);
 }
 
 /** Thrown where an operator needs a value when it is planned, and the value is computed while the network runs. */

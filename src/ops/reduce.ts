@@ -13,7 +13,7 @@ import { denseStrides, imageAddress, reshapeView, type View, viewOffsets } from 
 import { addressed, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { IDENTITY, lowerPixels, type ReduceMode } from "./reduce_pixels.ts";
 import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
-import { ANY_TYPE, typesOf } from "./types.ts";
+import { ANY_TYPE, FLOATS, typesOf } from "./types.ts";
 
 const stridedKernel: KernelSource = { name: "reduce/strided", wgsl: STRIDED };
 
@@ -105,7 +105,8 @@ function reduce(op: string, reduction: Reduction): Operator {
   return {
     op,
     opsets: [1, 99],
-    types: ANY_TYPE,
+    // Sums and products of narrow integers would have to wrap; ONNX has none.
+    types: ["max", "min"].includes(reduction.mode) ? ANY_TYPE : [...FLOATS, "i32", "i64"],
     infer: (node) => [{ dtype: node.type(0).dtype, shape: reducedShape(node) }],
     evaluate: (node, [x]) => [evaluateReduce(node, x!, reduction)],
     lower(node) {
