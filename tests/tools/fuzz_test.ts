@@ -21,6 +21,23 @@ Deno.test("a case depends on seed, operator and number alone", () => {
   assert(String(Object.values(one.inputs)[0]?.data) !== String(Object.values(other.inputs)[0]?.data));
 });
 
+Deno.test("where ties are known, one element of 500 may differ by one, and no more", () => {
+  const drawn = generator("QLinearAdd", [1], () => ({ operands: [], ties: true })).draw;
+  const one = { ...drawCase(9, 1, [relu]), outputs: ["y"], drawn: drawn(new Draw(1, 1)) } as FuzzCase;
+  const verdict = (count: number, ...changes: [at: number, by: number][]): string => {
+    const expected = new Int32Array(count).fill(7);
+    const actual = expected.slice();
+    for (const [at, by] of changes) actual[at]! += by;
+    const tensor = (data: Int32Array<ArrayBuffer>) => ({ y: hostTensor("i32", [count], data) });
+    return judge(one, tensor(actual), tensor(expected)).result;
+  };
+  assertEquals(verdict(10, [3, 1]), "passed");
+  assertEquals(verdict(10, [3, 2]), "differs");
+  assertEquals(verdict(10, [3, 1], [4, -1]), "differs");
+  assertEquals(verdict(1000, [3, 1], [4, -1]), "passed");
+  assertEquals(verdict(1000, [3, 1], [4, -1], [5, 1]), "differs");
+});
+
 Deno.test("operator sets are drawn from an operator's first to its last form", () => {
   const old = { ...generator("Scatter", [9], relu.draw), until: 10 };
   const sets = new Set(Array.from({ length: 60 }, (_, i) => drawCaseOf(1, i, old).opset));

@@ -17,6 +17,11 @@ export interface Drawn {
   relative?: number;
   /** The largest difference allowed in whole numbers: 0 unless told. */
   steps?: number;
+  /**
+   * Sums and products of floats are rounded to whole numbers, and where one lies on the middle between two, its last bit
+   * decides: one element of 500 (or one alone) may differ by 1.
+   */
+  ties?: boolean;
   /** Rewrites an output before it is compared, where ONNX leaves its order open. */
   order?: (output: HostTensor, index: number) => HostTensor;
 }

@@ -176,6 +176,7 @@ function quantisedBinary(op: string): Generator {
         ...whole(d, dtype),
         ...whole(d, dtype, 0.02, 0.4),
       ],
+      ties: true,
     };
   });
 }
@@ -279,6 +280,7 @@ export const quantisedGenerators: readonly Generator[] = [
       ],
       // Before operator set 13 all dimensions from the axis on are taken as one.
       attributes: { axis: d.opset < 13 ? shape.length - 1 : d.axis(shape.length), opset: d.opset },
+      ties: true,
     };
   }),
   microsoft("QLinearConcat", (d) => {

@@ -127,7 +127,7 @@ export function judge(one: FuzzCase, ours: Tensors | string, reference: Tensors)
       const float = expected.dtype === "f32" || expected.dtype === "f16";
       assertClose(actual, expected, {
         relative: !float ? 0 : expected.dtype === "f16" ? 2e-3 : drawn.relative ?? 1e-4,
-        absolute: float ? 1e-6 : drawn.steps ?? 0,
+        absolute: float ? 1e-6 : drawn.steps ?? (drawn.ties && fewDiffer(actual, expected) ? 1 : 0),
         context: name,
       });
     }
@@ -135,6 +135,13 @@ export function judge(one: FuzzCase, ours: Tensors | string, reference: Tensors)
   } catch (error) {
     return { one, result: "differs", message: text(error) };
   }
+}
+
+/** Whether no more elements differ than {@linkcode Drawn.ties} allows. */
+export function fewDiffer(actual: HostTensor, expected: HostTensor): boolean {
+  let differing = 0;
+  for (let i = 0; i < expected.data.length; i++) if (actual.data[i] !== expected.data[i]) differing++;
+  return differing <= Math.max(1, expected.data.length / 500);
 }
 
 /** All cases as one network. */
