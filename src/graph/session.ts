@@ -102,6 +102,7 @@ export class Session implements Disposable {
   /** Inputs whose values decide shapes, as far as runs have shown. */
   readonly #deciding = new Set<string>();
   #runs = 0;
+  #last: Promise<unknown> = Promise.resolve();
   #thrownOut = 0;
 
   /** Loads a network. @throws {OnnxError} if the file is no usable model, {GraphError} listing all that is unsupported. */
@@ -213,9 +214,13 @@ export class Session implements Disposable {
         `Cannot run: input "${name}": it is ${dtype}, but ${inputs[name]!.dtype} was given`,
       );
     }
-    this.#runs++;
-    const prepared = await this.#preparedFor(inputs);
-    return await prepared.run(inputs);
+    // One after the other: a run must not throw out what another one uses, nor prepare the same twice.
+    const turn = this.#last.then(async () => {
+      this.#runs++;
+      return await (await this.#preparedFor(inputs)).run(inputs);
+    });
+    this.#last = turn.catch(() => {});
+    return await turn;
   }
 
   /**
@@ -330,7 +335,8 @@ function planKey(shapes: InputShapes, options: PlanningOptions): string {
     const { dtype, shape, data } = value as HostTensor;
     return [name, dtype, shape, Array.from(data as ArrayLike<number | bigint>, String)];
   });
-  return JSON.stringify([sorted(shapes), values, sorted(options.external), options.observe ?? false]);
+  const { external, half, observe = false } = options;
+  return JSON.stringify([sorted(shapes), values, sorted(external), half ?? "as the session", observe]);
 }
 
 function without(

@@ -9,12 +9,10 @@ import { imageAddress, paddedChannels, type View } from "../tensor/view.ts";
 import { NO_EPILOGUE } from "./epilogue.ts";
 import { mapImageDispatch } from "./map.ts";
 import type { PlannedDispatch } from "./operator.ts";
+import { MAX_STRIDED_RANK } from "./strided.ts";
 import { typesOf } from "./types.ts";
 
 const strided: KernelSource = { name: "copy/strided", wgsl: STRIDED };
-
-/** The most dimensions (of extent over 1) that a strided copy can walk. */
-export const MAX_COPY_RANK = 8;
 
 /** Copies between two views of one shape; the channel padding of a dense image is written as zero. */
 export function copyDispatch(from: View, to: View): PlannedDispatch {
@@ -51,9 +49,9 @@ export function padDispatch(from: View, to: View, begin: readonly number[], fill
       yStride: to.strides[axis]!,
     })),
   );
-  if (axes.length > MAX_COPY_RANK) {
+  if (axes.length > MAX_STRIDED_RANK) {
     throw new RangeError(
-      `Cannot copy a tensor of shape [${to.shape.join(", ")}]: more than ${MAX_COPY_RANK} dimensions`,
+      `Cannot copy a tensor of shape [${to.shape.join(", ")}]: more than ${MAX_STRIDED_RANK} dimensions`,
     );
   }
   const run = takeRunAxis(axes);
@@ -63,7 +61,7 @@ export function padDispatch(from: View, to: View, begin: readonly number[], fill
     inner.extent * Math.ceil(run.extent / RUN),
   );
   const row = (pick: (axis: CopyAxis) => number): number[] =>
-    Array.from({ length: MAX_COPY_RANK }, (_, i) => pick(axes[i] ?? NO_AXIS));
+    Array.from({ length: MAX_STRIDED_RANK }, (_, i) => pick(axes[i] ?? NO_AXIS));
   return {
     kernel: strided,
     options: { overrides: { RUN, OUTER: axes.length }, inject: typesOf(from.dtype) },

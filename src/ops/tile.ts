@@ -5,7 +5,8 @@
  * @module
  */
 import { expandView, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
-import { copyDispatch, MAX_COPY_RANK } from "./copy.ts";
+import { copyDispatch } from "./copy.ts";
+import { MAX_STRIDED_RANK } from "./strided.ts";
 import { countsOf, refuseCount } from "./counts.ts";
 import { hostViewOf, pickElements } from "./host_elements.ts";
 import type { NodeContext, Operator } from "./operator.ts";
@@ -65,7 +66,7 @@ export const tile: Operator = {
     }
     const y = node.output(0, "linear");
     const whole = repeated(x, repeats);
-    if (whole.shape.filter((extent) => extent !== 1).length <= MAX_COPY_RANK) {
+    if (whole.shape.filter((extent) => extent !== 1).length <= MAX_STRIDED_RANK) {
       node.emit(copyDispatch(whole, reshapeView(y, whole.shape)!));
       return;
     }

@@ -274,6 +274,24 @@ Deno.test("few plans are kept; a loop that keeps changing shape is told once", a
   assertStringIncludes(warnings[0]!, "more than 2 plans were made in 6 runs");
 });
 
+Deno.test("runs that are begun at once, of more shapes than plans are kept, are all right", async () => {
+  using gpu = await device();
+  using session = await Session.load(
+    gpu,
+    onnxModel({
+      inputs: [tensorInfo("x", "f32", ["n"])],
+      outputs: ["y"],
+      nodes: [node("Neg", ["x"], ["y"])],
+    }),
+    { plans: 1, warn: () => {} },
+  );
+  const sizes = [3, 5, 3, 5, 7, 7];
+  const runs = sizes.map((n) => session.run({ x: hostTensor("f32", [n], new Float32Array(n).fill(n)) }));
+  for (const [i, { y }] of (await Promise.all(runs)).entries()) {
+    assertEquals(y!.data, new Float32Array(sizes[i]!).fill(-sizes[i]!));
+  }
+});
+
 Deno.test("a network reads another's output where it lies on the GPU, and both run in one submission", async () => {
   using gpu = await device();
   const model = (op: string) =>
