@@ -14,7 +14,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["matrix"],
   ["detect", "place"],
   ["frame"],
-  ["video"],
+  ["video", "world"],
   ["cli"],
   ["demo"],
 ];

@@ -13,6 +13,7 @@ import {
   GpuError,
   GpuTimer,
   Readback,
+  StackRegion,
   type Stream,
 } from "../gpu/mod.ts";
 import type { BoundPlan } from "../graph/bind.ts";
@@ -148,7 +149,7 @@ function outputRanges(plan: Plan, rangeOf: (name: string) => BufferRange): HeadO
 /** One frame in flight: a stream, its share of the stack, and every dispatch from pixels to boxes. */
 export class DetectionSlot implements Disposable {
   readonly #stream: Stream;
-  readonly #region: Region;
+  readonly #region: StackRegion;
   readonly #bound: BoundPlan;
   readonly #blob: InputBlob;
   readonly #post: PostProcess;
@@ -169,7 +170,7 @@ export class DetectionSlot implements Disposable {
     index: number,
   ): Promise<DetectionSlot> {
     const stream = device.stream({ label: `detect ${index}` });
-    const region = new Region(stream, `detect ${index}`);
+    const region = new StackRegion(stream, `detect ${index}`);
     let bound: BoundPlan | undefined;
     try {
       const arena = region.take(plan.arenaBytes, "activations");
@@ -198,7 +199,7 @@ export class DetectionSlot implements Disposable {
   private constructor(
     device: Device,
     stream: Stream,
-    region: Region,
+    region: StackRegion,
     bound: BoundPlan,
     options: DetectorOptions,
     index: number,
@@ -285,65 +286,5 @@ export class DetectionSlot implements Disposable {
     if (truncated === undefined) return;
     this.#warned = true;
     this.#warn(`Detections: ${truncated}`);
-  }
-}
-
-/**
- * A slot's share of its stream's stack. While the slot is prepared, pieces are taken one after the other; then they
- * are given back, and every frame pushes them again as one allocation, which lies where they lay because the stack is
- * empty at the start of a frame. Pieces that the stack had no room for stay allocated.
- */
-class Region {
-  readonly #stream: Stream;
-  readonly #label: string;
-  readonly #pieces: Allocation[] = [];
-  #bytes = 0;
-  #pushed: Allocation | undefined;
-
-  constructor(stream: Stream, label: string) {
-    this.#stream = stream;
-    this.#label = label;
-  }
-
-  /** A piece of the region, while it is being prepared. */
-  take(bytes: number, label: string): BufferRange {
-    const piece = this.#stream.allocate(bytes, label);
-    this.#pieces.push(piece);
-    return piece;
-  }
-
-  /** Ends the preparation. */
-  seal(): void {
-    if (this.#pieces.some((piece) => piece.owner !== this.#stream.stack)) return;
-    this.#bytes = this.#pieces.reduce((sum, piece) => sum + piece.bytes, 0);
-    for (const piece of this.#pieces.splice(0).reverse()) piece.free();
-  }
-
-  /** Takes the memory for a frame. */
-  push(): void {
-    if (this.#bytes === 0) return;
-    if (this.#pushed) {
-      throw new GpuError(`Cannot submit a frame to ${this.#label}: its last result was not collected`);
-    }
-    const pushed = this.#stream.allocate(this.#bytes, this.#label);
-    if (pushed.owner !== this.#stream.stack || pushed.offset !== 0) {
-      pushed.free();
-      throw new GpuError(
-        `Cannot submit a frame to ${this.#label}: something else lies on the stack of its stream`,
-      );
-    }
-    this.#pushed = pushed;
-  }
-
-  /** Gives the memory of a frame back. */
-  pop(): void {
-    this.#pushed?.free();
-    this.#pushed = undefined;
-  }
-
-  /** Gives everything back. */
-  abandon(): void {
-    this.pop();
-    for (const piece of this.#pieces.splice(0).reverse()) piece.free();
   }
 }

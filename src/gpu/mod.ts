@@ -27,6 +27,7 @@ export type { KernelTarget } from "./probe.ts";
 export type { Recording } from "./recordings.ts";
 export { Recordings } from "./recordings.ts";
 export { Readback } from "./readback.ts";
+export { StackRegion } from "./stack_region.ts";
 export { StackAllocator } from "./stack_allocator.ts";
 export { type StackBufferMaker, StackPool, type StackPoolOptions } from "./stack_pool.ts";
 export { Stream, type StreamOptions } from "./stream.ts";

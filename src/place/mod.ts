@@ -3,35 +3,31 @@
  *
  * @module
  */
-export * from "./bag_database.ts";
-export * from "./bag_database_file.ts";
-export * from "./bag_direct_index.ts";
+export * from "./bags/bag_database.ts";
+export * from "./bags/bag_database_file.ts";
+export * from "./bags/bag_direct_index.ts";
 export * from "./vocabulary/mod.ts";
-export { DescriptorIndex, type DescriptorIndexOptions } from "./descriptor_index.ts";
+export { DescriptorIndex, type DescriptorIndexOptions } from "./index/descriptor_index.ts";
 export {
   DescriptorSearch,
   MAX_NEIGHBOURS,
   type Neighbours,
   type SearchOptions,
-} from "./descriptor_search.ts";
-export { DescriptorChunk } from "./descriptor_chunk.ts";
+} from "./index/descriptor_search.ts";
+export { DescriptorChunk } from "./index/descriptor_chunk.ts";
 export {
   type DescriptorMetric,
   type DescriptorType,
   type PackedRows,
   packRows,
   unpackRows,
-} from "./packing.ts";
-export type { RowStorage } from "./row_kernels.ts";
-export * from "./matcher.ts";
-export {
-  IndexFile,
-  IndexFileError,
-  type IndexFileLayout,
-  loadIndex,
-  type RandomAccessFile,
-  saveIndex,
-} from "./index_file.ts";
-export { type FeatureMap, normalizeDispatch, type Pooling, poolingDispatches } from "./pooling.ts";
-export { Whitening, WhiteningStep } from "./whitening.ts";
-export * from "./orb.ts";
+} from "./index/packing.ts";
+export type { RowStorage } from "./index/row_kernels.ts";
+export * from "./features/matcher.ts";
+export { IndexFile, IndexFileError, type IndexFileLayout, loadIndex, saveIndex } from "./index/index_file.ts";
+export type { RandomAccessFile } from "./files/random_access_file.ts";
+export { type FeatureMap, normalizeDispatch, type Pooling, poolingDispatches } from "./embedding/pooling.ts";
+export { Whitening, WhiteningStep } from "./embedding/whitening.ts";
+export * from "./features/orb.ts";
+export * from "./features/local_features.ts";
+export * from "./loop/result.ts";

@@ -9,7 +9,7 @@ import {
   writeTextForm,
   writeYamlForm,
 } from "../../src/place/mod.ts";
-import { plainWords } from "../place/vocabulary_samples.ts";
+import { plainWords } from "../place/vocabulary/vocabulary_samples.ts";
 import { Random } from "../support/random.ts";
 import { testWithShared } from "../support/shared.ts";
 
