@@ -13,4 +13,5 @@ export { readTextForm, type TextFormOptions, writeTextForm } from "./text_form.t
 export { type Training, type TrainingOptions, type TrainingProgress, trainVocabulary } from "./train.ts";
 export { type TransformOptions, VocabularyTransform } from "./transform.ts";
 export { NO_WORD, Vocabulary, type VocabularyData, type Words } from "./vocabulary.ts";
+export { type TransformRanges, VocabularyTree } from "./vocabulary_tree.ts";
 export { readYamlForm, writeYamlForm, type YamlFormOptions, type YamlWriteOptions } from "./yaml_form.ts";

@@ -1,22 +1,9 @@
-import {
-  type BufferRange,
-  type Device,
-  type Dispatch,
-  foldWorkgroups,
-  type KernelSource,
-  Readback,
-  type Stream,
-} from "../../gpu/mod.ts";
-import transformWgsl from "../../../shaders/place/transform.wgsl" with { type: "text" };
+import { type BufferRange, type Device, type Dispatch, Readback, type Stream } from "../../gpu/mod.ts";
 import { countDescriptors, type Descriptors } from "./descriptors.ts";
 import { VocabularyError } from "./errors.ts";
-import { elementsOf, METRIC, packDescriptors } from "./metric.ts";
+import { packDescriptors } from "./metric.ts";
 import type { Vocabulary, Words } from "./vocabulary.ts";
-
-const TRANSFORM: KernelSource = { name: "place/transform", wgsl: transformWgsl };
-const LANES = 64;
-/** Loop iterations that an invocation has on software Vulkan. */
-const MAX_ITERATIONS = 65535;
+import { transformGroups, VocabularyTree } from "./vocabulary_tree.ts";
 
 /** How a {@linkcode VocabularyTransform} is made. */
 export interface TransformOptions {
@@ -24,12 +11,14 @@ export interface TransformOptions {
   maxDescriptors?: number;
   /** How far above the lowest level the nodes are that are told, as in `Vocabulary.find`. Default 4, as in ORB-SLAM. */
   levelsUp?: number;
+  /** The vocabulary's tree, where it is on this device already; it stays the caller's to end. */
+  tree?: VocabularyTree;
 }
 
 /**
- * Finds the words of descriptors on the GPU: one dispatch a level, however many descriptors. The tree is uploaded here, and
- * everything that a frame needs is made here, once. One set of descriptors can be under way at a time; make another
- * transform for each more.
+ * Finds the words of descriptors on the GPU: one dispatch a level, however many descriptors. The tree is uploaded here
+ * unless it is given, and everything that a frame needs is made here, once. One set of descriptors can be under way at
+ * a time; make another transform for each more.
  */
 export class VocabularyTransform implements Disposable {
   /** Descriptors at most at a time. */
@@ -41,7 +30,9 @@ export class VocabularyTransform implements Disposable {
   readonly input: BufferRange;
   readonly #device: Device;
   readonly #vocabulary: Vocabulary;
-  readonly #dispatches: Dispatch[] = [];
+  readonly #tree: VocabularyTree;
+  readonly #ownTree: VocabularyTree | undefined;
+  readonly #dispatches: readonly Dispatch[];
   readonly #live: BufferRange;
   readonly #reached: BufferRange;
   readonly #kept: BufferRange;
@@ -51,9 +42,9 @@ export class VocabularyTransform implements Disposable {
   #count: number | undefined;
 
   /**
-   * Uploads the tree.
+   * Uploads the tree, unless it is given.
    *
-   * @throws {VocabularyError} for options that are no such numbers, or a tree that this adapter cannot hold.
+   * @throws {VocabularyError} for options that are no such numbers, the tree of another vocabulary, or a tree that this adapter cannot hold.
    * @throws {GpuError} as `Device.createBuffer` does.
    */
   constructor(device: Device, vocabulary: Vocabulary, options: TransformOptions = {}) {
@@ -63,15 +54,14 @@ export class VocabularyTransform implements Disposable {
         `Cannot prepare words: maxDescriptors is ${maxDescriptors}; give a whole number, 1 or more`,
       );
     }
-    const width = elementsOf(vocabulary.form);
+    if (options.tree && options.tree.vocabulary !== vocabulary) {
+      throw new VocabularyError(
+        "Cannot prepare words: the tree is of another vocabulary; give that vocabulary's own",
+      );
+    }
     this.#device = device;
     this.#vocabulary = vocabulary;
     this.maxDescriptors = maxDescriptors;
-    const level = vocabulary.levelAbove(levelsUp);
-    refuseTooLarge(device, vocabulary, maxDescriptors, width);
-    this.#packed = new Uint8Array(
-      vocabulary.form.kind === "float" || vocabulary.form.size % 16 !== 0 ? maxDescriptors * width * 16 : 0,
-    );
     const keep = (range: BufferRange): BufferRange => {
       this.#buffers.push(range.buffer);
       return range;
@@ -82,29 +72,25 @@ export class VocabularyTransform implements Disposable {
       return keep({ buffer: device.createBuffer({ label, size, usage }), offset: 0, bytes: size, label });
     };
     const made = device.allOrNothing(() => {
-      const rows = keep(device.upload(treeRows(vocabulary, width), "vocabulary: tree"));
-      const links = keep(device.upload(treeLinks(vocabulary), "vocabulary: links"));
-      const input = zeros(maxDescriptors * width * 16, "vocabulary: descriptors");
+      const own = options.tree ? undefined : new VocabularyTree(device, vocabulary);
+      const tree = options.tree ?? own!;
+      tree.refuseMore(maxDescriptors);
+      const descriptors = zeros(maxDescriptors * tree.rowBytes, "vocabulary: descriptors");
       const reached = zeros(maxDescriptors * 4, "vocabulary: reached");
       const kept = zeros(maxDescriptors * 4, "vocabulary: kept");
       const live = zeros(16, "vocabulary: live");
-      const kernel = device.kernel(TRANSFORM, { inject: METRIC[vocabulary.form.kind] });
-      for (let step = 1; step <= vocabulary.levels; step++) {
-        this.#dispatches.push(device.dispatch(kernel, {
-          label: `vocabulary: level ${step}`,
-          bindings: { descriptors: input, rows, links, reached, kept, live },
-          uniforms: { width, first: Number(step === 1), keep: Number(step === level) },
-          workgroups: [1, 1, 1],
-        }));
-      }
+      const ranges = { descriptors, reached, kept, live };
+      const dispatches = tree.dispatches(ranges, maxDescriptors, levelsUp);
       const readback = new Readback(device, maxDescriptors * 8, "vocabulary: words");
-      return { input, reached, kept, live, readback };
+      return { own, tree, dispatches, readback, ranges };
     });
-    this.input = made.input;
-    this.#reached = made.reached;
-    this.#kept = made.kept;
-    this.#live = made.live;
-    this.#readback = made.readback;
+    const { reached, kept, live } = made.ranges;
+    this.input = made.ranges.descriptors;
+    [this.#tree, this.#ownTree, this.#dispatches] = [made.tree, made.own, made.dispatches];
+    [this.#reached, this.#kept, this.#live, this.#readback] = [reached, kept, live, made.readback];
+    const { kind, size } = vocabulary.form;
+    const padded = kind === "float" || size % 16 !== 0;
+    this.#packed = new Uint8Array(padded ? maxDescriptors * made.tree.rowBytes : 0);
   }
 
   /**
@@ -136,7 +122,7 @@ export class VocabularyTransform implements Disposable {
 
   #recordSteps(stream: Stream, count: number): void {
     this.#device.gpu.queue.writeBuffer(this.#live.buffer, 0, Uint32Array.of(count));
-    const workgroups = foldWorkgroups(Math.ceil(count / LANES));
+    const workgroups = transformGroups(count);
     stream.run(this.#dispatches.map((dispatch) => ({ ...dispatch, workgroups })));
     const part = (range: BufferRange): BufferRange => ({ ...range, bytes: count * 4 });
     this.#readback.record(stream, part(this.#reached), part(this.#kept));
@@ -155,7 +141,9 @@ export class VocabularyTransform implements Disposable {
     }
     try {
       if (count === 0) return { words: new Uint32Array(0), nodes: new Uint32Array(0) };
-      return await this.#readback.take((bytes) => this.#wordsOf(new Uint32Array(bytes, 0, count * 2)));
+      return await this.#readback.take((bytes) =>
+        this.#tree.words(new Uint32Array(bytes, 0, count), new Uint32Array(bytes, count * 4, count))
+      );
     } finally {
       this.#count = undefined;
     }
@@ -172,19 +160,7 @@ export class VocabularyTransform implements Disposable {
   [Symbol.dispose](): void {
     this.#readback[Symbol.dispose]();
     for (const buffer of this.#buffers) buffer.destroy();
-  }
-
-  #wordsOf(places: Uint32Array): Words {
-    const count = places.length / 2;
-    const { children, nodeWords } = this.#vocabulary;
-    const nodeAt = (i: number): number => places[i] === 0 ? 0 : children[places[i]! - 1]!;
-    const words = new Uint32Array(count);
-    const nodes = new Uint32Array(count);
-    for (let i = 0; i < count; i++) {
-      words[i] = nodeWords[nodeAt(i)]!;
-      nodes[i] = nodeAt(count + i);
-    }
-    return { words, nodes };
+    this.#ownTree?.[Symbol.dispose]();
   }
 
   #refuse(count: number): void {
@@ -199,49 +175,5 @@ export class VocabularyTransform implements Disposable {
           `maxDescriptors`,
       );
     }
-  }
-}
-
-/** The rows of the tree in the order of `children`, after one of zeros for the root. */
-function treeRows({ children, descriptors, form }: Vocabulary, width: number): Uint8Array<ArrayBuffer> {
-  const rowBytes = form.kind === "float" ? form.size * 4 : form.size;
-  const source = new Uint8Array(descriptors.buffer, descriptors.byteOffset, descriptors.byteLength);
-  const rows = new Uint8Array((children.length + 1) * width * 16);
-  for (const [slot, node] of children.entries()) {
-    rows.set(source.subarray((node - 1) * rowBytes, node * rowBytes), (slot + 1) * width * 16);
-  }
-  return rows;
-}
-
-/** First child and number of children of the root, and of the nodes in the order of `children`. */
-function treeLinks({ children, childStarts }: Vocabulary): Uint32Array<ArrayBuffer> {
-  const links = new Uint32Array((children.length + 1) * 2);
-  for (let place = 0; place <= children.length; place++) {
-    const node = place === 0 ? 0 : children[place - 1]!;
-    links[place * 2] = childStarts[node]! + 1;
-    links[place * 2 + 1] = childStarts[node + 1]! - childStarts[node]!;
-  }
-  return links;
-}
-
-function refuseTooLarge(device: Device, vocabulary: Vocabulary, maxDescriptors: number, width: number): void {
-  const { maxStorageBufferBindingSize, maxBufferSize } = device.limits;
-  const limit = Math.min(maxStorageBufferBindingSize, maxBufferSize);
-  for (const [what, rows] of [["nodes", vocabulary.nodeCount], ["descriptors", maxDescriptors]] as const) {
-    if (rows * width * 16 > limit) {
-      throw new VocabularyError(
-        `Cannot prepare words: ${rows} ${what} take ${
-          rows * width * 16
-        } bytes, and a buffer of this adapter holds ` +
-          `${limit}; take fewer`,
-      );
-    }
-  }
-  const iterations = vocabulary.k * (width + 1);
-  if (iterations >= MAX_ITERATIONS) {
-    throw new VocabularyError(
-      `Cannot prepare words: ${vocabulary.k} children with descriptors of ${vocabulary.form.size} take ${iterations} loop ` +
-        `iterations, and some adapters stop at ${MAX_ITERATIONS}; take a smaller k`,
-    );
   }
 }

@@ -1,6 +1,11 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Device } from "../../../src/gpu/mod.ts";
-import { type DescriptorForm, VocabularyError, VocabularyTransform } from "../../../src/place/mod.ts";
+import {
+  type DescriptorForm,
+  VocabularyError,
+  VocabularyTransform,
+  VocabularyTree,
+} from "../../../src/place/mod.ts";
 import { Random } from "../../support/random.ts";
 import { plainWords, randomDescriptors, sampleData, sampleVocabulary } from "./vocabulary_samples.ts";
 
@@ -49,6 +54,25 @@ Deno.test("the GPU finds thousands of words in one go, and makes nothing while i
     assertEquals(found, vocabulary.find(descriptors, 4), `${descriptors.length / 32} descriptors`);
   }
   assertEquals(device.counters.snapshot(), before);
+});
+
+Deno.test("transforms share one tree, and refuse that of another vocabulary", async () => {
+  using device = await Device.request({ pool: false });
+  using stream = device.stream();
+  const form = { kind: "float", size: 6 } as const;
+  const vocabulary = sampleVocabulary(new Random(4), { k: 4, levels: 3, form });
+  using tree = new VocabularyTree(device, vocabulary);
+  const descriptors = randomDescriptors(new Random(5), form, 40);
+  for (const levelsUp of [1, 2]) {
+    using transform = new VocabularyTransform(device, vocabulary, { maxDescriptors: 40, levelsUp, tree });
+    assertEquals(await transform.find(stream, descriptors), vocabulary.find(descriptors, levelsUp));
+  }
+  const other = sampleVocabulary(new Random(6), { k: 4, levels: 3, form });
+  assertThrows(
+    () => new VocabularyTransform(device, other, { tree }),
+    VocabularyError,
+    "of another vocabulary",
+  );
 });
 
 Deno.test("a transform refuses what it has no room for, and a second set under way", async () => {
