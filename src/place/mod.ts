@@ -31,3 +31,6 @@ export { Whitening, WhiteningStep } from "./embedding/whitening.ts";
 export * from "./features/orb.ts";
 export * from "./features/local_features.ts";
 export * from "./loop/result.ts";
+export * from "./evaluation.ts";
+export { countKept, keepFeatures, KEPT_SCALE, type KeptFeatures } from "./features/kept_features.ts";
+export * from "./geometry/mod.ts";

@@ -1,0 +1,14 @@
+/**
+ * Whether one motion of the camera explains what two frames have in common.
+ *
+ * @module
+ */
+export {
+  countPairs,
+  defaultPairing,
+  type FeaturePairs,
+  type Pairing,
+  type PairingOptions,
+  pairsOfMatches,
+} from "./feature_pairs.ts";
+export { matchAll, matchByNodes } from "./match_features.ts";
