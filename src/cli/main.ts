@@ -6,6 +6,7 @@
 import config from "../../deno.json" with { type: "json" };
 import { detectCommand } from "./detect_command.ts";
 import { DETECT_USAGE } from "./detect_options.ts";
+import { EVAL_USAGE, evalCommand } from "./eval_command.ts";
 import { INFO_USAGE, infoCommand } from "./info_command.ts";
 import { MODELS_USAGE, modelsCommand } from "./models_command.ts";
 import { reportFailure } from "./failure.ts";
@@ -13,6 +14,7 @@ import { quietMesa } from "./mesa.ts";
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   detect: detectCommand,
+  eval: evalCommand,
   info: infoCommand,
   models: modelsCommand,
 };
@@ -20,7 +22,10 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
 const USAGE = `framewise ${config.version}: vision networks in frame loops, on WebGPU
 
 Usage:
-${[DETECT_USAGE, INFO_USAGE, MODELS_USAGE].map((usage) => usage.split("\n").slice(1).join("\n")).join("\n\n")}
+${
+  [DETECT_USAGE, EVAL_USAGE, INFO_USAGE, MODELS_USAGE].map((usage) => usage.split("\n").slice(1).join("\n"))
+    .join("\n\n")
+}
 
   framewise COMMAND --help                  one command's part of this
   framewise --version`;

@@ -14,7 +14,7 @@ Deno.test("framewise --help names every command; without a command it goes to st
   for (const option of ["--help", "-h", "help"]) {
     const { code, out, err } = await inProcess(() => main([option]));
     assertEquals([code, err], [0, ""]);
-    for (const command of ["detect", "info", "models", "models get"]) {
+    for (const command of ["detect", "eval loops", "info", "models", "models get"]) {
       assertStringIncludes(out, `framewise ${command}`);
     }
   }
@@ -24,7 +24,7 @@ Deno.test("framewise --help names every command; without a command it goes to st
 });
 
 Deno.test("every command has help", async () => {
-  for (const command of ["detect", "info", "models"]) {
+  for (const command of ["detect", "eval", "info", "models"]) {
     const { code, out, err } = await inProcess(() => main([command, "--help"]));
     assertEquals([code, err], [0, ""], command);
     assertMatch(out, new RegExp(`^Usage:\n  framewise ${command}`));
@@ -33,7 +33,7 @@ Deno.test("every command has help", async () => {
 
 Deno.test("wrong usage is one message, where to read more, and exit code 2", async () => {
   const cases: [string[], string][] = [
-    [["frob"], `there is no command "frob"; the commands are detect, info, models`],
+    [["frob"], `there is no command "frob"; the commands are detect, eval, info, models`],
     [["--frob"], `there is no option "--frob"`],
     [["constructor"], `there is no command "constructor"`],
     [["detect"], "SOURCE is missing"],
@@ -42,6 +42,12 @@ Deno.test("wrong usage is one message, where to read more, and exit code 2", asy
     [["detect", "a.mp4", "--model", "m", "--conf", "2"], `--conf is "2"`],
     [["detect", "a.mp4", "--model", "m", "--conf", "-1"], `--conf is "-1"`],
     [["detect", "-", "--model", "m"], "need --size"],
+    [["eval"], "say what"],
+    [["eval", "boxes", "a.jsonl"], "there is no eval boxes"],
+    [["eval", "loops"], "takes one file of results"],
+    [["eval", "loops", "a.jsonl"], "--truth is missing"],
+    [["eval", "loops", "a.jsonl", "--truth", "b", "--by", "luck"], `--by is "luck"`],
+    [["eval", "loops", "a.jsonl", "--truth", "b", "--gap", "0"], `--gap is "0"`],
     [["info"], "info takes one file or name"],
     [["info", "a", "b"], "info takes one file or name"],
     [["info", "--wibble"], "there is no option --wibble"],
