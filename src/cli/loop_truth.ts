@@ -6,6 +6,7 @@
 import { type EvaluatedFrame, evaluateLoops, type LoopEvaluation } from "../place/evaluation.ts";
 import { idOf, LoopFileError, type LoopRecord } from "./loop_record.ts";
 import { plural } from "./plural.ts";
+import { readProblem } from "./read_problem.ts";
 
 /** What proposals are ordered by. */
 export type LoopRank = "inliers" | "similarity" | "bow";
@@ -43,14 +44,7 @@ export async function readText(path: string, what: string): Promise<string> {
   try {
     return await Deno.readTextFile(path);
   } catch (error) {
-    const why = error instanceof Deno.errors.NotFound
-      ? "there is no such file"
-      : error instanceof Deno.errors.IsADirectory
-      ? "it is a folder"
-      : error instanceof Error
-      ? error.message.replace(/ \(os error.*$/s, "")
-      : String(error);
-    throw new LoopFileError(`Cannot read ${what} "${path}": ${why}`, { cause: error });
+    throw new LoopFileError(`Cannot read ${what} "${path}": ${readProblem(error)}`, { cause: error });
   }
 }
 

@@ -11,19 +11,23 @@ import { INFO_USAGE, infoCommand } from "./info_command.ts";
 import { MODELS_USAGE, modelsCommand } from "./models_command.ts";
 import { reportFailure } from "./failure.ts";
 import { quietMesa } from "./mesa.ts";
+import { VOCABULARY_USAGE, vocabularyCommand } from "./vocabulary_command.ts";
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   detect: detectCommand,
   eval: evalCommand,
   info: infoCommand,
   models: modelsCommand,
+  vocabulary: vocabularyCommand,
 };
 
 const USAGE = `framewise ${config.version}: vision networks in frame loops, on WebGPU
 
 Usage:
 ${
-  [DETECT_USAGE, EVAL_USAGE, INFO_USAGE, MODELS_USAGE].map((usage) => usage.split("\n").slice(1).join("\n"))
+  [DETECT_USAGE, EVAL_USAGE, INFO_USAGE, MODELS_USAGE, VOCABULARY_USAGE].map((usage) =>
+    usage.split("\n").slice(1).join("\n")
+  )
     .join("\n\n")
 }
 

@@ -14,7 +14,7 @@ Deno.test("framewise --help names every command; without a command it goes to st
   for (const option of ["--help", "-h", "help"]) {
     const { code, out, err } = await inProcess(() => main([option]));
     assertEquals([code, err], [0, ""]);
-    for (const command of ["detect", "eval loops", "info", "models", "models get"]) {
+    for (const command of ["detect", "eval loops", "info", "models", "models get", "vocabulary convert"]) {
       assertStringIncludes(out, `framewise ${command}`);
     }
   }
@@ -24,7 +24,7 @@ Deno.test("framewise --help names every command; without a command it goes to st
 });
 
 Deno.test("every command has help", async () => {
-  for (const command of ["detect", "eval", "info", "models"]) {
+  for (const command of ["detect", "eval", "info", "models", "vocabulary"]) {
     const { code, out, err } = await inProcess(() => main([command, "--help"]));
     assertEquals([code, err], [0, ""], command);
     assertMatch(out, new RegExp(`^Usage:\n  framewise ${command}`));
@@ -33,7 +33,7 @@ Deno.test("every command has help", async () => {
 
 Deno.test("wrong usage is one message, where to read more, and exit code 2", async () => {
   const cases: [string[], string][] = [
-    [["frob"], `there is no command "frob"; the commands are detect, eval, info, models`],
+    [["frob"], `there is no command "frob"; the commands are detect, eval, info, models, vocabulary`],
     [["--frob"], `there is no option "--frob"`],
     [["constructor"], `there is no command "constructor"`],
     [["detect"], "SOURCE is missing"],
@@ -51,6 +51,13 @@ Deno.test("wrong usage is one message, where to read more, and exit code 2", asy
     [["info"], "info takes one file or name"],
     [["info", "a", "b"], "info takes one file or name"],
     [["info", "--wibble"], "there is no option --wibble"],
+    [["vocabulary"], "say what to do"],
+    [["vocabulary", "frob"], "there is no vocabulary frob"],
+    [["vocabulary", "info"], "takes one file"],
+    [["vocabulary", "info", "a.fwv", "--kind", "x"], `--kind is "x"`],
+    [["vocabulary", "convert", "a.fwv"], "takes two files"],
+    [["vocabulary", "convert", "a.fwv", "b.doc"], `"b.doc" ends in no known form`],
+    [["vocabulary", "convert", "a.fwv", "b.txt", "--dbow2"], "--dbow2 goes with .yml"],
     [["models", "frob"], `unknown "frob"`],
     [["models", "get"], "get takes one name"],
   ];

@@ -1,0 +1,97 @@
+/**
+ * Vocabulary files by name: which form a name asks for, reading and writing.
+ *
+ * @module
+ */
+import { readVocabulary, type Vocabulary, VocabularyError } from "../place/vocabulary/mod.ts";
+import { writeBinaryForm } from "../place/vocabulary/binary_form.ts";
+import { writeTextForm } from "../place/vocabulary/text_form.ts";
+import { writeYamlForm } from "../place/vocabulary/yaml_form.ts";
+import { checkWritable, writeProblem } from "../video/output.ts";
+import { UsageError } from "./failure.ts";
+import { readProblem } from "./read_problem.ts";
+
+/** How a vocabulary is written. */
+export interface VocabularyForm {
+  readonly form: "binary" | "text" | "yaml";
+  readonly gzip: boolean;
+}
+
+/** The endings of each form, without `.gz`. */
+const ENDINGS: Readonly<Record<string, VocabularyForm["form"]>> = {
+  fwv: "binary",
+  txt: "text",
+  yml: "yaml",
+  yaml: "yaml",
+};
+
+/** The form that a name asks for. @throws {UsageError} listing the endings. */
+export function formOfName(path: string): VocabularyForm {
+  const [, ending, gz] = /\.([^./\\]+?)(\.gz)?$/i.exec(path) ?? [];
+  const form = ENDINGS[ending?.toLowerCase() ?? ""];
+  if (form !== undefined) return { form, gzip: gz !== undefined };
+  throw new UsageError(
+    `"${path}" ends in no known form of vocabulary; there are .fwv (Framewise's own), .txt (DBoW2's text) and .yml ` +
+      `(DBoW3's YAML), each also with .gz`,
+  );
+}
+
+/**
+ * Reads a vocabulary of any form.
+ *
+ * @throws {VocabularyError} with the file's name, if it cannot be read or is none.
+ */
+export async function openVocabulary(path: string, kind?: "float" | "binary"): Promise<Vocabulary> {
+  let bytes: Uint8Array<ArrayBuffer>;
+  try {
+    bytes = await Deno.readFile(path);
+  } catch (error) {
+    throw new VocabularyError(`Cannot read vocabulary "${path}": ${readProblem(error)}`, { cause: error });
+  }
+  try {
+    return await readVocabulary(bytes, kind === undefined ? {} : { kind });
+  } catch (error) {
+    if (!(error instanceof VocabularyError)) throw error;
+    throw new VocabularyError(error.message.replace(/^Cannot read vocabulary/, `$& "${path}"`), {
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Writes a vocabulary in the form that its name asks for. It takes its place at once, when all of it is written.
+ *
+ * @returns its bytes.
+ * @throws {UsageError} if the name asks for no form.
+ * @throws {SinkError}, {VocabularyError} if it cannot be written.
+ */
+export async function saveVocabulary(
+  vocabulary: Vocabulary,
+  path: string,
+  flavour: "dbow2" | "dbow3" = "dbow3",
+): Promise<number> {
+  const { form, gzip } = formOfName(path);
+  await checkWritable(path);
+  const parts: Iterable<string> = form === "text"
+    ? writeTextForm(vocabulary)
+    : form === "yaml"
+    ? writeYamlForm(vocabulary, { flavour })
+    : [];
+  const encoder = new TextEncoder();
+  const encoded = form === "binary"
+    ? [writeBinaryForm(vocabulary)]
+    : function* (): Generator<Uint8Array<ArrayBuffer>> {
+      for (const part of parts) yield encoder.encode(part);
+    }();
+  const temporary = `${path}.${crypto.randomUUID()}.part`;
+  try {
+    const file = await Deno.open(temporary, { write: true, createNew: true });
+    const bytes = ReadableStream.from(encoded);
+    await (gzip ? bytes.pipeThrough(new CompressionStream("gzip")) : bytes).pipeTo(file.writable);
+    await Deno.rename(temporary, path);
+  } catch (error) {
+    await Deno.remove(temporary).catch(() => {});
+    throw new VocabularyError(`Cannot write vocabulary "${path}": ${writeProblem(error)}`, { cause: error });
+  }
+  return (await Deno.stat(path)).size;
+}
