@@ -27,6 +27,7 @@ export * from "./features/matcher.ts";
 export { IndexFile, IndexFileError, type IndexFileLayout, loadIndex, saveIndex } from "./index/index_file.ts";
 export type { RandomAccessFile } from "./files/random_access_file.ts";
 export { type FeatureMap, normalizeDispatch, type Pooling, poolingDispatches } from "./embedding/pooling.ts";
+export * from "./embedding/embedding_stage.ts";
 export { Whitening, WhiteningStep } from "./embedding/whitening.ts";
 export * from "./features/orb.ts";
 export * from "./features/local_features.ts";

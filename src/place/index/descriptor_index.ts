@@ -207,6 +207,11 @@ export class DescriptorIndex implements Disposable {
     return first;
   }
 
+  /** Makes what {@linkcode append} needs for descriptors that lie there, so that it makes nothing later. */
+  prepare(descriptors: BufferRange, count: number): void {
+    this.#pack(descriptors, count);
+  }
+
   /**
    * All that a search for the `k` best rows of `queries` descriptors at once needs; made once for each frame that is
    * under way at the same time.
