@@ -35,3 +35,6 @@ export * from "./loop/result.ts";
 export * from "./evaluation.ts";
 export { countKept, keepFeatures, KEPT_SCALE, type KeptFeatures } from "./features/kept_features.ts";
 export * from "./geometry/mod.ts";
+export * from "./files/record_file.ts";
+export { MapError } from "./map/errors.ts";
+export { type MapFile, type MapFolder, MemoryFolder } from "./map/map_folder.ts";

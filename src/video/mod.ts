@@ -54,4 +54,5 @@ export { JsonLinesSink } from "./json_lines_sink.ts";
 export { isSameFile } from "./output.ts";
 export { openSource, type SourceOptions } from "./source.ts";
 export { VideoSink, type VideoSinkOptions } from "./video_sink.ts";
-export { type OpenFile, openFile } from "./random_access_file.ts";
+export { mapFolder } from "./map_folder.ts";
+export { type OpenFile, openFile, type OpenFileOptions } from "./random_access_file.ts";

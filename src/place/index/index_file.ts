@@ -149,6 +149,14 @@ export class IndexFile {
     this.#rows += packed.count;
   }
 
+  /** Cuts off the rows from row `rows` on. */
+  async truncate(rows: number): Promise<void> {
+    if (rows >= this.#rows) return;
+    await this.#file.truncate(HEADER_BYTES + rows * this.#recordBytes);
+    this.#rows = rows;
+    this.#torn = false;
+  }
+
   /** Waits until all that was appended would survive a crash of the machine. */
   async flush(): Promise<void> {
     await this.#file.flush();
