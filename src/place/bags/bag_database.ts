@@ -59,6 +59,9 @@ export class BagDatabase {
   /** By image, for the query under way: its sum so far, and the words in common. Zero between queries. */
   #sums = new Float64Array(64);
   #common = new Uint32Array(64);
+  /** By image: 1 if it was removed, or never there. */
+  #absent = new Uint8Array(64);
+  #absentCount = 0;
 
   /** @param vocabulary what the bags are made with, or what is needed of it. */
   constructor(vocabulary: Pick<Vocabulary, "wordCount" | "scoring">) {
@@ -66,7 +69,7 @@ export class BagDatabase {
     this.scoring = vocabulary.scoring;
   }
 
-  /** Images. */
+  /** How many numbers were given to images, the removed ones included. */
   get size(): number {
     return this.#features.length;
   }
@@ -81,18 +84,89 @@ export class BagDatabase {
   add(bag: Bag, features?: FeatureNodes): number {
     this.#check(bag, "Cannot add a bag");
     if (features) checkFeatureNodes(features);
-    const id = this.#features.length;
-    for (const [i, word] of bag.words.entries()) {
-      let postings = this.#postings.get(word);
-      if (!postings) this.#postings.set(word, postings = new Postings());
-      postings.push(id, bag.values[i]!);
+    const id = this.#next(features);
+    for (const [i, word] of bag.words.entries()) this.#postingsOf(word).push(id, bag.values[i]!);
+    return id;
+  }
+
+  /** Takes the next number for an image that is not here now, and may come by {@linkcode restore}. */
+  reserve(): number {
+    const id = this.#next();
+    this.#absent[id] = 1;
+    this.#absentCount++;
+    return id;
+  }
+
+  /** Images: numbers that were given, without those that were removed or only reserved. */
+  get present(): number {
+    return this.size - this.#absentCount;
+  }
+
+  /** Whether there is an image of this number. */
+  has(id: number): boolean {
+    return id < this.size && this.#absent[id] === 0;
+  }
+
+  /**
+   * Removes an image: no query finds it any more. Its number stays its own.
+   *
+   * @param bag the bag that it was added with, or at least its words: without it all words are looked through.
+   * @throws {VocabularyError} if there is no such image, or it has other words: nothing was removed then.
+   */
+  remove(id: number, bag?: Pick<Bag, "words">): void {
+    if (!this.has(id)) {
+      throw new VocabularyError(`Cannot remove image ${id}: it is not among the ${this.present} images`);
     }
-    this.#features.push(features);
+    const missing = bag?.words.find((word) => !this.#postings.get(word)?.has(id));
+    if (missing !== undefined) {
+      throw new VocabularyError(
+        `Cannot remove image ${id}: it has no word ${missing}; give the bag that it was added with`,
+      );
+    }
+    for (const word of bag?.words ?? this.#postings.keys()) {
+      const postings = this.#postings.get(word)!;
+      if (postings.remove(id) && postings.count === 0) this.#postings.delete(word);
+    }
+    this.#features[id] = undefined;
+    this.#absent[id] = 1;
+    this.#absentCount++;
+  }
+
+  /**
+   * Adds an image under the number of one that was removed or reserved.
+   *
+   * @throws {VocabularyError} if the number is not free, and as {@linkcode add} does.
+   */
+  restore(id: number, bag: Bag, features?: FeatureNodes): void {
+    if (!(Number.isInteger(id) && id >= 0 && id < this.size) || this.has(id)) {
+      throw new VocabularyError(
+        `Cannot restore image ${id}: ${this.has(id) ? "it is there" : `numbers go to ${this.size - 1}`}`,
+      );
+    }
+    this.#check(bag, "Cannot restore a bag");
+    if (features) checkFeatureNodes(features);
+    for (const [i, word] of bag.words.entries()) this.#postingsOf(word).insert(id, bag.values[i]!);
+    this.#features[id] = features;
+    this.#absent[id] = 0;
+    this.#absentCount--;
+  }
+
+  #next(features?: FeatureNodes): number {
+    const id = this.#features.push(features) - 1;
     if (id >= this.#sums.length) {
       this.#sums = new Float64Array(this.#sums.length * 2);
       this.#common = new Uint32Array(this.#common.length * 2);
+      const absent = new Uint8Array(this.#absent.length * 2);
+      absent.set(this.#absent);
+      this.#absent = absent;
     }
     return id;
+  }
+
+  #postingsOf(word: number): Postings {
+    let postings = this.#postings.get(word);
+    if (!postings) this.#postings.set(word, postings = new Postings());
+    return postings;
   }
 
   /** An image's part of the direct index; `undefined` if it was added without. @throws {VocabularyError} if there is no such image. */
@@ -110,7 +184,7 @@ export class BagDatabase {
 
   /** The words that more than a share of all images have, ascending: candidates for {@linkcode stop}. */
   commonWords(share: number): Uint32Array<ArrayBuffer> {
-    const words = [...this.#postings].filter(([, { count }]) => count > share * this.size).map(([word]) =>
+    const words = [...this.#postings].filter(([, { count }]) => count > share * this.present).map(([word]) =>
       word
     );
     return Uint32Array.from(words).sort();
@@ -203,7 +277,7 @@ export class BagDatabase {
     }
   }
 
-  /** The bags of all images, from the inverted index, in the order of their numbers. */
+  /** The bags of all images, from the inverted index, in the order of their numbers; of those removed, an empty one. */
   bags(): Bag[] {
     const counts = new Uint32Array(this.size);
     for (const { entries } of this.#postings.values()) for (const id of entries) counts[id]!++;

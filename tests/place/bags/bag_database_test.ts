@@ -213,3 +213,45 @@ Deno.test("a database refuses bags and limits that make no sense, and stays as i
   }
   assertThrows(() => database.features(0), VocabularyError, "there are 0");
 });
+
+Deno.test("removed images are found by no query, come back with restore(), and leave the others as they are", () => {
+  for (const scoring of SCORINGS) {
+    const random = new Random(40 + SCORINGS.indexOf(scoring));
+    const database = new BagDatabase({ wordCount: WORDS, scoring });
+    const bags = Array.from({ length: 80 }, () => randomBag(random, scoring));
+    const here = new Set<number>();
+    for (const [id, bag] of bags.entries()) {
+      if (id % 5 === 4) assertEquals(database.reserve(), id);
+      else {
+        assertEquals(database.add(bag), id);
+        here.add(id);
+      }
+    }
+    for (let step = 0; step < 300; step++) {
+      const id = random.int(0, 79), what = `${scoring}, step ${step}, image ${id}`;
+      if (here.delete(id)) {
+        if (random.next() < 0.5) database.remove(id, bags[id]);
+        else database.remove(id);
+        assertThrows(() => database.remove(id, bags[id]), VocabularyError, `image ${id}`);
+      } else {
+        database.restore(id, bags[id]!);
+        here.add(id);
+        assertThrows(() => database.restore(id, bags[id]!), VocabularyError, "it is there");
+      }
+      assertEquals([database.size, database.present, database.has(id)], [80, here.size, here.has(id)], what);
+      if (step % 20 > 0) continue;
+      const fresh = new BagDatabase({ wordCount: WORDS, scoring });
+      for (const [id, bag] of bags.entries()) here.has(id) ? fresh.add(bag) : fresh.reserve();
+      const query = randomBag(random, scoring), maxId = random.int(0, 80);
+      assertEquals(database.query(query, { maxId }), fresh.query(query, { maxId }), what);
+      assertEquals(database.commonWords(0.3), fresh.commonWords(0.3), what);
+      assertEquals(database.bags(), fresh.bags(), what);
+    }
+  }
+  const database = new BagDatabase({ wordCount: WORDS, scoring: "l1" });
+  database.add({ words: Uint32Array.of(1, 2), values: Float64Array.of(0.5, 0.5) });
+  assertThrows(() => database.remove(0, { words: Uint32Array.of(1, 3) }), VocabularyError, "no word 3");
+  assertEquals(database.imagesWith(1), 1);
+  assertThrows(() => database.remove(1), VocabularyError, "image 1");
+  assertThrows(() => database.restore(1, database.bags()[0]!), VocabularyError, "numbers go to 0");
+});
