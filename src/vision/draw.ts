@@ -7,22 +7,10 @@
 
 import type { Detection } from "./detection.ts";
 import { discMask, Font, type Mask } from "./font.ts";
+import { type Ink, Painter, type Rgb } from "./paint.ts";
 import type { PixelLayout } from "./pixels.ts";
 
-/** Red, green and blue, 0 to 255. */
-export type Rgb = readonly [r: number, g: number, b: number];
-
-/** One component of the pixels: where its samples are, and how many pixels share one. */
-interface Plane {
-  offset: number;
-  stride: number;
-  step: number;
-  /** 1 where a sample covers 2x2 pixels, else 0. */
-  shift: 0 | 1;
-}
-
-/** A colour as the frame stores it: one value a plane. */
-type Ink = readonly number[];
+export type { Rgb };
 
 /** Number of class colours; further classes begin again. */
 const COLOURS = 256;
@@ -61,9 +49,7 @@ export function classColour(classId: number): Rgb {
 
 /** Draws detections on frames of one shape. Make one a stream; it renders its letters once. */
 export class Annotator {
-  readonly #width: number;
-  readonly #height: number;
-  readonly #planes: Plane[];
+  readonly #painter: Painter;
   readonly #font: Font;
   readonly #disc: Mask;
   readonly #halo: Mask;
@@ -80,9 +66,7 @@ export class Annotator {
   /** @param shape What all frames have in common. */
   constructor(shape: PixelLayout) {
     const { width, height } = shape;
-    this.#width = width;
-    this.#height = height;
-    this.#planes = planesOf(shape);
+    this.#painter = new Painter(shape);
     // Capitals 13 pixels high at 1280x720; tall frames are measured by their width.
     const cap = Math.max(8, Math.round(Math.min(height, width * 0.75) / 55));
     this.#font = new Font(cap);
@@ -91,7 +75,7 @@ export class Annotator {
     this.#padY = Math.max(2, Math.round(cap * 0.38));
     this.#disc = discMask(Math.max(1.6, cap / 5));
     this.#halo = discMask(Math.max(2.6, cap / 5 + 1.2));
-    const ink = inkMaker(shape);
+    const { ink } = this.#painter;
     this.#white = ink([255, 255, 255]);
     this.#black = ink([16, 16, 20]);
     const colours = Array.from({ length: COLOURS }, (_, id) => classColour(id));
@@ -121,10 +105,10 @@ export class Annotator {
     const left = Math.round(x1), top = Math.round(y1);
     const right = Math.max(left + 1, Math.round(x2)), bottom = Math.max(top + 1, Math.round(y2));
     // A thin dark edge on both sides sets the box off from a background of its own colour.
-    this.#frame(data, left - 1, top - 1, right + 1, bottom + 1, 1, this.#black, 90);
+    this.#painter.frame(data, left - 1, top - 1, right + 1, bottom + 1, 1, this.#black, 90);
     const inner = this.#thickness;
-    this.#frame(data, left + inner, top + inner, right - inner, bottom - inner, 1, this.#black, 60);
-    this.#frame(data, left, top, right, bottom, inner, this.#inkOf(class_id), 256);
+    this.#painter.frame(data, left + inner, top + inner, right - inner, bottom - inner, 1, this.#black, 60);
+    this.#painter.frame(data, left, top, right, bottom, inner, this.#inkOf(class_id), 256);
   }
 
   #points(data: Uint8Array, { keypoints, class_id }: Detection): void {
@@ -132,8 +116,8 @@ export class Annotator {
     for (const point of keypoints) {
       const [x, y] = point;
       if (!Number.isFinite(x) || !Number.isFinite(y)) continue;
-      this.#blit(data, this.#halo, Math.round(x), Math.round(y), this.#black);
-      this.#blit(data, this.#disc, Math.round(x), Math.round(y), this.#inkOf(class_id));
+      this.#painter.blit(data, this.#halo, Math.round(x), Math.round(y), this.#black);
+      this.#painter.blit(data, this.#disc, Math.round(x), Math.round(y), this.#inkOf(class_id));
     }
   }
 
@@ -141,7 +125,7 @@ export class Annotator {
     const [x1, y1, , y2] = box;
     if (!box.every(Number.isFinite)) return;
     // A box that lies outside the frame has no tag either.
-    if (box[2] <= 0 || y2 <= 0 || x1 >= this.#width || y1 >= this.#height) return;
+    if (box[2] <= 0 || y2 <= 0 || x1 >= this.#painter.width || y1 >= this.#painter.height) return;
     this.#length = 0;
     this.#append(label, this.#codes.length - 8);
     this.#append(" ", this.#codes.length);
@@ -150,9 +134,11 @@ export class Annotator {
     const height = this.#font.capHeight + 2 * this.#padY;
     const boxTop = Math.round(y1), boxLeft = Math.round(x1);
     // Above the box; inside it where there is no room above.
-    const top = boxTop - height >= 0 ? boxTop - height : Math.max(0, Math.min(boxTop, this.#height - height));
-    const left = Math.max(0, Math.min(boxLeft, this.#width - width));
-    this.#fill(data, left, top, left + width, top + height, this.#inkOf(class_id), 256);
+    const top = boxTop - height >= 0
+      ? boxTop - height
+      : Math.max(0, Math.min(boxTop, this.#painter.height - height));
+    const left = Math.max(0, Math.min(boxLeft, this.#painter.width - width));
+    this.#painter.fill(data, left, top, left + width, top + height, this.#inkOf(class_id), 256);
     const text = this.#classText[indexOfClass(class_id)] ?? this.#white;
     this.#text(data, left + this.#padX, top + this.#padY, text);
   }
@@ -162,8 +148,8 @@ export class Annotator {
     this.#append(status, this.#codes.length);
     const margin = 2 * this.#padY;
     const width = this.#textWidth() + 2 * this.#padX;
-    const top = this.#height - margin - this.#font.capHeight - 2 * this.#padY;
-    this.#fill(data, margin, top, margin + width, this.#height - margin, this.#black, 160);
+    const top = this.#painter.height - margin - this.#font.capHeight - 2 * this.#padY;
+    this.#painter.fill(data, margin, top, margin + width, this.#painter.height - margin, this.#black, 160);
     this.#text(data, margin + this.#padX, top + this.#padY, this.#white);
   }
 
@@ -193,148 +179,11 @@ export class Annotator {
   }
 
   #text(data: Uint8Array, x: number, y: number, ink: Ink): void {
-    let pen = x;
-    for (let i = 0; i < this.#length; i++) {
-      const glyph = this.#font.glyph(this.#codes[i] as number);
-      this.#blit(data, glyph, pen, y, ink);
-      pen += glyph.advance;
-      if (pen >= this.#width) return;
-    }
-  }
-
-  /** A rectangle's border of some thickness, within the rectangle, no pixel twice. */
-  #frame(
-    data: Uint8Array,
-    left: number,
-    top: number,
-    right: number,
-    bottom: number,
-    thickness: number,
-    ink: Ink,
-    alpha: number,
-  ): void {
-    if (right <= left || bottom <= top) return;
-    const t = thickness;
-    if (right - left <= 2 * t || bottom - top <= 2 * t) {
-      return this.#fill(data, left, top, right, bottom, ink, alpha);
-    }
-    this.#fill(data, left, top, right, top + t, ink, alpha);
-    this.#fill(data, left, bottom - t, right, bottom, ink, alpha);
-    this.#fill(data, left, top + t, left + t, bottom - t, ink, alpha);
-    this.#fill(data, right - t, top + t, right, bottom - t, ink, alpha);
-  }
-
-  /** Blends a rectangle, clipped to the frame. Alpha is 0 to 256. */
-  #fill(
-    data: Uint8Array,
-    left: number,
-    top: number,
-    right: number,
-    bottom: number,
-    ink: Ink,
-    alpha: number,
-  ): void {
-    const x0 = Math.max(0, left), y0 = Math.max(0, top);
-    const x1 = Math.min(this.#width, right), y1 = Math.min(this.#height, bottom);
-    if (x0 >= x1 || y0 >= y1) return;
-    for (let p = 0; p < this.#planes.length; p++) {
-      const { offset, stride, step, shift } = this.#planes[p] as Plane;
-      const value = ink[p] as number;
-      for (let y = y0 >> shift; y <= (y1 - 1) >> shift; y++) {
-        const rows = shift === 0 ? 1 : covered(y, y0, y1, this.#height);
-        for (let x = x0 >> shift; x <= (x1 - 1) >> shift; x++) {
-          const part = shift === 0 ? alpha : alpha * rows * covered(x, x0, x1, this.#width);
-          const at = offset + y * stride + x * step;
-          const old = data[at] as number;
-          data[at] = old + ((value - old) * part + 128 >> 8);
-        }
-      }
-    }
-  }
-
-  /** Blends a mask with its pen at a pixel, clipped to the frame. */
-  #blit(data: Uint8Array, mask: Mask, penX: number, penY: number, ink: Ink): void {
-    const left = penX + mask.left, top = penY + mask.top;
-    const x0 = Math.max(0, left), y0 = Math.max(0, top);
-    const x1 = Math.min(this.#width, left + mask.width), y1 = Math.min(this.#height, top + mask.height);
-    if (x0 >= x1 || y0 >= y1) return;
-    for (let p = 0; p < this.#planes.length; p++) {
-      const { offset, stride, step, shift } = this.#planes[p] as Plane;
-      const value = ink[p] as number;
-      for (let y = y0 >> shift; y <= (y1 - 1) >> shift; y++) {
-        for (let x = x0 >> shift; x <= (x1 - 1) >> shift; x++) {
-          let part = 0;
-          if (shift === 0) part = mask.alpha[(y - top) * mask.width + x - left] as number;
-          else {
-            for (let py = Math.max(y0, 2 * y); py < Math.min(y1, 2 * y + 2); py++) {
-              for (let px = Math.max(x0, 2 * x); px < Math.min(x1, 2 * x + 2); px++) {
-                part += mask.alpha[(py - top) * mask.width + px - left] as number;
-              }
-            }
-            part >>= 2;
-          }
-          if (part === 0) continue;
-          const at = offset + y * stride + x * step;
-          const old = data[at] as number;
-          data[at] = old + ((value - old) * (part + (part >> 7)) + 128 >> 8);
-        }
-      }
-    }
+    this.#painter.text(data, this.#font, this.#codes.subarray(0, this.#length), x, y, ink);
   }
 }
 
 /** Index of a class in the tables of colours. */
 function indexOfClass(classId: number): number {
   return Math.abs(Math.trunc(classId)) % COLOURS;
-}
-
-/** Share of a 2-pixel sample that lies between two pixels; the last sample of an odd size has one pixel only. */
-function covered(sample: number, from: number, to: number, size: number): number {
-  const first = 2 * sample, last = Math.min(size, first + 2);
-  return (Math.min(to, last) - Math.max(from, first)) / (last - first);
-}
-
-function planesOf({ format, width, height }: PixelLayout): Plane[] {
-  const packed = (step: number, offsets: number[]): Plane[] =>
-    offsets.map((offset) => ({ offset, stride: width * step, step, shift: 0 }));
-  const luma = width * height;
-  const half = Math.ceil(width / 2), chroma = half * Math.ceil(height / 2);
-  switch (format) {
-    case "rgb24":
-      return packed(3, [0, 1, 2]);
-    case "bgr24":
-      return packed(3, [2, 1, 0]);
-    case "rgba":
-      return packed(4, [0, 1, 2]);
-    case "gray8":
-      return packed(1, [0]);
-    case "i420":
-      return [
-        ...packed(1, [0]),
-        { offset: luma, stride: half, step: 1, shift: 1 },
-        { offset: luma + chroma, stride: half, step: 1, shift: 1 },
-      ];
-    case "nv12":
-      return [
-        ...packed(1, [0]),
-        { offset: luma, stride: 2 * half, step: 2, shift: 1 },
-        { offset: luma + 1, stride: 2 * half, step: 2, shift: 1 },
-      ];
-  }
-}
-
-/** How RGB becomes the values of the planes (ITU-R BT.601 and BT.709). */
-function inkMaker({ format, colour }: PixelLayout): (rgb: Rgb) => Ink {
-  const [kr, kb] = colour?.matrix === "bt709" && format !== "gray8" ? [0.2126, 0.0722] : [0.299, 0.114];
-  const full = format === "gray8" || colour?.range === "full";
-  return (rgb) => {
-    if (format === "rgb24" || format === "bgr24" || format === "rgba") return rgb;
-    const [r, g, b] = rgb.map((v) => v / 255) as [number, number, number];
-    const y = kr * r + (1 - kr - kb) * g + kb * b;
-    const luma = full ? 255 * y : 16 + 219 * y;
-    if (format === "gray8") return [Math.round(luma)];
-    const span = full ? 255 : 224;
-    const chroma = (v: number) => Math.max(0, Math.min(255, Math.round(128 + span * v)));
-    return [Math.round(luma), chroma((b - y) / (2 - 2 * kb)), chroma((r - y) / (2 - 2 * kr))];
-  };
 }
