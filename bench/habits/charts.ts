@@ -3,16 +3,13 @@
  *
  * @module
  */
-import * as echarts from "npm:echarts@^6.1.0";
+import type * as echarts from "npm:echarts@^6.1.0";
+import { FONT, frameAxis, line, PRINT_THEME as THEME, renderChart, valueAxis } from "../../src/cli/charts.ts";
 import { type FrameRecord, type Habit, HABIT_TITLES, type HabitRun } from "./record.ts";
 import { WINDOW, windows } from "./summary.ts";
 
 const WIDTH = 1120;
 const HEIGHT = 460;
-const FONT = "Inter, 'Segoe UI', 'Helvetica Neue', Arial, 'DejaVu Sans', sans-serif";
-const INK = "#1f2430";
-const FAINT = "#667085";
-const RULE = "#e4e7ec";
 const COLOURS: Readonly<Record<Habit, string>> = { anew: "#c2410c", kept: "#a16207", framewise: "#1d4ed8" };
 const SEARCH_COLOUR = "#0e9384";
 
@@ -39,10 +36,10 @@ export function drawTimes(runs: readonly HabitRun[]): string {
     ),
     legend: legend(),
     grid: [...TIME_PANELS],
-    xAxis: [frameAxis(0, frames), frameAxis(1, frames)],
+    xAxis: [frameAxis(THEME, 0, frames), frameAxis(THEME, 1, frames)],
     yAxis: [
-      { ...valueAxis(0, powerOfTen, "log"), min: Math.min(...means) / 2, max: Math.max(...means) * 2 },
-      valueAxis(1, (ms) => `${ms} ms`),
+      { ...valueAxis(THEME, 0, powerOfTen, "log"), min: Math.min(...means) / 2, max: Math.max(...means) * 2 },
+      valueAxis(THEME, 1, (ms) => `${ms} ms`),
     ],
     series: [...perHabit(runs, ({ ms }) => ms, 0), ...right],
   });
@@ -61,8 +58,8 @@ export function drawMemory(runs: readonly HabitRun[]): string {
     ),
     legend: legend(),
     grid: [...MEMORY_PANELS],
-    xAxis: [frameAxis(0, frames), frameAxis(1, frames)],
-    yAxis: [valueAxis(0, gibibytes), valueAxis(1, gibibytes)],
+    xAxis: [frameAxis(THEME, 0, frames), frameAxis(THEME, 1, frames)],
+    yAxis: [valueAxis(THEME, 0, gibibytes), valueAxis(THEME, 1, gibibytes)],
     series: [
       ...perHabit(runs, ({ gpuBytes }) => gpuBytes / 2 ** 30, 0),
       ...perHabit(runs, ({ residentBytes }) => residentBytes / 2 ** 30, 1),
@@ -101,23 +98,6 @@ function perHabit(runs: readonly HabitRun[], value: (frame: FrameRecord) => numb
   });
 }
 
-function line(name: string, data: [number, number][], colour: string, grid: number, label?: string): Series {
-  return {
-    type: "line",
-    name,
-    data,
-    xAxisIndex: grid,
-    yAxisIndex: grid,
-    showSymbol: false,
-    animation: false,
-    lineStyle: { color: colour, width: 2.2 },
-    itemStyle: { color: colour },
-    ...(label !== undefined && {
-      endLabel: { show: true, formatter: label, color: colour, fontFamily: FONT, fontSize: 12, distance: 6 },
-    }),
-  };
-}
-
 interface Panel {
   left: number;
   width: number;
@@ -143,7 +123,7 @@ function title(
     text: names[i],
     left: panels[i].left - 6,
     top: 94,
-    textStyle: { color: INK, fontFamily: FONT, fontSize: 13, fontWeight: "bold" },
+    textStyle: { color: THEME.ink, fontFamily: FONT, fontSize: 13, fontWeight: "bold" },
   });
   return [
     {
@@ -152,8 +132,8 @@ function title(
       left: 20,
       top: 12,
       itemGap: 6,
-      textStyle: { color: INK, fontFamily: FONT, fontSize: 19 },
-      subtextStyle: { color: FAINT, fontFamily: FONT, fontSize: 13 },
+      textStyle: { color: THEME.ink, fontFamily: FONT, fontSize: 19 },
+      subtextStyle: { color: THEME.faint, fontFamily: FONT, fontSize: 13 },
     },
     heading(0),
     heading(1),
@@ -169,46 +149,10 @@ function legend(): echarts.LegendComponentOption {
     itemWidth: 18,
     itemHeight: 4,
     itemGap: 44,
-    textStyle: { color: INK, fontFamily: FONT, fontSize: 13 },
-  };
-}
-
-function frameAxis(grid: number, frames: number): echarts.XAXisComponentOption {
-  return {
-    type: "value",
-    gridIndex: grid,
-    min: 0,
-    max: frames,
-    name: "frame",
-    nameLocation: "middle",
-    nameGap: 28,
-    nameTextStyle: { color: FAINT, fontFamily: FONT, fontSize: 12 },
-    axisLine: { lineStyle: { color: "#98a2b3" } },
-    axisLabel: { color: FAINT, fontFamily: FONT, fontSize: 12 },
-    splitLine: { show: false },
-    splitNumber: 4,
-  };
-}
-
-function valueAxis(
-  grid: number,
-  format: (value: number) => string,
-  type: "value" | "log" = "value",
-): echarts.YAXisComponentOption {
-  return {
-    type,
-    gridIndex: grid,
-    axisLabel: { color: FAINT, fontFamily: FONT, fontSize: 12, formatter: format },
-    splitLine: { lineStyle: { color: RULE } },
+    textStyle: { color: THEME.ink, fontFamily: FONT, fontSize: 13 },
   };
 }
 
 function render(option: echarts.EChartsOption): string {
-  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, width: WIDTH, height: HEIGHT });
-  try {
-    chart.setOption({ backgroundColor: "#ffffff", animation: false, ...option });
-    return chart.renderToSVGString() + "\n";
-  } finally {
-    chart.dispose();
-  }
+  return renderChart(THEME, { width: WIDTH, height: HEIGHT }, option);
 }
