@@ -12,3 +12,5 @@ export {
   pairsOfMatches,
 } from "./feature_pairs.ts";
 export { matchAll, matchByNodes } from "./match_features.ts";
+export { GeometricCheck, type GeometricCheckOptions } from "./geometric_check.ts";
+export type { Intrinsics } from "./intrinsics.ts";

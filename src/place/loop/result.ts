@@ -31,12 +31,22 @@ export interface LoopCandidate {
   readonly bow?: number;
 }
 
-/** Where the new frame's camera stood, seen from the earlier frame's camera. */
+/**
+ * How the camera moved between two frames: a point that the earlier camera sees at X, in its coordinates (right, down,
+ * ahead), the new one sees at `rotation X + s translation`, with a scale s > 0 that is not known.
+ */
 export interface RelativePose {
   /** Turns the earlier camera's coordinates into the new one's: 3 x 3, row by row. */
   readonly rotation: readonly number[];
-  /** Direction from one to the other in the new camera's coordinates, of length 1: its true length is not known. */
+  /**
+   * Direction from the new camera to the earlier one in the new one's coordinates, of length 1; zeros where the camera only
+   * turned.
+   */
   readonly translation: readonly number[];
+  /** Median angle between a point's two rays, in degrees: below about 1 the translation is hardly known. */
+  readonly parallax?: number;
+  /** The other motion that explains a plane as well, where that is all that both frames show. */
+  readonly alternative?: RelativePose;
 }
 
 /** What a frame's local features say of an earlier frame. */
