@@ -1,15 +1,19 @@
-// Compares up to eight queries with the rows of a chunk: one sortable key a row and query.
+// Compares up to eight queries with the rows of a chunk: one sortable key a row and query, and the best of each panel.
 //
-// rows    the chunk; how a block of 16 elements of a row is read is injected ("rows": 32-, 16- or 8-bit, buffer or texture)
+// rows    the chunk: panels of 64 rows. Of a row, 16 bytes lie together; those of the panel's other rows follow, then the
+//         next 16 of each. So the invocations of a workgroup read memory in order. How 16 elements are read is injected
+//         ("rows": 32-, 16- or 8-bit, buffer or texture)
 // scales  one factor a row; only 8-bit rows have them
 // place   number of the chunk's first row among the rows of all chunks
-// allowed a bit a row, 1: may be found; read only if params.masked is 1
+// allowed a bit a number, 1: may be found; read only if params.masked is 1
 // keys    key of query q and row r at (first_query + q) * stride + r
+// maxima  the best key of query q and panel p at (first_query + q) * stride / 64 + p; zero before
 // params  the queries lie in it, each padded to blocks of 16 elements with zeros: (query * BLOCKS + block) * 4 + vec4
 //
 // A key grows with the similarity: the bits of the score, turned so that unsigned integers are in the order of floats
 // (for distances in the opposite order). It is 0 where the row must not be found, 1 where the score is no number.
-// An invocation takes four rows that lie 64 apart. Rows from params.rows to the next multiple of 256 get the key 0.
+// A workgroup takes a panel. Where rows do not lie in the order of their numbers, "numbers" says which is whose, and which
+// panels are passed over: they keep the maximum 0, and their keys are not written.
 
 //#inject sizes
 const BLOCKS = 1u;
@@ -18,9 +22,14 @@ alias Queries = array<vec4f, 4>;
 //#inject queries
 const QUERIES = 1u;
 //#end
+// LANES * ROWS is 64: an invocation takes rows that lie LANES apart.
+//#inject tile
+const LANES = 64u;
+const ROWS = 1u;
+//#end
 
 struct Params {
-  // Rows that may be found, of all chunks: those before this.
+  // Numbers that may be found: those below this.
   rows: u32,
   masked: u32,
   stride: u32,
@@ -35,27 +44,41 @@ struct Elements {
   d: vec4f,
 };
 
-const LANES = 64u;
-const ROWS = 4u;
-
 @group(0) @binding(0) var<storage, read> place: array<u32>;
 @group(0) @binding(1) var<storage, read> allowed: array<u32>;
 @group(0) @binding(2) var<storage, read_write> keys: array<u32>;
 @group(0) @binding(3) var<uniform> params: Params;
 //#inject rows
 @group(0) @binding(4) var<storage, read> rows: array<vec4f>;
-fn load(row: u32, at: u32) -> Elements {
-  let i = (row * BLOCKS + at) * 4u;
-  return Elements(rows[i], rows[i + 1u], rows[i + 2u], rows[i + 3u]);
+fn load(panel: u32, at: u32, row: u32) -> Elements {
+  let i = (panel * BLOCKS + at) * 256u + row;
+  return Elements(rows[i], rows[i + 64u], rows[i + 128u], rows[i + 192u]);
 }
 fn scale_of(row: u32) -> f32 { return 1.0; }
 //#end
+@group(0) @binding(6) var<storage, read_write> maxima: array<atomic<u32>>;
 //#inject metric
 fn compare(x: Elements, scale: f32, a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 {
   return dot(x.a, a) + dot(x.b, b) + dot(x.c, c) + dot(x.d, d);
 }
 fn score_of(sum: f32, scale: f32) -> f32 { return sum * scale; }
 const FLIP = 0u;
+//#end
+//#inject numbers
+fn number_of(row: u32) -> u32 { return row; }
+fn passes_over(panel: u32) -> bool { return false; }
+fn seeks(query: u32, panel: u32) -> bool { return true; }
+//#end
+//#inject reduce
+var<workgroup> best: array<atomic<u32>, QUERIES>;
+fn gather_best(q: u32, panel: u32, key: u32) { atomicMax(&best[q], key); }
+fn keep_best(lane: u32, panel: u32) {
+  workgroupBarrier();
+  // There can be fewer invocations than queries.
+  for (var q = lane; q < QUERIES; q += LANES) {
+    atomicStore(&maxima[(params.first_query + q) * (params.stride / 64u) + panel], atomicLoad(&best[q]));
+  }
+}
 //#end
 
 fn key_of(score: f32) -> u32 {
@@ -67,30 +90,32 @@ fn key_of(score: f32) -> u32 {
   return max(turned ^ FLIP, 1u);
 }
 
-fn may_find(row: u32) -> bool {
-  if (row >= params.rows) { return false; }
-  return params.masked == 0u || ((allowed[row >> 5u] >> (row & 31u)) & 1u) == 1u;
+fn may_find(number: u32) -> bool {
+  if (number >= params.rows) { return false; }
+  return params.masked == 0u || ((allowed[number >> 5u] >> (number & 31u)) & 1u) == 1u;
 }
 
-@compute @workgroup_size(64)
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let first = (group.y * groups.x + group.x) * LANES * ROWS + lane;
-  var sums = array<f32, ROWS * QUERIES>();
+  let panel = group.y * groups.x + group.x;
   let start = place[0];
+  let whole = start / 64u + panel;
+  if (passes_over(whole)) { return; }
+  var sums = array<f32, ROWS * QUERIES>();
   var scales = array<f32, ROWS>();
-  //#unroll j 4
-  for (var j = 0u; j < 4u; j++) {
-    scales[j] = scale_of(first + j * LANES);
+  //#unroll j ROWS
+  for (var j = 0u; j < ROWS; j++) {
+    scales[j] = scale_of(panel * 64u + lane + j * LANES);
   }
   //#end
   for (var k = 0u; k < BLOCKS; k++) {
-    //#unroll j 4
-    for (var j = 0u; j < 4u; j++) {
-      let x = load(first + j * LANES, k);
+    //#unroll j ROWS
+    for (var j = 0u; j < ROWS; j++) {
+      let x = load(panel, k, lane + j * LANES);
       //#unroll q QUERIES
       for (var q = 0u; q < QUERIES; q++) {
         let i = (q * BLOCKS + k) * 4u;
@@ -104,16 +129,19 @@ fn main(
     }
     //#end
   }
-  //#unroll j 4
-  for (var j = 0u; j < 4u; j++) {
-    let row = start + first + j * LANES;
-    let found = may_find(row);
+  //#unroll j ROWS
+  for (var j = 0u; j < ROWS; j++) {
+    let row = start + panel * 64u + lane + j * LANES;
+    let allows = may_find(number_of(row));
     //#unroll q QUERIES
     for (var q = 0u; q < QUERIES; q++) {
+      let found = allows && seeks(params.first_query + q, whole);
       let key = select(0u, key_of(score_of(sums[j * QUERIES + q], scales[j])), found);
       keys[(params.first_query + q) * params.stride + row] = key;
+      gather_best(q, whole, key);
     }
     //#end
   }
   //#end
+  keep_best(lane, whole);
 }

@@ -3,7 +3,15 @@ import { openGpu } from "./adapter.ts";
 import { Completion } from "./completion.ts";
 import { CreationCounters } from "./counters.ts";
 import { DefaultAllocator } from "./default_allocator.ts";
-import { type Dispatch, type DispatchDescriptor, isPacked, refuseGrid, refuseOverlap } from "./dispatch.ts";
+import {
+  bindGroupEntries,
+  type Dispatch,
+  type DispatchDescriptor,
+  isPacked,
+  refuseGrid,
+  refuseNames,
+  refuseOverlap,
+} from "./dispatch.ts";
 import { GpuError } from "./errors.ts";
 import { type EventOptions, GpuEvent } from "./event.ts";
 import { Fallbacks } from "./fallbacks.ts";
@@ -252,19 +260,29 @@ export class Device implements Disposable {
     const bytes = rows * TEXTURE_WIDTH * 16;
     const whole = new Float32Array(bytes / 4);
     whole.set(data);
+    const size = [TEXTURE_WIDTH, rows];
+    const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST;
+    const range = this.createTexture({ label, size, format: "rgba32float", usage }, bytes);
+    const { texture } = range;
+    this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, size);
+    return range;
+  }
+
+  /**
+   * Makes a texture of `bytes` bytes, which ends with the device if not before. Counted as a buffer.
+   *
+   * @throws {GpuError} as {@linkcode createBuffer} does.
+   */
+  createTexture(descriptor: GPUTextureDescriptor & { label: string }, bytes: number): TextureRange {
+    this.check();
+    const { label } = descriptor;
     this.counters.add("buffers", label);
-    const texture: GPUTexture = this.#guard.create(label, () =>
-      this.gpu.createTexture({
-        label,
-        size: [TEXTURE_WIDTH, rows],
-        format: "rgba32float",
-        usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
-      }), () => texture.destroy());
+    const texture: GPUTexture = this.#guard.create(
+      label,
+      () => this.gpu.createTexture(descriptor),
+      () => texture.destroy(),
+    );
     this.#memory.add(texture, bytes, label, false);
-    this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, [
-      TEXTURE_WIDTH,
-      rows,
-    ]);
     return { texture, bytes, label };
   }
 
@@ -338,19 +356,7 @@ export class Device implements Disposable {
     this.check();
     const label = descriptor.label ?? kernel.label;
     const ranges: Record<string, BufferRange | TextureRange> = { ...descriptor.bindings };
-    const names = kernel.bindings.map((binding) => binding.name).filter((name) =>
-      name !== kernel.uniformName
-    );
-    const unknown = Object.keys(ranges).filter((name) => !names.includes(name));
-    const missing = names.filter((name) => !ranges[name]);
-    if (!kernel.uniformName && descriptor.uniforms) unknown.push("uniforms");
-    if (unknown.length > 0 || missing.length > 0) {
-      throw new GpuError(
-        `Cannot dispatch "${label}" (${kernel.label}): missing [${missing.join(", ")}], unknown [${
-          unknown.join(", ")
-        }]; it binds [${names.join(", ")}]`,
-      );
-    }
+    refuseNames(kernel, descriptor, label);
     refuseGrid(descriptor.workgroups, this.limits.maxComputeWorkgroupsPerDimension, label);
     refuseOverlap(kernel, ranges, label, descriptor.disjoint);
     if (kernel.uniformName && kernel.uniforms) {
@@ -367,15 +373,7 @@ export class Device implements Disposable {
       this.gpu.createBindGroup({
         label,
         layout: kernel.layout,
-        entries: kernel.bindings.map((binding) => {
-          const range = ranges[binding.name]!;
-          return {
-            binding: binding.index,
-            resource: "texture" in range
-              ? range.texture.createView()
-              : { buffer: range.buffer, offset: range.offset, size: range.bytes },
-          };
-        }),
+        entries: bindGroupEntries(kernel, ranges),
       }));
     const parameters = kernel.uniformName === undefined ? undefined : ranges[kernel.uniformName];
     const uniforms = parameters && "buffer" in parameters ? parameters.buffer : undefined;

@@ -39,6 +39,38 @@ export function isPacked(uniforms: UniformValues | BufferRange): uniforms is Buf
   return "buffer" in uniforms && typeof uniforms.buffer === "object" && !Array.isArray(uniforms.buffer);
 }
 
+/** Refuses a dispatch that binds other names than its kernel. @throws {GpuError} with the names. */
+export function refuseNames(
+  kernel: Kernel,
+  { bindings, uniforms }: Pick<DispatchDescriptor, "bindings" | "uniforms">,
+  label: string,
+): void {
+  const names = kernel.bindings.map(({ name }) => name).filter((name) => name !== kernel.uniformName);
+  const unknown = Object.keys(bindings).filter((name) => !names.includes(name));
+  const missing = names.filter((name) => !bindings[name]);
+  if (!kernel.uniformName && uniforms) unknown.push("uniforms");
+  if (unknown.length === 0 && missing.length === 0) return;
+  throw new GpuError(
+    `Cannot dispatch "${label}" (${kernel.label}): missing [${missing.join(", ")}], unknown [${
+      unknown.join(", ")
+    }]; it binds [${names.join(", ")}]`,
+  );
+}
+
+/** What a bind group of the kernel is made of; there is memory for each of its bindings. */
+export function bindGroupEntries(
+  kernel: Kernel,
+  ranges: Readonly<Record<string, BufferRange | TextureRange>>,
+): GPUBindGroupEntry[] {
+  return kernel.bindings.map(({ name, index }) => {
+    const range = ranges[name]!;
+    const resource = "texture" in range
+      ? range.texture.createView()
+      : { buffer: range.buffer, offset: range.offset, size: range.bytes };
+    return { binding: index, resource };
+  });
+}
+
 /** WebGPU's guaranteed limit of workgroups in each dimension. */
 export const MAX_WORKGROUPS = 65535;
 

@@ -295,3 +295,19 @@ Deno.test("disposal frees every buffer, and whoever waits gets an error", async 
     assertStringIncludes(result.reason.message, "it is disposed", `wait ${i}`);
   }
 });
+
+Deno.test("createTexture() is counted with the buffers until the texture is destroyed", async () => {
+  using device = await Device.request({ pool: false });
+  const before = device.memory().buffers, made = device.counters.snapshot().buffers;
+  const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST;
+  const { texture, bytes } = device.createTexture(
+    { label: "rows", size: [16, 4], format: "rgba32float", usage },
+    1024,
+  );
+  assertEquals(bytes, 1024);
+  assertEquals(device.counters.snapshot().buffers, made + 1);
+  assertEquals(device.memory().buffers.bytes, before.bytes + 1024);
+  texture.destroy();
+  assertEquals(device.memory().buffers.bytes, before.bytes);
+  assertEquals(device.memory().buffers.count, before.count);
+});

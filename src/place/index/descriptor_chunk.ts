@@ -1,6 +1,7 @@
 import { type BufferRange, type Device, GpuError, type Stream, type TextureRange } from "../../gpu/mod.ts";
 import { type DescriptorType, type PackedRows, rowBytesOf } from "./packing.ts";
-import type { RowStorage } from "./row_kernels.ts";
+import { joinPanels, splitIntoPanels } from "./panels.ts";
+import { PANEL_ROWS, type RowStorage } from "./row_kernels.ts";
 
 /** How rows are kept. */
 export interface RowLayout {
@@ -15,7 +16,7 @@ const TEXEL: Readonly<Record<DescriptorType, GPUTextureFormat>> = {
   i8: "rgba32uint",
 };
 
-/** Memory for a fixed number of descriptors. Rows that were not written are zeros. */
+/** Memory for a fixed number of descriptors, in panels of 64. Rows that were not written are zeros. */
 export class DescriptorChunk implements Disposable {
   /** The rows, for `place/compare_rows`. */
   readonly rows: BufferRange | TextureRange;
@@ -24,83 +25,96 @@ export class DescriptorChunk implements Disposable {
   /** Holds the number of the first row. */
   readonly place: BufferRange;
   readonly #device: Device;
-  readonly #layout: RowLayout;
   readonly #rowBytes: number;
 
   /** @throws {GpuError} as `device.createBuffer` does. */
-  constructor(device: Device, layout: RowLayout, rows: number, first: number) {
+  constructor(device: Device, { dimensions, type, storage }: RowLayout, rows: number, first: number) {
     this.#device = device;
-    this.#layout = layout;
-    this.#rowBytes = rowBytesOf(layout.dimensions, layout.type);
+    this.#rowBytes = rowBytesOf(dimensions, type);
     const label = `descriptors from ${first}`;
     const bytes = rows * this.#rowBytes;
-    if (layout.storage === "texture") {
-      device.check();
-      device.counters.add("buffers", label);
-      const texture = device.gpu.createTexture({
-        label,
-        size: [this.#texels, rows],
-        format: TEXEL[layout.type],
-        usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
-      });
-      this.rows = { texture, bytes, label };
-    } else {
-      this.rows = storageBuffer(device, bytes, label);
-    }
-    this.scales = layout.type === "i8" ? storageBuffer(device, rows * 4, `${label}, factors`) : undefined;
+    this.rows = storage === "buffer" ? storageBuffer(device, bytes, label) : device.createTexture({
+      label,
+      size: [PANEL_ROWS, bytes / PANEL_ROWS / 16],
+      format: TEXEL[type],
+      usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
+    }, bytes);
+    this.scales = type === "i8" ? storageBuffer(device, rows * 4, `${label}, factors`) : undefined;
     this.place = device.upload(new Uint32Array([first]), `${label}, place`);
   }
 
   /** Uploads rows from the host. */
   write(row: number, packed: PackedRows): void {
     const { queue } = this.#device.gpu;
-    if (packed.count === 0) return;
-    if ("texture" in this.rows) {
-      queue.writeTexture(
-        { texture: this.rows.texture, origin: [0, row] },
-        packed.bytes,
-        { bytesPerRow: this.#rowBytes },
-        [this.#texels, packed.count],
-      );
-    } else {
-      queue.writeBuffer(this.rows.buffer, row * this.#rowBytes, packed.bytes);
+    const { count, bytes, scales } = packed;
+    const size = this.#rowBytes;
+    // What begins or ends within a panel is written for itself, all whole panels at once.
+    for (let done = 0; done < count;) {
+      const within = (row + done) % PANEL_ROWS, left = count - done;
+      const rows = within > 0 || left < PANEL_ROWS
+        ? Math.min(PANEL_ROWS - within, left)
+        : left - left % PANEL_ROWS;
+      const part = bytes.subarray(done * size, (done + rows) * size);
+      const width = Math.min(rows, PANEL_ROWS);
+      const panels = splitIntoPanels(part, size, width);
+      const line = Math.floor((row + done) / PANEL_ROWS) * this.#row16s;
+      const lines = panels.length / width / 16;
+      if ("texture" in this.rows) {
+        const { texture } = this.rows;
+        queue.writeTexture({ texture, origin: [within, line] }, panels, { bytesPerRow: width * 16 }, [
+          width,
+          lines,
+        ]);
+      } else if (width === PANEL_ROWS) {
+        queue.writeBuffer(this.rows.buffer, line * PANEL_ROWS * 16, panels);
+      } else {
+        for (let i = 0; i < lines; i++) {
+          const at = ((line + i) * PANEL_ROWS + within) * 16;
+          queue.writeBuffer(this.rows.buffer, at, panels, i * width * 16, width * 16);
+        }
+      }
+      done += rows;
     }
-    if (this.scales) queue.writeBuffer(this.scales.buffer, row * 4, packed.scales!);
+    if (this.scales && scales && count > 0) queue.writeBuffer(this.scales.buffer, row * 4, scales);
   }
 
-  /** Records the copy of packed rows, from `start` of what was packed on. */
+  /** Records the copy of rows to a texture, from panels in the first of which they begin at the same place. */
   copy(
     stream: Stream,
     row: number,
     count: number,
     packed: BufferRange,
     scales: BufferRange | undefined,
-    start: number,
   ): void {
-    const bytes = this.#rowBytes, from = packed.offset + start * bytes;
-    if ("texture" in this.rows) {
-      const { texture } = this.rows;
-      // A row at a time: the rows of a copy of several would have to be a multiple of 256 bytes long.
-      stream.record((encoder) => {
-        for (let i = 0; i < count; i++) {
-          encoder.copyBufferToTexture(
-            { buffer: packed.buffer, offset: from + i * bytes },
-            { texture, origin: [0, row + i] },
-            [this.#texels, 1],
-          );
-        }
-      });
-    } else {
-      stream.copy(packed.buffer, from, this.rows.buffer, row * bytes, count * bytes);
+    const { rows } = this;
+    if (!("texture" in rows)) {
+      throw new GpuError("Cannot copy rows to a chunk in a buffer: kernels write there");
     }
+    const lines = this.#row16s, pitch = PANEL_ROWS * 16;
+    const begin = row % PANEL_ROWS, end = begin + count, firstPanel = (row - begin) / PANEL_ROWS;
+    stream.record((encoder) => {
+      for (let panel = 0; panel * PANEL_ROWS < end; panel++) {
+        const within = panel === 0 ? begin : 0;
+        const offset = packed.offset + panel * lines * pitch + within * 16;
+        encoder.copyBufferToTexture(
+          { buffer: packed.buffer, offset, bytesPerRow: pitch },
+          { texture: rows.texture, origin: [within, (firstPanel + panel) * lines] },
+          [Math.min(end - panel * PANEL_ROWS, PANEL_ROWS) - within, lines],
+        );
+      }
+    });
     if (this.scales && scales) {
-      stream.copy(scales.buffer, scales.offset + start * 4, this.scales.buffer, row * 4, count * 4);
+      stream.copy(scales.buffer, scales.offset + begin * 4, this.scales.buffer, row * 4, count * 4);
     }
   }
 
   /** Reads rows back. */
   async read(row: number, count: number): Promise<PackedRows> {
-    const bytes = new Uint8Array(await this.#readRows(row, count));
+    const size = this.#rowBytes;
+    const first = Math.floor(row / PANEL_ROWS), panels = Math.ceil((row + count) / PANEL_ROWS) - first;
+    const read = await this.#readPanels(first, panels);
+    const start = row - first * PANEL_ROWS;
+    const bytes = joinPanels(new Uint8Array(read), size).subarray(start * size, (start + count) * size);
     if (!this.scales) return { count, bytes, scales: undefined };
     const scales = await this.#device.read({ ...this.scales, offset: row * 4, bytes: count * 4 });
     return { count, bytes, scales: new Float32Array(scales) };
@@ -114,32 +128,26 @@ export class DescriptorChunk implements Disposable {
     this.place.buffer.destroy();
   }
 
-  get #texels(): number {
+  get #row16s(): number {
     return this.#rowBytes / 16;
   }
 
-  async #readRows(row: number, count: number): Promise<ArrayBuffer> {
-    const bytes = this.#rowBytes;
+  async #readPanels(first: number, count: number): Promise<ArrayBuffer> {
+    const bytes = count * PANEL_ROWS * this.#rowBytes;
     if (!("texture" in this.rows)) {
-      return await this.#device.read({ ...this.rows, offset: row * bytes, bytes: count * bytes });
+      return await this.#device.read({ ...this.rows, offset: first * PANEL_ROWS * this.#rowBytes, bytes });
     }
-    const pitch = Math.ceil(bytes / 256) * 256;
-    const staging = storageBuffer(this.#device, pitch * count, "descriptors read");
+    const staging = storageBuffer(this.#device, bytes, "descriptors read");
     try {
       const encoder = this.#device.gpu.createCommandEncoder();
       encoder.copyTextureToBuffer(
-        { texture: this.rows.texture, origin: [0, row] },
-        { buffer: staging.buffer, bytesPerRow: pitch },
-        [this.#texels, count],
+        { texture: this.rows.texture, origin: [0, first * this.#row16s] },
+        { buffer: staging.buffer, bytesPerRow: PANEL_ROWS * 16 },
+        [PANEL_ROWS, count * this.#row16s],
       );
       this.#device.gpu.queue.submit([encoder.finish()]);
       this.#device.completion.submitted();
-      const read = new Uint8Array(await this.#device.read(staging));
-      const rows = new Uint8Array(bytes * count);
-      for (let i = 0; i < count; i++) {
-        rows.set(read.subarray(i * pitch, i * pitch + bytes), i * bytes);
-      }
-      return rows.buffer;
+      return await this.#device.read(staging);
     } finally {
       staging.buffer.destroy();
     }

@@ -3,12 +3,10 @@
  *
  * @module
  */
-import { type BufferRange, type Device, type Dispatch, foldWorkgroups, type Stream } from "../../gpu/mod.ts";
-import packText from "../../../shaders/place/pack_rows.wgsl" with { type: "text" };
-import { DescriptorChunk, type RowLayout, storageBuffer } from "./descriptor_chunk.ts";
+import { type BufferRange, type Device, MAX_WORKGROUPS, type Stream } from "../../gpu/mod.ts";
+import { DescriptorChunk, type RowLayout } from "./descriptor_chunk.ts";
 import { DescriptorSearch, type Neighbours, type SearchOptions } from "./descriptor_search.ts";
 import {
-  blocksOf,
   type DescriptorMetric,
   type DescriptorType,
   type PackedRows,
@@ -16,7 +14,8 @@ import {
   rowBytesOf,
   unpackRows,
 } from "./packing.ts";
-import { PACK_FORMS, type RowStorage } from "./row_kernels.ts";
+import { Packing, type Run } from "./row_packing.ts";
+import { PANEL_ROWS, type RowStorage } from "./row_kernels.ts";
 
 /** How an index is made. */
 export interface DescriptorIndexOptions {
@@ -34,8 +33,8 @@ export interface DescriptorIndexOptions {
   storage?: RowStorage;
 }
 
-/** Rows that a workgroup of the comparison takes. */
-const GROUP_ROWS = 256;
+/** Chunks are multiples of so many rows: the selection takes the maxima of four panels at once. */
+const GROUP_ROWS = 4 * PANEL_ROWS;
 const CHUNK_BYTES = 32 << 20;
 /** Searches of `query()` that stay for the next one. */
 const KEPT_SEARCHES = 4;
@@ -70,8 +69,7 @@ export class DescriptorIndex implements Disposable {
   readonly device: Device;
   readonly #layout: RowLayout;
   readonly #chunks: DescriptorChunk[] = [];
-  readonly #packing = new Map<GPUBuffer, Map<string, Dispatch>>();
-  #staging: { rows: number; packed: BufferRange; scales: BufferRange | undefined } | undefined;
+  readonly #packing: Packing;
   #rows = 0;
   readonly #searches = new Map<string, DescriptorSearch>();
   #disposed = false;
@@ -90,19 +88,21 @@ export class DescriptorIndex implements Disposable {
     }
     const { limits, target } = device;
     const rowBytes = rowBytesOf(dimensions, type);
-    const texels = rowBytes / 16;
-    const textures = texels <= limits.maxTextureDimension2D;
+    // A texture holds 16 bytes of each row of a panel in a line.
+    const inTexture = Math.floor(limits.maxTextureDimension2D / (rowBytes / 16)) * PANEL_ROWS;
+    const textures = inTexture >= GROUP_ROWS;
     const storage = options.storage ?? (target.software && textures ? "texture" : "buffer");
     const limit = storage === "texture"
-      ? limits.maxTextureDimension2D
+      ? inTexture
       : Math.min(limits.maxStorageBufferBindingSize, limits.maxBufferSize) / rowBytes;
-    const largest = Math.floor(limit / GROUP_ROWS) * GROUP_ROWS;
+    // A workgroup takes a panel.
+    const largest = Math.floor(Math.min(limit, MAX_WORKGROUPS * PANEL_ROWS) / GROUP_ROWS) * GROUP_ROWS;
     const usual = Math.max(Math.floor(CHUNK_BYTES / rowBytes / GROUP_ROWS) * GROUP_ROWS, GROUP_ROWS);
     const chunkRows = options.chunkRows ?? Math.min(usual, largest);
     if (storage === "texture" && !textures) {
       throw new RangeError(
-        `Cannot keep descriptors of ${dimensions} elements in a texture: ${texels} texels, and this adapter's are ` +
-          `${limits.maxTextureDimension2D} wide at most; use storage "buffer"`,
+        `Cannot keep descriptors of ${dimensions} elements in a texture: ${GROUP_ROWS} rows do not fit into one of ` +
+          `${limits.maxTextureDimension2D} lines, the most of this adapter; use storage "buffer"`,
       );
     }
     if (!Number.isInteger(chunkRows) || chunkRows < 1 || chunkRows % GROUP_ROWS > 0 || chunkRows > largest) {
@@ -120,6 +120,7 @@ export class DescriptorIndex implements Disposable {
     this.storage = storage;
     this.chunkRows = chunkRows;
     this.#layout = { dimensions, type, storage };
+    this.#packing = new Packing(device, this.#layout, chunkRows, this.#chunks);
     this.#reserve(capacity);
   }
 
@@ -199,17 +200,18 @@ export class DescriptorIndex implements Disposable {
       );
     }
     const first = this.#rows;
-    stream.run(this.#pack(descriptors, count));
-    const { packed, scales } = this.#staging!;
     for (const { chunk, row, start, count: rows } of this.#place(count)) {
-      this.#chunks[chunk]!.copy(stream, row, rows, packed, scales, start);
+      this.#packing.record(stream, descriptors, { chunk, row, start, count: rows });
     }
     return first;
   }
 
-  /** Makes what {@linkcode append} needs for descriptors that lie there, so that it makes nothing later. */
-  prepare(descriptors: BufferRange, count: number): void {
-    this.#pack(descriptors, count);
+  /**
+   * Makes what {@linkcode append} needs for descriptors that lie there, so that no call of it makes anything as long as
+   * there is memory for rows. What was prepared stays prepared when memory grows.
+   */
+  prepare(descriptors: BufferRange, count = 1): void {
+    this.#packing.prepare(descriptors, count);
   }
 
   /**
@@ -293,8 +295,7 @@ export class DescriptorIndex implements Disposable {
     this.#disposed = true;
     for (const chunk of this.#chunks) chunk[Symbol.dispose]();
     for (const search of this.#searches.values()) search[Symbol.dispose]();
-    this.#staging?.packed.buffer.destroy();
-    this.#staging?.scales?.buffer.destroy();
+    this.#packing[Symbol.dispose]();
   }
 
   #reserve(rows: number): void {
@@ -304,13 +305,14 @@ export class DescriptorIndex implements Disposable {
           new DescriptorChunk(this.device, this.#layout, this.chunkRows, this.capacity)
         ),
       );
+      this.#packing.grow();
     }
   }
 
   /** Takes the next rows, and says where they lie. */
-  #place(count: number): { chunk: number; row: number; start: number; count: number }[] {
+  #place(count: number): Run[] {
     this.#reserve(this.#rows + count);
-    const runs = [];
+    const runs: Run[] = [];
     for (let start = 0; start < count;) {
       const row = this.#rows % this.chunkRows;
       const rows = Math.min(count - start, this.chunkRows - row);
@@ -319,43 +321,5 @@ export class DescriptorIndex implements Disposable {
       start += rows;
     }
     return runs;
-  }
-
-  #pack(source: BufferRange, count: number): Dispatch {
-    if (!this.#staging || this.#staging.rows < count) {
-      const { recordings } = this.device;
-      if (this.#staging) {
-        recordings.destroyAfter(this.#staging.packed.buffer);
-        if (this.#staging.scales) recordings.destroyAfter(this.#staging.scales.buffer);
-      }
-      this.#packing.clear();
-      this.#staging = {
-        rows: count,
-        packed: storageBuffer(
-          this.device,
-          count * rowBytesOf(this.dimensions, this.type),
-          "packed descriptors",
-        ),
-        scales: this.type === "i8" ? storageBuffer(this.device, count * 4, "packed factors") : undefined,
-      };
-    }
-    let known = this.#packing.get(source.buffer);
-    if (!known) this.#packing.set(source.buffer, known = new Map());
-    const key = `${source.offset} ${source.bytes} ${count}`;
-    const cached = known.get(key);
-    if (cached) return cached;
-    const form = PACK_FORMS[this.type];
-    const { packed, scales } = this.#staging;
-    const blocks = blocksOf(this.dimensions);
-    const dispatch = this.device.dispatch(
-      this.device.kernel({ name: "place/pack_rows", wgsl: packText }, { inject: form ? { form } : {} }),
-      {
-        bindings: { source, packed, ...(scales && { scales }) },
-        uniforms: { rows: count, dimensions: this.dimensions, blocks },
-        workgroups: foldWorkgroups(Math.ceil(count * blocks / 64)),
-      },
-    );
-    known.set(key, dispatch);
-    return dispatch;
   }
 }

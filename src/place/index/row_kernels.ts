@@ -3,30 +3,77 @@
  *
  * @module
  */
+import type { KernelOptions, KernelTarget } from "../../gpu/mod.ts";
 import { blocksOf, type DescriptorMetric, type DescriptorType, rowBytesOf } from "./packing.ts";
 
 /** What holds rows: a buffer, or a texture with a row of texels a row (on software Vulkan its loads cost a tenth). */
 export type RowStorage = "buffer" | "texture";
 
-/** What is injected into `place/compare_rows`. */
-export function compareText(
-  options: {
-    dimensions: number;
-    type: DescriptorType;
-    metric: DescriptorMetric;
-    storage: RowStorage;
-    queries: number;
-  },
-): Record<string, string> {
-  const { dimensions, type, metric, storage, queries } = options;
+/** Rows that lie interleaved, and that a workgroup of the comparison takes. */
+export const PANEL_ROWS = 64;
+
+/** How a workgroup shares a panel: invocations, and rows of each. */
+export interface Tile {
+  readonly lanes: number;
+  readonly rows: number;
+}
+
+/** What `place/compare_rows` is made for. */
+export interface CompareForm {
+  readonly dimensions: number;
+  readonly type: DescriptorType;
+  readonly metric: DescriptorMetric;
+  readonly storage: RowStorage;
+  /** Queries of one pass. */
+  readonly queries: number;
+}
+
+/** A variant of `place/compare_rows`; `numbers`: whose rows do not lie in the order of their numbers. */
+export function compareOptions(form: CompareForm, target: KernelTarget, numbers?: string): KernelOptions {
+  const { dimensions, type, metric, storage, queries } = form;
   const blocks = blocksOf(dimensions);
+  const tile = tileFor(queries, target);
   return {
-    sizes: `const BLOCKS = ${blocks}u;\nalias Queries = array<vec4f, ${blocks * 4 * queries}>;`,
-    queries: `const QUERIES = ${queries}u;`,
-    rows: fetchText(type, storage, rowBytesOf(dimensions, type) / 16) + LOADS[type] + SCALES[type],
-    metric: METRICS[metric],
+    overrides: { QUERIES: queries, ROWS: tile.rows },
+    inject: {
+      sizes: `const BLOCKS = ${blocks}u;\nalias Queries = array<vec4f, ${blocks * 4 * queries}>;`,
+      queries: `const QUERIES = ${queries}u;`,
+      tile: `const LANES = ${tile.lanes}u;\nconst ROWS = ${tile.rows}u;`,
+      rows: fetchText(type, storage, rowBytesOf(dimensions, type) / 16) + LOADS[type] + SCALES[type],
+      metric: METRICS[metric],
+      ...(target.software && target.subgroups && { reduce: REDUCE_SUBGROUPS }),
+      ...(numbers !== undefined && { numbers }),
+    },
   };
 }
+
+/**
+ * On software Vulkan an invocation takes several rows, so that what is loaded of the queries serves them all, and a
+ * workgroup is no wider than a vector of the processor; a GPU hides its loads by many invocations instead.
+ */
+function tileFor(queries: number, { software }: KernelTarget): Tile {
+  if (!software) return { lanes: PANEL_ROWS, rows: 1 };
+  return queries === 1 ? { lanes: 8, rows: 8 } : { lanes: 16, rows: 4 };
+}
+
+/** A variant of `place/choose_best`. */
+export function chooseOptions({ software }: KernelTarget, numbers?: string): KernelOptions {
+  return {
+    inject: {
+      lanes: `const LANES = ${software ? 32 : 256}u;`,
+      ...(numbers !== undefined && { numbers }),
+    },
+  };
+}
+
+// On llvmpipe a barrier costs more than the atomic of the one invocation that has the best key.
+const REDUCE_SUBGROUPS = `
+fn gather_best(q: u32, panel: u32, key: u32) {
+  if (key != 0u && subgroupMax(key) == key) {
+    atomicMax(&maxima[(params.first_query + q) * (params.stride / 64u) + panel], key);
+  }
+}
+fn keep_best(lane: u32, panel: u32) {}`;
 
 const NO_SCALES = "\nfn scale_of(row: u32) -> f32 { return 1.0; }";
 const SCALES: Readonly<Record<DescriptorType, string>> = {
@@ -52,29 +99,36 @@ fn score_of(sum: f32, scale: f32) -> f32 { return sum; }
 const FLIP = 0xffffffffu;`,
 };
 
-/** Reads 16 bytes of a row: the `i`-th. */
+/** Reads 16 bytes of a row of a panel: the `i`-th. */
 function fetchText(type: DescriptorType, storage: RowStorage, row16s: number): string {
   const integer = type !== "f32";
   const vector = integer ? "vec4u" : "vec4f";
   return storage === "texture"
     ? `
 @group(0) @binding(4) var rows: texture_2d<${integer ? "u32" : "f32"}>;
-fn fetch(row: u32, i: u32) -> ${vector} { return textureLoad(rows, vec2u(i, row), 0); }`
+fn fetch(panel: u32, i: u32, row: u32) -> ${vector} {
+  return textureLoad(rows, vec2u(row, panel * ${row16s}u + i), 0);
+}`
     : `
 @group(0) @binding(4) var<storage, read> rows: array<${vector}>;
-fn fetch(row: u32, i: u32) -> ${vector} { return rows[row * ${row16s}u + i]; }`;
+fn fetch(panel: u32, i: u32, row: u32) -> ${vector} { return rows[(panel * ${row16s}u + i) * 64u + row]; }`;
 }
 
 const LOADS: Readonly<Record<DescriptorType, string>> = {
   f32: `
-fn load(row: u32, at: u32) -> Elements {
+fn load(panel: u32, at: u32, row: u32) -> Elements {
   let i = at * 4u;
-  return Elements(fetch(row, i), fetch(row, i + 1u), fetch(row, i + 2u), fetch(row, i + 3u));
+  return Elements(
+    fetch(panel, i, row),
+    fetch(panel, i + 1u, row),
+    fetch(panel, i + 2u, row),
+    fetch(panel, i + 3u, row),
+  );
 }`,
   f16: `
-fn load(row: u32, at: u32) -> Elements {
-  let x = fetch(row, at * 2u);
-  let y = fetch(row, at * 2u + 1u);
+fn load(panel: u32, at: u32, row: u32) -> Elements {
+  let x = fetch(panel, at * 2u, row);
+  let y = fetch(panel, at * 2u + 1u, row);
   return Elements(
     vec4f(unpack2x16float(x.x), unpack2x16float(x.y)),
     vec4f(unpack2x16float(x.z), unpack2x16float(x.w)),
@@ -86,25 +140,31 @@ fn load(row: u32, at: u32) -> Elements {
 fn bytes_of(word: u32) -> vec4f {
   return vec4f(bitcast<vec4i>(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
 }
-fn load(row: u32, at: u32) -> Elements {
-  let x = fetch(row, at);
+fn load(panel: u32, at: u32, row: u32) -> Elements {
+  let x = fetch(panel, at, row);
   return Elements(bytes_of(x.x), bytes_of(x.y), bytes_of(x.z), bytes_of(x.w));
 }`,
 };
 
-/** What is injected into `place/pack_rows`; undefined: its own lines. */
-export const PACK_FORMS: Readonly<Record<DescriptorType, string | undefined>> = {
+/** A variant of `place/pack_rows`. */
+export function packOptions(type: DescriptorType): KernelOptions {
+  const form = PACK_FORMS[type];
+  return form === undefined ? {} : { inject: { form } };
+}
+
+const PACK_FORMS: Readonly<Record<DescriptorType, string | undefined>> = {
   f32: undefined,
   f16: `
 fn store(row: u32, at: u32) {
-  let to = (row * params.blocks + at) * 8u;
-  for (var j = 0u; j < 8u; j++) {
-    let i = at * 16u + j * 2u;
-    packed[to + j] = pack2x16float(vec2f(element(row, i), element(row, i + 1u)));
+  for (var j = 0u; j < 2u; j++) {
+    let a = four(row, at * 16u + j * 8u);
+    let b = four(row, at * 16u + j * 8u + 4u);
+    packed[place_of(row, at * 2u + j)] =
+      vec4u(pack2x16float(a.xy), pack2x16float(a.zw), pack2x16float(b.xy), pack2x16float(b.zw));
   }
 }`,
   i8: `
-@group(0) @binding(3) var<storage, read_write> scales: array<f32>;
+@group(0) @binding(4) var<storage, read_write> scales: array<f32>;
 fn store(row: u32, at: u32) {
   var largest = 0.0;
   for (var i = 0u; i < params.blocks * 16u; i += 4u) {
@@ -112,11 +172,13 @@ fn store(row: u32, at: u32) {
     largest = max(largest, max(max(x.x, x.y), max(x.z, x.w)));
   }
   let factor = select(0.0, 127.0 / max(largest, 1e-38), largest > 0.0);
-  if (at == 0u) { scales[row] = largest / 127.0; }
+  if (at == 0u) { scales[first[0] + row] = largest / 127.0; }
+  var words = vec4u(0u);
   for (var j = 0u; j < 4u; j++) {
     let whole = bitcast<vec4u>(vec4i(clamp(round(four(row, at * 16u + j * 4u) * factor), vec4f(-127.0), vec4f(127.0))));
     let low = whole & vec4u(255u);
-    packed[(row * params.blocks + at) * 4u + j] = low.x | (low.y << 8u) | (low.z << 16u) | (low.w << 24u);
+    words[j] = low.x | (low.y << 8u) | (low.z << 16u) | (low.w << 24u);
   }
+  packed[place_of(row, at)] = words;
 }`,
 };
