@@ -43,3 +43,25 @@ export * from "./geometry/mod.ts";
 export * from "./files/record_file.ts";
 export { MapError } from "./map/errors.ts";
 export { type MapFile, type MapFolder, MemoryFolder } from "./map/map_folder.ts";
+export type { FeatureStage } from "./features/feature_stage.ts";
+export * from "./features/heads/mod.ts";
+export * from "./features/key_points.ts";
+export { type NetworkFeatureOptions, NetworkFeatureStage } from "./features/network_feature_stage.ts";
+export * from "./feature_extractor.ts";
+export { type FeatureSource, networkFeatures } from "./feature_source.ts";
+export { type PlaceResult } from "./conclusion.ts";
+export { type PlaceFrame, PlaceSlot } from "./place_slot.ts";
+export * from "./places.ts";
+export { type CompareRows, ForgottenSearch, type ForgottenSearchOptions } from "./map/forgotten_search.ts";
+export type { MapOpened } from "./map/map_files.ts";
+export type { CovisibilityRecord, MapFrame, MapFrameInfo } from "./map/map_frame.ts";
+export {
+  fingerprint,
+  fingerprintVocabulary,
+  type MapEmbedding,
+  type MapFeatures,
+  type MapNetworks,
+  type MapVocabulary,
+} from "./map/map_networks.ts";
+export * from "./map/place_map.ts";
+export type { MemoryChange, WorkingMemoryOptions } from "./map/working_memory.ts";

@@ -19,14 +19,8 @@ export function mapFolder(path: string | URL): MapFolder {
       if (!options.readOnly) await Deno.mkdir(folder, { recursive: true });
       return await openFile(at(name), options);
     },
-    read: async (name) => {
-      try {
-        return await Deno.readFile(at(name));
-      } catch (error) {
-        if (error instanceof Deno.errors.NotFound) return undefined;
-        throw error;
-      }
-    },
+    size: (name) => orNothing(async () => (await Deno.stat(at(name))).size),
+    read: (name) => orNothing(() => Deno.readFile(at(name))),
     replace: async (name, bytes) => {
       await Deno.mkdir(folder, { recursive: true });
       const temporary = at(`${name}.new`);
@@ -38,13 +32,7 @@ export function mapFolder(path: string | URL): MapFolder {
       await Deno.rename(temporary, at(name));
       await syncFolder(folder);
     },
-    remove: async (name) => {
-      try {
-        await Deno.remove(at(name));
-      } catch (error) {
-        if (!(error instanceof Deno.errors.NotFound)) throw error;
-      }
-    },
+    remove: async (name) => await orNothing(() => Deno.remove(at(name))),
     lock: async () => {
       await Deno.mkdir(folder, { recursive: true });
       const file = await Deno.open(at(LOCK), { read: true, write: true, create: true });
@@ -68,6 +56,16 @@ export function mapFolder(path: string | URL): MapFolder {
       return { [Symbol.dispose]: () => file.close() };
     },
   };
+}
+
+/** What there is; `undefined` if there is no such file. */
+async function orNothing<T>(get: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await get();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
 }
 
 /** Makes names in a folder survive a crash of the machine; Windows keeps them by itself, and opens no folders. */

@@ -162,9 +162,12 @@ export class RecordFile {
     return number;
   }
 
-  /** Waits until all that was appended would survive a crash of the machine. */
-  async flush(): Promise<void> {
-    const { count } = this;
+  /**
+   * Waits until all that was appended would survive a crash of the machine.
+   *
+   * @param count records that are then told as flushed; for those whose other parts, in other files, were. Default: all.
+   */
+  async flush(count: number = this.count): Promise<void> {
     await this.#file.flush();
     this.#flushed = Math.max(this.#flushed, Math.min(count, this.count));
     this.#flushedAt = performance.now();

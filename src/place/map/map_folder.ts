@@ -11,6 +11,8 @@ export interface MapFolder {
   readonly label: string;
   /** Opens a file; makes it if it is not there, unless it is only read. */
   open(name: string, options?: { readOnly?: boolean }): Promise<MapFile>;
+  /** Bytes of a file, or `undefined` if there is none. */
+  size(name: string): Promise<number | undefined>;
   /** A whole file, or `undefined` if there is none. */
   read(name: string): Promise<Uint8Array | undefined>;
   /** Writes a whole file so that after a crash at any moment it is the old or the new one, and survives one of the machine. */
@@ -46,6 +48,11 @@ export class MemoryFolder implements MapFolder {
       this.files.set(name, file = new MemoryFile());
     }
     return Promise.resolve(file);
+  }
+
+  /** See {@linkcode MapFolder}. */
+  async size(name: string): Promise<number | undefined> {
+    return await this.files.get(name)?.size();
   }
 
   /** See {@linkcode MapFolder}. */
