@@ -1,6 +1,6 @@
 import type { Estimator } from "./estimator.ts";
 import { FivePoint, MOST_ESSENTIAL } from "./five_point.ts";
-import { epipolarRow, sampsonErrors, scaled } from "./fundamental.ts";
+import { epipolarRow, inBand, sampsonErrors, scaled } from "./fundamental.ts";
 import { cameraMatrix, type Intrinsics, inverseCamera } from "./intrinsics.ts";
 import type { PointPairs } from "./point_pairs.ts";
 import {
@@ -56,6 +56,9 @@ export class EssentialEstimator implements Estimator {
   readonly sample = 5;
   readonly fewest = 6;
   readonly mostModels = MOST_ESSENTIAL;
+  readonly meanModels = 4;
+  readonly effort = 1;
+  readonly inArea = inBand;
   readonly limit: number;
   readonly #points: PointPairs;
   readonly #intrinsics: Intrinsics;

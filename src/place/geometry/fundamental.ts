@@ -1,6 +1,7 @@
 import type { Estimator } from "./estimator.ts";
 import { allOf, normalisation, normalisationMatrix, type PointPairs } from "./point_pairs.ts";
 import { realRoots } from "./real_roots.ts";
+import type { Extent } from "./spread.ts";
 import {
   adjugate,
   apply,
@@ -86,6 +87,14 @@ export function addSquare(normal: Float64Array, row: Float64Array, n: number): v
   }
 }
 
+/**
+ * The share of a frame that a band along its diagonal covers. An error is shared by both points of a pair: one of them may be
+ * the root of 2 times as far from its line.
+ */
+export function inBand({ diagonal, area }: Extent, error: number): number {
+  return 2 * Math.SQRT2 * error * diagonal / area;
+}
+
 /** To length 1; undefined for what is no number or zero. */
 export function scaled(model: Matrix3): Matrix3 | undefined {
   let square = 0;
@@ -101,6 +110,9 @@ export class FundamentalEstimator implements Estimator {
   readonly sample = 7;
   readonly fewest = 8;
   readonly mostModels = 3;
+  readonly meanModels = 3;
+  readonly effort = 4;
+  readonly inArea = inBand;
   readonly limit: number;
   readonly #points: PointPairs;
   readonly #rows = new Float64Array(7 * 9);

@@ -1,7 +1,8 @@
 import type { Estimator } from "./estimator.ts";
 import { addSquare, scaled } from "./fundamental.ts";
 import { normalisation, normalisationMatrix, type PointPairs } from "./point_pairs.ts";
-import { adjugate, leastVectors, type Matrix3, multiply, nullSpace } from "./small_matrices.ts";
+import type { Extent } from "./spread.ts";
+import { adjugate, leastVectors, type Matrix3, multiply } from "./small_matrices.ts";
 
 /** Squared distances of `1` mapped to `2`, and of `2` mapped back to `1`: the greater of both, in square pixels. */
 export function transferErrors(
@@ -35,20 +36,20 @@ export function transferErrors(
 const BACK: Matrix3 = new Float64Array(9);
 
 /** The two rows of the linear system for x2 ~ H x1. */
-function transferRows(x: number, y: number, u: number, v: number, out: Float64Array, at: number): void {
-  out.fill(0, at, at + 18);
-  out[at] = -x;
-  out[at + 1] = -y;
-  out[at + 2] = -1;
-  out[at + 6] = u * x;
-  out[at + 7] = u * y;
-  out[at + 8] = u;
-  out[at + 12] = -x;
-  out[at + 13] = -y;
-  out[at + 14] = -1;
-  out[at + 15] = v * x;
-  out[at + 16] = v * y;
-  out[at + 17] = v;
+function transferRows(x: number, y: number, u: number, v: number, out: Float64Array): void {
+  out.fill(0);
+  out[0] = -x;
+  out[1] = -y;
+  out[2] = -1;
+  out[6] = u * x;
+  out[7] = u * y;
+  out[8] = u;
+  out[12] = -x;
+  out[13] = -y;
+  out[14] = -1;
+  out[15] = v * x;
+  out[16] = v * y;
+  out[17] = v;
 }
 
 /**
@@ -60,26 +61,20 @@ export function directLinear(points: PointPairs, list: Uint32Array, count: numbe
   const to1 = normalisation(points.x1, points.y1, list, count);
   const to2 = normalisation(points.x2, points.y2, list, count);
   if (count < 4 || !to1 || !to2) return undefined;
-  const rows = count === 4 ? new Float64Array(72) : new Float64Array(18);
-  const normal = new Float64Array(81);
+  const rows = new Float64Array(18), normal = new Float64Array(81);
   for (let n = 0; n < count; n++) {
-    const i = list[n]!, at = count === 4 ? n * 18 : 0;
+    const i = list[n]!;
     transferRows(
       (points.x1[i]! - to1.x) * to1.scale,
       (points.y1[i]! - to1.y) * to1.scale,
       (points.x2[i]! - to2.x) * to2.scale,
       (points.y2[i]! - to2.y) * to2.scale,
       rows,
-      at,
     );
-    if (count > 4) {
-      addSquare(normal, rows.subarray(0, 9), 9);
-      addSquare(normal, rows.subarray(9, 18), 9);
-    }
+    addSquare(normal, rows.subarray(0, 9), 9);
+    addSquare(normal, rows.subarray(9, 18), 9);
   }
-  let raw: Matrix3 | undefined;
-  if (count > 4) raw = leastVectors(normal, 9)?.slice(72);
-  else if (nullSpace(rows, 8, 9, raw = new Float64Array(9)) === false) raw = undefined;
+  const raw = leastVectors(normal, 9)?.slice(72);
   if (!raw) return undefined;
   const back = Float64Array.of(1 / to2.scale, 0, to2.x, 0, 1 / to2.scale, to2.y, 0, 0, 1);
   return scaled(multiply(back, multiply(raw, normalisationMatrix(to1))));
@@ -90,8 +85,13 @@ export class HomographyEstimator implements Estimator {
   readonly sample = 4;
   readonly fewest = 5;
   readonly mostModels = 1;
+  readonly meanModels = 1;
+  readonly effort = 1;
+  readonly inArea = ({ area }: Extent, error: number): number => Math.PI * error * error / area;
   readonly limit: number;
   readonly #points: PointPairs;
+  readonly #areas1 = new Float64Array(4);
+  readonly #areas2 = new Float64Array(4);
 
   /** @param limit squared error of an inlier, in square pixels. */
   constructor(points: PointPairs, limit: number) {
@@ -99,11 +99,38 @@ export class HomographyEstimator implements Estimator {
     this.limit = limit;
   }
 
+  /**
+   * By the frames in which three of the points are (1, 0, 0), (0, 1, 0), (0, 0, 1), and the fourth is (1, 1, 1) times the
+   * areas of the triangles that it makes with two of them.
+   */
   minimal(sample: Uint32Array, out: Float64Array): number {
-    if (!this.#determines(sample)) return 0;
-    const model = directLinear(this.#points, sample, 4);
-    if (!model) return 0;
-    out.set(model);
+    const { x1, y1, x2, y2 } = this.#points;
+    const areas1 = this.#areas1, areas2 = this.#areas2;
+    triangles(x1, y1, sample, this.limit, areas1);
+    triangles(x2, y2, sample, this.limit, areas2);
+    // Each three must turn the same way in both frames, or each the other way: else part of the plane is seen from behind.
+    let turn = 0;
+    for (let n = 0; n < 4; n++) {
+      const same = areas1[n]! * areas2[n]!;
+      if (!(same * same > 0) || same * turn < 0) return 0;
+      turn = same;
+    }
+    out.fill(0, 0, 9);
+    for (let n = 0; n < 3; n++) {
+      const i = sample[n]!, j = sample[(n + 1) % 3]!, k = sample[(n + 2) % 3]!;
+      const weight = areas2[n]! / areas1[n]!;
+      const a = y1[j]! - y1[k]!, b = x1[k]! - x1[j]!, c = x1[j]! * y1[k]! - x1[k]! * y1[j]!;
+      const u = weight * x2[i]!, v = weight * y2[i]!;
+      out[0]! += u * a;
+      out[1]! += u * b;
+      out[2]! += u * c;
+      out[3]! += v * a;
+      out[4]! += v * b;
+      out[5]! += v * c;
+      out[6]! += weight * a;
+      out[7]! += weight * b;
+      out[8]! += weight * c;
+    }
     return 1;
   }
 
@@ -116,26 +143,25 @@ export class HomographyEstimator implements Estimator {
   errors(model: Float64Array, out: Float64Array): void {
     transferErrors(model, this.#points, out);
   }
+}
 
-  /**
-   * Whether no three points of a sample lie on a line in either frame, and each three turn the same way in both, or each
-   * the other way: else a part of the plane would be seen from behind.
-   */
-  #determines(sample: Uint32Array): boolean {
-    const { x1, y1, x2, y2 } = this.#points;
-    let turn = 0;
-    for (let left = 0; left < 4; left++) {
-      const i = sample[left === 0 ? 1 : 0]!, j = sample[left < 2 ? 2 : 1]!, k = sample[left < 3 ? 3 : 2]!;
-      const area1 = doubleArea(x1, y1, i, j, k, this.limit), area2 = doubleArea(x2, y2, i, j, k, this.limit);
-      const same = area1 * area2;
-      if (!(same * same > 0) || same * turn < 0) return false;
-      turn = same;
-    }
-    return true;
+/**
+ * Twice the areas, with their signs, of the triangles of the fourth point with the second and third, the third and first,
+ * the first and second, and of the first three. 0 where one is nearer than the error of an inlier to the others' line.
+ */
+function triangles(
+  x: Float64Array,
+  y: Float64Array,
+  sample: Uint32Array,
+  limit: number,
+  out: Float64Array,
+): void {
+  for (let n = 0; n < 4; n++) {
+    const i = sample[(n + 1) % 3]!, j = sample[(n + 2) % 3]!, k = sample[n === 3 ? 0 : 3]!;
+    out[n] = doubleArea(x, y, i, j, k, limit);
   }
 }
 
-/** Twice the area of three points with its sign; 0 where one is nearer than the error of an inlier to the others' line. */
 function doubleArea(
   x: Float64Array,
   y: Float64Array,

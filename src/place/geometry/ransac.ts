@@ -23,8 +23,6 @@ const INNER_SAMPLES = 10;
 const INNER_SIZE = 2;
 /** Parts of the inlier's error that a model is fitted within, one after the other (K. Lebeda et al., 2012). */
 const NARROWING = [2, 1.5, 1] as const;
-/** Samples that determine nothing which are drawn again before they count. */
-const REDRAWN = 10;
 
 /**
  * The model that explains most pairs: RANSAC with local optimisation (O. Chum, J. Matas and J. Kittler, Locally optimized
@@ -47,10 +45,7 @@ export function fit(
   const models = new Float64Array(9 * estimator.mostModels);
   let iterations = 0;
   for (let most = maxIterations; iterations < most; iterations++) {
-    let found = 0;
-    for (let draw = 0; draw < REDRAWN && found === 0; draw++) {
-      found = estimator.minimal(search.draw(estimator.sample, undefined, count), models);
-    }
+    const found = estimator.minimal(search.draw(estimator.sample, undefined, count), models);
     for (let m = 0; m < found; m++) {
       if (!search.offer(models.subarray(9 * m, 9 * m + 9))) continue;
       search.improve();

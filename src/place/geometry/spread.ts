@@ -1,8 +1,16 @@
 import type { KeptFeatures } from "../features/kept_features.ts";
 import type { PointPairs } from "./point_pairs.ts";
 
-/** The diagonal of the smallest upright rectangle around all features: about that of the frame. */
-export function diagonal({ points }: Pick<KeptFeatures, "points">): number {
+/** How large a frame is, as far as its features tell. */
+export interface Extent {
+  /** Of the smallest upright rectangle around all features, in pixels. */
+  readonly diagonal: number;
+  /** In square pixels. */
+  readonly area: number;
+}
+
+/** The smallest upright rectangle around all features: about the frame. */
+export function extentOf({ points }: Pick<KeptFeatures, "points">): Extent {
   let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
   for (let i = 0; i < points.length; i += 2) {
     left = Math.min(left, points[i]!);
@@ -10,7 +18,8 @@ export function diagonal({ points }: Pick<KeptFeatures, "points">): number {
     top = Math.min(top, points[i + 1]!);
     bottom = Math.max(bottom, points[i + 1]!);
   }
-  return points.length ? Math.hypot(right - left, bottom - top) : 0;
+  if (points.length === 0) return { diagonal: 0, area: 0 };
+  return { diagonal: Math.hypot(right - left, bottom - top), area: (right - left) * (bottom - top) };
 }
 
 /** The standard deviation of listed points in the direction in which they deviate least, in pixels. */
