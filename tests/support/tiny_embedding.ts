@@ -13,16 +13,21 @@ export const EMBEDDING_INPUT = 32;
 export const EMBEDDING_DIMENSIONS = 32;
 
 /**
- * The model's bytes. Input `image` 1x3x32x32; outputs `map` 1x32x4x4, `tokens` 1x16x32 (its pixels in a row) and
- * `embedding` 1x32 (its mean), or those that are asked for.
+ * The model's bytes. Input `image` 1x3x32x32; outputs `map` 1x32x4x4, `tokens` 1x16x32 (its pixels in a row),
+ * `embedding` 1x32 (its mean) and `layout` 1x512 (all of it), or those that are asked for.
  */
 export function tinyEmbedding(
-  outputs: readonly ("map" | "tokens" | "embedding")[] = ["embedding"],
+  outputs: readonly ("map" | "tokens" | "embedding" | "layout")[] = ["embedding"],
   seed = 5,
 ): Uint8Array<ArrayBuffer> {
   const random = new Random(seed);
   const channels = EMBEDDING_DIMENSIONS, middle = 12;
-  const shapes = { map: [1, channels, 4, 4], tokens: [1, 16, channels], embedding: [1, channels] };
+  const shapes = {
+    map: [1, channels, 4, 4],
+    tokens: [1, 16, channels],
+    embedding: [1, channels],
+    layout: [1, channels * 16],
+  };
   return onnxModel({
     name: "tiny embedding",
     inputs: [tensorInfo("image", "f32", [1, 3, EMBEDDING_INPUT, EMBEDDING_INPUT])],
@@ -38,6 +43,7 @@ export function tinyEmbedding(
       node("Relu", ["c"], ["map"]),
       node("GlobalAveragePool", ["map"], ["mean"]),
       node("Flatten", ["mean"], ["embedding"]),
+      node("Flatten", ["map"], ["layout"]),
       node("Reshape", ["map", "rows"], ["reshaped"]),
       node("Transpose", ["reshaped"], ["tokens"], { perm: [0, 2, 1] }),
     ],

@@ -1,0 +1,203 @@
+/**
+ * What is concluded on the host from what came back of a frame: bags, the decision, matching and the geometric check.
+ *
+ * @module
+ */
+import type { BagDatabase } from "./bags/bag_database.ts";
+import { featureNodes } from "./bags/bag_direct_index.ts";
+import { countKept, keepFeatures, type KeptFeatures } from "./features/kept_features.ts";
+import {
+  type FeaturePairs,
+  GeometricCheck,
+  type GeometricCheckOptions,
+  matchAll,
+  matchByNodes,
+  type PairingOptions,
+} from "./geometry/mod.ts";
+import type { CovisibilityGraph } from "./loop/covisibility_graph.ts";
+import { LoopDetector } from "./loop/loop_detector.ts";
+import type { LoopDetectorOptions } from "./loop/loop_options.ts";
+import type { GeometricMatch, LoopResult } from "./loop/result.ts";
+import type { SeenFrame } from "./place_slot.ts";
+import type { Bag } from "./vocabulary/bag.ts";
+import type { Vocabulary } from "./vocabulary/vocabulary.ts";
+
+/** What is told of a frame. */
+export interface PlaceResult extends LoopResult {
+  /** Its name and time, as given. */
+  readonly name?: string;
+  readonly timeSeconds?: number;
+  /** Its global descriptor, of unit length. */
+  readonly descriptor?: Float32Array<ArrayBuffer>;
+  /** Its local features, and those of the frame `geometry` is about: what `geometry.pairs` counts. */
+  readonly features?: KeptFeatures;
+  readonly matchFeatures?: KeptFeatures;
+  /** Milliseconds of the GPU for the whole frame, and for the search in the index alone, where the adapter can tell. */
+  readonly gpuMs?: number;
+  readonly searchMs?: number;
+}
+
+/** What is kept of a frame. */
+export interface KeptFrame {
+  readonly id: number;
+  readonly name?: string;
+  readonly timeSeconds?: number;
+  readonly descriptor?: Float32Array<ArrayBuffer>;
+  readonly features?: KeptFeatures;
+  readonly bag?: Bag;
+}
+
+/** Where frames are kept: in memory, or in a map. */
+export interface FrameStore {
+  /** The frames in it, those of earlier sessions too. */
+  readonly size: number;
+  /** Keeps a frame, whose number is `size`. */
+  add(frame: KeptFrame): void | Promise<void>;
+  /** A frame's local features; `undefined` if they are gone. */
+  features(id: number): KeptFeatures | undefined | Promise<KeptFeatures | undefined>;
+}
+
+/** How conclusions are reached. */
+export interface ConclusionOptions {
+  /** Where frames are kept. */
+  store: FrameStore;
+  /** Whether new frames are kept; else they are only compared. */
+  keep: boolean;
+  /** Bytes of a descriptor that is kept: numbers of one, if they are floats. */
+  size: number;
+  /** Of the decision. */
+  decision: LoopDetectorOptions;
+  /** The bags of words of what is kept, and what makes them. */
+  words?: { readonly vocabulary: Vocabulary; readonly bags: BagDatabase };
+  /** The frames that see the same, by their tracks. */
+  covisibility?: CovisibilityGraph;
+  /** Whether only features are compared that passed the same node. Default: where there is a vocabulary. */
+  byNodes?: boolean;
+  geometry?: GeometricCheckOptions;
+  pairing?: PairingOptions;
+}
+
+/** Concludes about frames, one at a time and in the order of their numbers. */
+export class Conclusion {
+  readonly #options: ConclusionOptions;
+  readonly #detector: LoopDetector;
+  readonly #check: GeometricCheck;
+  #last: { id: number; descriptor: Float32Array | undefined; features: KeptFeatures | undefined } | undefined;
+
+  /** @throws {LoopError} for settings of the decision that make no sense. @throws {RangeError} for those of the check. */
+  constructor(options: ConclusionOptions) {
+    this.#options = options;
+    this.#detector = new LoopDetector({
+      ...options.decision,
+      ...(options.words && { database: options.words.bags }),
+      ...(options.covisibility && { covisibility: options.covisibility }),
+    });
+    this.#check = new GeometricCheck(options.geometry);
+  }
+
+  /** The newest frame that may be found for frame `id`. */
+  newestCandidate(id: number): number {
+    return this.#detector.newestCandidate(id);
+  }
+
+  /** Decides about a frame, and keeps what later ones need. */
+  async reach(seen: SeenFrame): Promise<PlaceResult> {
+    const { id, name, timeSeconds, descriptor, neighbours, words, gpuMs, searchMs } = seen;
+    const features = this.#kept(seen);
+    const bag = words && this.#options.words?.vocabulary.bag(words.words);
+    const before = this.#last?.id === id - 1 ? this.#last : undefined;
+    this.#last = { id, descriptor, features };
+    const previousSimilarity = descriptor && before?.descriptor && inner(descriptor, before.descriptor);
+    this.#track(id, features, before?.features);
+    const evidence = {
+      id,
+      ...(neighbours && { neighbours }),
+      ...(previousSimilarity !== undefined && { previousSimilarity }),
+      ...(bag && { bag }),
+    };
+    const compared = new Map<number, KeptFeatures>();
+    const result = await this.#detector.decide(
+      evidence,
+      features && ((ids) => this.#verify(features, ids, compared)),
+    );
+    const { geometry } = result;
+    if (result.status === "loop" && geometry && this.#options.keep) {
+      this.#options.covisibility?.join(id, geometry.id, geometry.pairs);
+    }
+    const about = {
+      ...(name !== undefined && { name }),
+      ...(timeSeconds !== undefined && { timeSeconds }),
+      ...(descriptor && { descriptor }),
+      ...(features && { features }),
+    };
+    if (this.#options.keep) {
+      await this.#options.store.add({ id, ...about, ...(bag && { bag }) });
+      if (bag) this.#options.words!.bags.add(bag);
+    }
+    const matchFeatures = geometry && compared.get(geometry.id);
+    return {
+      ...result,
+      ...about,
+      ...(matchFeatures && { matchFeatures }),
+      ...(gpuMs !== undefined && { gpuMs }),
+      ...(searchMs !== undefined && { searchMs }),
+    };
+  }
+
+  #kept({ features, words }: SeenFrame): KeptFeatures | undefined {
+    return features && keepFeatures(features, this.#options.size, words && featureNodes(words.nodes));
+  }
+
+  /** Puts a frame into the covisibility graph: its features have the tracks of those of the frame before. */
+  #track(id: number, features: KeptFeatures | undefined, before: KeptFeatures | undefined): void {
+    const { covisibility, keep } = this.#options;
+    if (!covisibility || !features || !keep) return;
+    covisibility.addFrame(id, countKept(features), before && this.#match(features, before).pairs);
+  }
+
+  async #verify(
+    features: KeptFeatures,
+    ids: readonly number[],
+    compared: Map<number, KeptFeatures>,
+  ): Promise<GeometricMatch[]> {
+    const matches: GeometricMatch[] = [];
+    for (const earlier of ids) {
+      const others = await this.#options.store.features(earlier);
+      if (!others) continue;
+      compared.set(earlier, others);
+      matches.push(this.#check.check(earlier, features, others, this.#match(features, others)));
+    }
+    return matches;
+  }
+
+  #match(a: KeptFeatures, b: KeptFeatures): FeaturePairs {
+    const { byNodes = true, pairing } = this.#options;
+    return byNodes && a.nodes && b.nodes ? matchByNodes(a, b, pairing) : matchAll(a, b, pairing);
+  }
+}
+
+/** Frames in memory. */
+export class MemoryStore implements FrameStore {
+  readonly #features: (KeptFeatures | undefined)[] = [];
+
+  /** See {@linkcode FrameStore}. */
+  get size(): number {
+    return this.#features.length;
+  }
+
+  /** Keeps the features; the rest is in the index and the bags. */
+  add({ features }: KeptFrame): void {
+    this.#features.push(features);
+  }
+
+  /** See {@linkcode FrameStore}. */
+  features(id: number): KeptFeatures | undefined {
+    return this.#features[id];
+  }
+}
+
+function inner(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}

@@ -1,0 +1,226 @@
+/**
+ * Recognises places frame by frame: all that a frame needs is prepared beforehand, and several are under way at once.
+ *
+ * @module
+ */
+import type { Device } from "../gpu/mod.ts";
+import type { PixelFormat } from "../vision/pixels.ts";
+import { BagDatabase } from "./bags/bag_database.ts";
+import { EmbeddingNetwork, type EmbeddingOptions, type FrameForecast } from "./embedding/embedding_stage.ts";
+import type { FeatureSource } from "./feature_source.ts";
+import { Conclusion, MemoryStore, type PlaceResult } from "./conclusion.ts";
+import type { GeometricCheckOptions, PairingOptions } from "./geometry/mod.ts";
+import { CovisibilityGraph } from "./loop/covisibility_graph.ts";
+import { DescriptorIndex, type DescriptorIndexOptions } from "./index/descriptor_index.ts";
+import type { LoopDetectorOptions, LoopMethod } from "./loop/loop_options.ts";
+import { type PlaceFrame, PlaceSlot, reserveStacks, type SlotParts } from "./place_slot.ts";
+import { Turns } from "./turns.ts";
+import type { Vocabulary } from "./vocabulary/vocabulary.ts";
+import { VocabularyTree } from "./vocabulary/vocabulary_tree.ts";
+
+/** How places are recognised. */
+export interface PlaceRecogniserOptions extends FrameForecast {
+  /** Makes global descriptors; needed for the methods `global` and `both`. */
+  embed?: EmbeddingOptions;
+  /** Finds local features; needed for a vocabulary, and to verify. Without them nothing is verified. */
+  features?: FeatureSource;
+  /** Makes bags of words of the features; needed for the methods `bow` and `both`. */
+  vocabulary?: Vocabulary;
+  /**
+   * How far above the words the nodes are that features must share to be compared. Default: so many that the nodes are
+   * on the second level, as in ORB-SLAM (4 of 6).
+   */
+  levelsUp?: number;
+  /** What candidates are found with. Default: what there is, `both` if there is both. */
+  method?: LoopMethod;
+  /** A candidate is at least this many frames old. Default 15. */
+  gap?: number;
+  /** Earlier descriptors that are looked at. Default 10. */
+  candidates?: number;
+  /** Further settings of the decision. */
+  decision?: Omit<
+    LoopDetectorOptions,
+    "method" | "gap" | "firstId" | "database" | "candidates" | "covisibility"
+  >;
+  /** Whether features are followed from frame to frame, to know which frames see the same. Default: with a vocabulary. */
+  covisibility?: boolean;
+  /** Settings of the geometric check, the camera's intrinsics among them. */
+  geometry?: GeometricCheckOptions;
+  /** Which features are paired. */
+  pairing?: PairingOptions;
+  /** How descriptors are kept in the index. */
+  index?: Pick<DescriptorIndexOptions, "type" | "storage" | "chunkRows">;
+  /**
+   * Frames that there is room for from the start. With more of them, memory is made a chunk at a time, which is told once,
+   * and which a strict loop refuses. Default: one chunk.
+   */
+  capacity?: number;
+  /** Frames under way at once; default 4. Each takes memory for all activations. */
+  slots?: number;
+  /** Told once when the index grows. */
+  onWarning?: (message: string) => void;
+}
+
+/** Formats that decoders give: video, and images. */
+const USUAL_FORMATS: readonly PixelFormat[] = ["i420", "rgb24"];
+/** Nodes of this level divide features well and words of the same feature seldom. */
+const DIRECT_LEVEL = 2;
+
+/**
+ * Says of every frame whether the camera has been there before. After {@linkcode PlaceRecogniser.create}, a frame creates
+ * nothing on the GPU as long as the capacity lasts.
+ *
+ * @example
+ * ```ts ignore
+ * using places = await PlaceRecogniser.create(device, { embed: { session, treatment }, capacity: 10_000 });
+ * await runLoop({ device, source, slots: places.slots, sinks, strict: true });
+ * ```
+ */
+export class PlaceRecogniser implements Disposable {
+  /** One for each frame in flight; a frame loop takes them as they are. */
+  readonly slots: readonly PlaceSlot<PlaceResult>[];
+  /** Bytes of GPU memory for each frame in flight. */
+  readonly bytesPerSlot: number;
+  /** The global descriptors of all frames, if there are such. */
+  readonly index: DescriptorIndex | undefined;
+  /** The bags of words of all frames, if there is a vocabulary. */
+  readonly bags: BagDatabase | undefined;
+  readonly #owned: readonly Disposable[];
+
+  /**
+   * Plans the networks, sizes the device's stacks where they are free, and makes everything that frames will need.
+   *
+   * @throws {RangeError} if the options do not go together.
+   * @throws {GraphError}, {GpuError}, {VocabularyError} if a network, the adapter or the vocabulary do not fit.
+   */
+  static async create(device: Device, options: PlaceRecogniserOptions): Promise<PlaceRecogniser> {
+    const method = methodOf(options);
+    const owned: Disposable[] = [];
+    try {
+      return await PlaceRecogniser.#make(device, options, method, owned);
+    } catch (error) {
+      for (const part of owned.reverse()) part[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  static async #make(
+    device: Device,
+    options: PlaceRecogniserOptions,
+    method: LoopMethod,
+    owned: Disposable[],
+  ): Promise<PlaceRecogniser> {
+    const { embed, features, vocabulary, capacity = 1, slots: count = 4, gap = 15, frame } = options;
+    const { candidates = 10, formats = USUAL_FORMATS } = options;
+    const own = <T extends Disposable>(part: T): T => (owned.push(part), part);
+    const embedding = embed && own(new EmbeddingNetwork(device, embed));
+    const tree = vocabulary && own(new VocabularyTree(device, vocabulary));
+    const bytes = reserveStacks(device, count, [...embedding?.sizes ?? [], features?.measure(device) ?? 0]);
+    const index = embedding && own(
+      new DescriptorIndex(device, {
+        dimensions: embedding.dimensions,
+        capacity,
+        ...options.index,
+      }),
+    );
+    const bags = vocabulary && new BagDatabase(vocabulary);
+    const conclusion = new Conclusion({
+      store: new MemoryStore(),
+      keep: true,
+      size: features?.form.size ?? 0,
+      decision: { ...options.decision, method, gap, candidates },
+      ...(vocabulary && bags && { words: { vocabulary, bags } }),
+      ...(features && (options.covisibility ?? vocabulary) && { covisibility: new CovisibilityGraph() }),
+      ...(options.geometry && { geometry: options.geometry }),
+      ...(options.pairing && { pairing: options.pairing }),
+    });
+    const parts: SlotParts<PlaceResult> = {
+      embedding,
+      index,
+      features,
+      tree,
+      levelsUp: options.levelsUp ?? Math.max((vocabulary?.levels ?? 0) - DIRECT_LEVEL, 0),
+      neighbours: candidates,
+      append: true,
+      newest: (id) => conclusion.newestCandidate(id),
+      forecast: { formats, ...(frame && { frame }) },
+      turns: new Turns(),
+      conclude: (seen) => conclusion.reach(seen),
+      onGrowth: growthWarning(options.onWarning),
+    };
+    const slots: PlaceSlot<PlaceResult>[] = [];
+    for (let i = 0; i < count; i++) slots.push(own(await PlaceSlot.create(device, parts, i)));
+    for (const format of formats) await slots[0]!.warmUp(format);
+    return new PlaceRecogniser({ slots, bytes, index, bags, owned });
+  }
+
+  private constructor(made: {
+    slots: readonly PlaceSlot<PlaceResult>[];
+    bytes: number;
+    index: DescriptorIndex | undefined;
+    bags: BagDatabase | undefined;
+    owned: readonly Disposable[];
+  }) {
+    this.slots = made.slots;
+    this.bytesPerSlot = made.bytes;
+    this.index = made.index;
+    this.bags = made.bags;
+    this.#owned = made.owned;
+  }
+
+  /** Recognises the place of a single frame. */
+  async recognise(frame: PlaceFrame): Promise<PlaceResult> {
+    const slot = this.slots[0]!;
+    slot.submit(frame);
+    return (await slot.collect()).result;
+  }
+
+  /** Frees everything but the sessions. */
+  [Symbol.dispose](): void {
+    for (const part of [...this.#owned].reverse()) part[Symbol.dispose]();
+  }
+}
+
+function growthWarning(warn: ((message: string) => void) | undefined): (index: DescriptorIndex) => void {
+  let told = false;
+  return ({ rows, chunkRows }) => {
+    if (!told) {
+      warn?.(
+        `Places: there was room for ${rows} frames, and there are more; memory is made for ${chunkRows} at a time from ` +
+          `now on, which a strict loop refuses; give \`capacity\`, the number of frames to come`,
+      );
+    }
+    told = true;
+  };
+}
+
+/** The method that is asked for, or what there is; refuses what does not go together. */
+function methodOf({ embed, features, vocabulary, method }: PlaceRecogniserOptions): LoopMethod {
+  const refuse = (what: string): never => {
+    throw new RangeError(`Cannot recognise places: ${what}`);
+  };
+  if (vocabulary && !features) {
+    refuse("words are made of local features; give `features` beside the vocabulary");
+  }
+  if (vocabulary && features) {
+    const [a, b] = [vocabulary.form, features.form];
+    if (a.kind !== b.kind || a.size !== b.size) {
+      refuse(
+        `the vocabulary is for ${a.kind} descriptors of ${a.size}, and the features' are ${b.kind} of ${b.size}; ` +
+          `train a vocabulary on such features`,
+      );
+    }
+  }
+  const there = embed ? (vocabulary ? "both" : "global") : vocabulary ? "bow" : undefined;
+  if (!there) {
+    return refuse("give `embed`, a network for global descriptors, or `features` and a `vocabulary`, or all");
+  }
+  if (method !== undefined && method !== there && there !== "both") {
+    refuse(
+      method === "bow" || there === "global"
+        ? `the method "${method}" needs \`features\` and a \`vocabulary\``
+        : `the method "${method}" needs \`embed\`, a network for global descriptors`,
+    );
+  }
+  return method ?? there;
+}
