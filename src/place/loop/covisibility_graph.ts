@@ -96,9 +96,7 @@ export class CovisibilityGraph {
    */
   addFrame(id: number, features: number, pairs: Uint32Array = new Uint32Array()): void {
     const what = `Cannot add frame ${id} to the covisibility graph`;
-    if (!(Number.isSafeInteger(id) && id >= this.size)) {
-      throw new LoopError(`${what}: numbers rise, and frame ${this.size - 1} is there`);
-    }
+    this.#checkNext(what, id);
     const before = this.size - 1;
     const earlier = this.#tracks.get(before);
     if (pairs.length > 0 && before < 0) throw new LoopError(`${what}: it is the first, and has pairs`);
@@ -177,6 +175,28 @@ export class CovisibilityGraph {
     return this.#edges.of(id, limit);
   }
 
+  /**
+   * Adds a frame from what {@linkcode neighbours} gave for it when it was the newest, or later: for a file with a record a frame.
+   *
+   * @param id its number, above those before.
+   * @throws {LoopError} if the number is not above those before, or a neighbour's is not below it.
+   */
+  restoreFrame(id: number, { ids, weights }: CovisibleFrames): void {
+    const what = `Cannot restore frame ${id} of a covisibility graph`;
+    this.#checkNext(what, id);
+    if (ids.length !== weights.length) {
+      throw new LoopError(`${what}: ${ids.length} neighbours and ${weights.length} weights`);
+    }
+    const wrong = ids.find((other) => other >= id);
+    if (wrong !== undefined) throw new LoopError(`${what}: its neighbour ${wrong} does not come before it`);
+    this.#edges.grow(id + 1);
+    this.#newest = undefined;
+    for (const [i, other] of ids.entries()) {
+      this.#edges.set(id, other, weights[i]!);
+      this.#edges.set(other, id, weights[i]!);
+    }
+  }
+
   /** The edges, for a file. Tracks are not kept: after loading, features start new ones. */
   data(): CovisibilityData {
     return this.#edges.data();
@@ -187,6 +207,12 @@ export class CovisibilityGraph {
     const graph = new CovisibilityGraph(options);
     graph.#edges.load(data);
     return graph;
+  }
+
+  #checkNext(what: string, id: number): void {
+    if (!(Number.isSafeInteger(id) && id >= this.size)) {
+      throw new LoopError(`${what}: numbers are whole and rise, and the next is ${this.size} or more`);
+    }
   }
 
   #connect(id: number, tracks: readonly FeatureTrack[]): void {

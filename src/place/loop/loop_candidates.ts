@@ -21,8 +21,10 @@ export interface FoundFrames {
 /** What the searches found; `undefined`: it was not searched in that way. */
 export interface FoundCandidates {
   readonly global?: FoundFrames;
-  /** All that have a word in common: more than are candidates. */
+  /** By words. */
   readonly bow?: FoundFrames;
+  /** The scores by words of the frames that were found by global descriptors. */
+  readonly words?: ReadonlyMap<number, number>;
 }
 
 /** The rows of a search as frames; what is no row or has no finite score is left out. */
@@ -42,23 +44,21 @@ export function bestFirst(a: ScoredFrame, b: ScoredFrame): number {
  * so that scores of different kinds need not be made comparable, and a frame that one search did not find loses that
  * search's term. With both, the score by words is known of every candidate: 0 if it has no word in common.
  */
-export function fuseCandidates(
-  { global, bow }: FoundCandidates,
-  { rankOffset, retrieved }: Pick<LoopSettings, "rankOffset" | "retrieved">,
-): LoopCandidate[] {
-  const byBow = bow?.frames.slice(0, retrieved) ?? [];
+export function fuseCandidates({ global, bow, words }: FoundCandidates, rankOffset: number): LoopCandidate[] {
   if (!bow) return (global?.frames ?? []).map(({ id, score }) => ({ id, score, similarity: score }));
-  if (!global) return byBow.map(({ id, score }) => ({ id, score, bow: score }));
-  const similarities = new Map(global.frames.map(({ id, score }) => [id, score]));
+  if (!global) return bow.frames.map(({ id, score }) => ({ id, score, bow: score }));
   const fused = new Map<number, number>();
-  for (const list of [global.frames, byBow]) {
-    for (const [i, { id }] of list.entries()) fused.set(id, (fused.get(id) ?? 0) + 1 / (rankOffset + i + 1));
+  for (const { frames } of [global, bow]) {
+    for (const [i, { id }] of frames.entries()) {
+      fused.set(id, (fused.get(id) ?? 0) + 1 / (rankOffset + i + 1));
+    }
   }
-  const words = new Map<number, number>();
-  for (const { id, score } of bow.frames) if (fused.has(id)) words.set(id, score);
+  const similarities = new Map(global.frames.map(({ id, score }) => [id, score]));
+  const scores = new Map(bow.frames.map(({ id, score }) => [id, score]));
   return [...fused].map(([id, score]): LoopCandidate => {
     const similarity = similarities.get(id);
-    return { id, score, ...(similarity === undefined ? {} : { similarity }), bow: words.get(id) ?? 0 };
+    const common = scores.get(id) ?? words?.get(id) ?? 0;
+    return { id, score, ...(similarity === undefined ? {} : { similarity }), bow: common };
   }).sort(bestFirst);
 }
 

@@ -138,7 +138,7 @@ export class LoopDetector {
     const { id } = evidence;
     const barred = { seen: false };
     const found = this.#search(evidence, settings, barred);
-    const candidates = fuseCandidates(found, settings);
+    const candidates = fuseCandidates(found, settings.rankOffset);
     const result = (
       status: LoopStatus,
       match?: number,
@@ -234,33 +234,36 @@ export class LoopDetector {
     return frames.filter((frame) => frame >= 0 && frame <= newest).slice(0, supportFrames);
   }
 
+  /** The frames that may be candidates; `barred.seen` tells whether some were found that may not, and no others. */
   #search(evidence: LoopEvidence, settings: LoopSettings, barred: { seen: boolean }): FoundCandidates {
     const { id, neighbours, bag } = evidence;
     const { database, covisibility } = this.#options;
     const newest = this.newestCandidate(id);
-    const allowed = (frames: readonly ScoredFrame[]): ScoredFrame[] => {
-      const kept = frames.filter((frame) =>
-        frame.id <= newest && !(settings.excludeCovisible && covisibility!.connected(id, frame.id))
-      );
-      if (frames.some((frame) => frame.id < id) && kept.length === 0) barred.seen = true;
-      return kept.sort(bestFirst);
+    const allowed = (frame: ScoredFrame): boolean =>
+      frame.id <= newest && !(settings.excludeCovisible && covisibility!.connected(id, frame.id));
+    const only = (frames: readonly ScoredFrame[]): ScoredFrame[] => {
+      const kept = frames.filter(allowed);
+      if (kept.length === 0 && frames.some((frame) => frame.id < id)) barred.seen = true;
+      return kept;
     };
-    const found: { global?: FoundFrames; bow?: FoundFrames } = {};
+    const found: { global?: FoundFrames; bow?: FoundFrames; words?: Map<number, number> } = {};
     if (neighbours && settings.method !== "bow") {
-      const frames = allowed(neighbourFrames(neighbours));
+      const frames = only(neighbourFrames(neighbours)).sort(bestFirst);
       found.global = { frames, previous: evidence.previousSimilarity };
     }
     if (bag && database && settings.method !== "global") {
       const before = this.#last?.id === id - 1 ? this.#last.bag : undefined;
-      const matches = newest < 0 ? [] : database.query(bag, {
-        maxId: newest + 1,
-        // Beside other candidates, or where some are barred, the scores of all are needed.
-        ...(neighbours || settings.excludeCovisible ? {} : { limit: settings.retrieved }),
-      });
+      const matches = newest < 0 ? [] : database.query(bag, { maxId: newest + 1 });
       found.bow = {
-        frames: allowed(matches.filter(({ score }) => Number.isFinite(score))),
+        frames: only(settings.excludeCovisible ? matches : matches.slice(0, settings.retrieved))
+          .slice(0, settings.retrieved),
         previous: before && scoreBags(database.scoring, bag, before),
       };
+      const asked = new Set(found.global?.frames.map((frame) => frame.id));
+      found.words = new Map();
+      if (asked.size > 0) {
+        for (const match of matches) if (asked.has(match.id)) found.words.set(match.id, match.score);
+      }
     }
     return found;
   }

@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { assert } from "@std/assert";
 import type { BagDatabase } from "../../../src/place/bags/bag_database.ts";
 import type { Neighbours } from "../../../src/place/index/descriptor_search.ts";
 import { LoopDetector, type LoopEvidence } from "../../../src/place/loop/loop_detector.ts";
 import type { LoopDetectorOptions } from "../../../src/place/loop/loop_options.ts";
-import type { GeometricMatch, LoopResult } from "../../../src/place/loop/result.ts";
+import { type GeometricMatch, LOOP_STATUSES, type LoopResult } from "../../../src/place/loop/result.ts";
 import { type Bag, makeBag } from "../../../src/place/vocabulary/bag.ts";
 import { Random } from "../../support/random.ts";
 
@@ -146,4 +147,22 @@ export function knowingVerify(
 export function places(start: number, end: number): number[] {
   const step = Math.sign(end - start) || 1;
   return Array.from({ length: Math.abs(end - start) + 1 }, (_, i) => start + step * i);
+}
+
+/** The answer of a search: frames with their inner products. */
+export function like(...pairs: [id: number, score: number][]): Neighbours {
+  return {
+    ids: Int32Array.from(pairs, ([id]) => id),
+    scores: Float32Array.from(pairs, ([, score]) => score),
+  };
+}
+
+/** Nothing in a result is NaN or set to undefined. */
+export function assertClean(result: LoopResult, what: string): void {
+  assert(LOOP_STATUSES.includes(result.status), what);
+  for (const entry of [result, ...result.candidates]) {
+    for (const [name, value] of Object.entries(entry)) {
+      assert(value !== undefined && !Number.isNaN(value), `${name} is ${value}: ${what}`);
+    }
+  }
 }
