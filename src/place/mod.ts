@@ -47,6 +47,7 @@ export type { FeatureStage } from "./features/feature_stage.ts";
 export * from "./features/heads/mod.ts";
 export * from "./features/key_points.ts";
 export { type NetworkFeatureOptions, NetworkFeatureStage } from "./features/network_feature_stage.ts";
+export { type OrbFeatureOptions, OrbFeatureStage } from "./features/orb_feature_stage.ts";
 export * from "./feature_extractor.ts";
 export { type FeatureSource, networkFeatures } from "./feature_source.ts";
 export { type PlaceResult } from "./conclusion.ts";
@@ -63,5 +64,6 @@ export {
   type MapNetworks,
   type MapVocabulary,
 } from "./map/map_networks.ts";
+export { mergeMaps, type MergeOptions } from "./map/merge_maps.ts";
 export * from "./map/place_map.ts";
 export type { MemoryChange, WorkingMemoryOptions } from "./map/working_memory.ts";

@@ -284,6 +284,11 @@ export class PlaceMap implements AsyncDisposable {
     };
   }
 
+  /** All that is kept of every frame from `first` on, in order. */
+  async *frames(first = 0): AsyncGenerator<MapFrame> {
+    for (let id = first; id < this.size; id++) yield await this.frame(id);
+  }
+
   /**
    * Adds the descriptors of all frames to an index, whose rows are then the frames' numbers. An index that holds the first
    * ones gets the others.
