@@ -7,9 +7,11 @@
 // state    two words: zero
 
 struct Params {
-  dimensions: u32,
   cells: u32,
 }
+
+// A constant, because software Vulkan may compile a kernel anew at every dispatch where a loop hangs on a parameter alone.
+override DIMENSIONS: u32 = 64u;
 
 @group(0) @binding(0) var<storage, read_write> map: array<f32>;
 @group(0) @binding(1) var<storage, read_write> cells: array<vec4f>;
@@ -18,7 +20,7 @@ struct Params {
 @group(0) @binding(4) var<uniform> params: Params;
 
 fn element(channel: u32, cell: u32) -> f32 {
-  if (channel >= params.dimensions) { return 0.0; }
+  if (channel >= DIMENSIONS) { return 0.0; }
   return map[channel * params.cells + cell];
 }
 
@@ -31,7 +33,7 @@ fn main(
   let cell = (group.y * groups.x + group.x) * 64u + lane;
   if (cell == 0u) { state[0] = vec2u(0u); }
   if (cell >= params.cells) { return; }
-  let width = (params.dimensions + 3u) / 4u;
+  let width = (DIMENSIONS + 3u) / 4u;
   var sum = 0.0;
   for (var i = 0u; i < width; i++) {
     let four = vec4f(

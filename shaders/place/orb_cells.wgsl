@@ -19,6 +19,8 @@ struct Params {
   pixels: u32,
   border: u32,
   threshold: i32,
+  // Width and height of the part of each level that is looked at.
+  areas: array<vec4u, 8>,
 }
 
 @group(0) @binding(0) var<storage, read_write> scores: array<u32>;
@@ -39,6 +41,7 @@ fn main(
   var level = 0u;
   while (level + 1u < params.levels && index >= params.cells[level + 1u].x) { level++; }
   let size = params.sizes[level];
+  let area = params.areas[level];
   let cells = params.cells[level];
   let cell = index - cells.x;
   let there = cell < cells.y;
@@ -48,7 +51,7 @@ fn main(
   for (var i = lane; there && i < 1024u; i += 64u) {
     let x = left + i % 32u;
     let y = top + i / 32u;
-    if (x + params.border >= size.x || y + params.border >= size.y) { continue; }
+    if (x + params.border >= area.x || y + params.border >= area.y) { continue; }
     let at = size.z + y * size.x + x;
     let score = scores[at];
     if (score == 0u) { continue; }

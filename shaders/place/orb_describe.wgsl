@@ -3,7 +3,7 @@
 // pyramid      a word a pixel, level after level
 // blurred      the same, blurred
 // selected     (score, y << 16 | x) of each level's key points, from its own place on
-// counts       how many each level has
+// order        the places of the key points among them, strongest first
 // table        256 words, x0, y0, x1, y1 of a pair of samples as signed bytes; then 16 words, half the width of the patch
 //              at each distance from its middle row
 // key_points   six words each, without gaps: x, y, size, angle, response (f32), octave (u32); x and y in pixels of level 0
@@ -32,7 +32,7 @@ struct Params {
 @group(0) @binding(0) var<storage, read_write> pyramid: array<u32>;
 @group(0) @binding(1) var<storage, read_write> blurred: array<u32>;
 @group(0) @binding(2) var<storage, read_write> selected: array<vec2u>;
-@group(0) @binding(3) var<storage, read_write> counts: array<u32>;
+@group(0) @binding(3) var<storage, read_write> order: array<u32>;
 @group(0) @binding(4) var<storage, read_write> table: array<u32>;
 @group(0) @binding(5) var<storage, read_write> key_points: array<u32>;
 @group(0) @binding(6) var<storage, read_write> descriptors: array<u32>;
@@ -62,20 +62,12 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = group.y * groups.x + group.x;
-  var total = 0u;
+  let there = index < count[0];
+  let spot = select(0u, order[index], there);
   var level = 0u;
-  var before = 0u;
-  for (var i = 0u; i < params.levels; i++) {
-    if (index >= total) {
-      level = i;
-      before = total;
-    }
-    total += counts[i];
-  }
-  if (index == 0u && lane == 0u) { count[0] = total; }
-  let there = index < total;
+  while (level + 1u < params.levels && spot >= params.quotas[level + 1u].y) { level++; }
   let size = params.sizes[level];
-  let key = selected[params.quotas[level].y + select(0u, index - before, there)];
+  let key = selected[spot];
   let at = vec2i(i32(key.y & 0xffffu), i32(key.y >> 16u));
   var own = vec2i(0);
   for (var i = lane; there && i < 961u; i += 64u) {

@@ -1,7 +1,7 @@
 // The best candidates of each level, in the order of their cells. One workgroup a level.
 //
 // candidates  (score, y << 16 | x) of each, score 0 where there is none
-// selected    the same of those that stay, each level from its own place on
+// selected    the same of those that stay, each level from its own place on; (0, 0) in places that are left
 // counts      how many stay, a level
 //
 // A histogram of the scores, which are below 256, tells the score at which the level is full; of that score the first stay.
@@ -81,7 +81,9 @@ fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) la
     }
     passed += vec2u(select(0u, 1u, is_above), select(0u, 1u, is_at));
   }
-  if (lane == 255u) {
-    counts[level] = sums[255].x + min(sums[255].y, full.y);
+  let stay = sums[255].x + min(sums[255].y, full.y);
+  for (var i = stay + lane; i < quota; i += 256u) {
+    selected[params.quotas[level].y + i] = vec2u(0u);
   }
+  if (lane == 255u) { counts[level] = stay; }
 }

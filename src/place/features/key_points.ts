@@ -208,8 +208,9 @@ export class KeyPoints implements Disposable {
           "key_point_cells",
           cellsWgsl,
           { map: maps.descriptors, cells: perCell, inverse, state },
-          { dimensions: head.dimensions, cells },
+          { cells },
           cells,
+          { overrides: { DIMENSIONS: head.dimensions } },
         ),
         dispatch(
           "key_point_peaks",

@@ -20,6 +20,7 @@ import { pixelBytes, type PixelFormat, type PixelFrame } from "../../vision/pixe
 import type { InputTreatment } from "../../vision/treatment.ts";
 import type { DescriptorForm } from "../vocabulary/descriptors.ts";
 import type { FeatureStage } from "./feature_stage.ts";
+import { toFramePoints } from "./frame_points.ts";
 import type { KeyPointHead, KeyPointOutputs } from "./heads/mod.ts";
 import { KeyPoints, type KeyPointSettings } from "./key_points.ts";
 import type { LocalFeatures } from "./local_features.ts";
@@ -147,20 +148,12 @@ export class NetworkFeatureStage implements FeatureStage {
 
   read(bytes: ArrayBuffer, offset = 0): LocalFeatures {
     const { points, scores, descriptors } = this.#keyPoints.parse(bytes, offset);
-    if (this.#fit) toFrame(points, this.#fit);
+    if (this.#fit) toFramePoints(points, this.#fit);
     return { points, scores, descriptors };
   }
 
   [Symbol.dispose](): void {
     for (const part of [this.#keyPoints, this.#blob, this.#bound]) part[Symbol.dispose]();
-  }
-}
-
-/** Turns points of a network's input into those of the frame, in place; whole numbers are middles of pixels. */
-export function toFrame(points: Float32Array, fit: Fit): void {
-  for (let i = 0; i < points.length; i += 2) {
-    points[i] = (points[i]! + 0.5) * fit.scaleX + fit.originX - 0.5;
-    points[i + 1] = (points[i + 1]! + 0.5) * fit.scaleY + fit.originY - 0.5;
   }
 }
 

@@ -8,17 +8,22 @@ import {
   type Device,
   type Dispatch,
   foldWorkgroups,
+  type Kernel,
   type KernelOptions,
+  packUniforms,
   Readback,
   type Stream,
   type UniformValues,
 } from "../../gpu/mod.ts";
+import type { Size } from "../../vision/fit.ts";
 import type { DescriptorRows } from "./matcher.ts";
 import { ORB_PATTERN } from "./orb_pattern.ts";
 import blurWgsl from "../../../shaders/place/orb_blur.wgsl" with { type: "text" };
 import cellsWgsl from "../../../shaders/place/orb_cells.wgsl" with { type: "text" };
 import describeWgsl from "../../../shaders/place/orb_describe.wgsl" with { type: "text" };
+import greyWgsl from "../../../shaders/place/orb_grey.wgsl" with { type: "text" };
 import fastWgsl from "../../../shaders/place/orb_fast.wgsl" with { type: "text" };
+import orderWgsl from "../../../shaders/place/orb_order.wgsl" with { type: "text" };
 import resizeWgsl from "../../../shaders/place/orb_resize.wgsl" with { type: "text" };
 import selectWgsl from "../../../shaders/place/orb_select.wgsl" with { type: "text" };
 import unpackWgsl from "../../../shaders/place/orb_unpack.wgsl" with { type: "text" };
@@ -33,6 +38,10 @@ const CELL = 32;
 const MAX_FEATURES = 32768;
 /** Radius of the disc whose centroid gives the orientation; the patch that a key point stands for is 31 pixels wide. */
 const RADIUS = 15;
+/** Where the parts of a result begin: any storage binding may. */
+const ALIGNMENT = 256;
+/** Key points that an invocation puts in order. */
+const ORDERED = 8;
 /** Words of a key point in {@linkcode OrbFeatures.keyPoints}. */
 export const KEY_POINT_WORDS = 6;
 
@@ -77,7 +86,7 @@ export interface KeyPoint {
 
 /** What was found in an image. */
 export interface OrbResult {
-  /** The key points, level by level. */
+  /** The key points, strongest first; of equal ones those of lower levels, then in the order of their cells. */
   readonly keyPoints: KeyPoint[];
   /** 8 words of 32 bits for each: as bytes, little endian, they are what OpenCV's ORB gives. */
   readonly descriptors: Uint32Array<ArrayBuffer>;
@@ -103,6 +112,10 @@ export class OrbFeatures implements Disposable {
   readonly keyPoints: BufferRange;
   /** Descriptors and their count on the GPU, as `DescriptorMatcher` with `hamming` takes them. */
   readonly rows: DescriptorRows;
+  /** Count, key points and descriptors: what {@linkcode read} takes. */
+  readonly result: BufferRange;
+  /** Finds what is in level 0, a word a pixel: see {@linkcode fromGrey}. */
+  readonly search: readonly Dispatch[];
   /** Most key points that can be found: as many as were asked for. */
   readonly maxFeatures: number;
   readonly #device: Device;
@@ -111,12 +124,21 @@ export class OrbFeatures implements Disposable {
   readonly #step: number;
   readonly #buffers: GPUBuffer[] = [];
   readonly #pyramid: BufferRange;
-  readonly #dispatches: readonly Dispatch[];
+  readonly #levels: readonly Level[];
+  readonly #cells: { kernel: Kernel; values: UniformValues; uniforms: BufferRange };
+  #area: Size | undefined;
   readonly #unpack = new WeakMap<BufferRange, Dispatch>();
   #own: { image: BufferRange; readback: Readback } | undefined;
 
-  /** @throws {RangeError} if an option is out of its range, with the range. */
-  constructor(device: Device, options: OrbOptions) {
+  /**
+   * @param scratch gives the memory; it may be the stack of a stream. Buffers of its own unless given.
+   * @throws {RangeError} if an option is out of its range, with the range.
+   */
+  constructor(
+    device: Device,
+    options: OrbOptions,
+    scratch: (bytes: number, label: string) => BufferRange = (bytes, label) => this.#make(bytes, label),
+  ) {
     const { width, height } = options;
     const { features = 1000, levels: levelCount = 8, scaleFactor = 1.2, threshold = 20, border = 31 } =
       options;
@@ -139,17 +161,24 @@ export class OrbFeatures implements Disposable {
     const table = levelTable(levels, features, scaleFactor, border);
     const params: UniformValues = { ...table.uniforms, levels: levelCount, pixels, border, threshold };
     const words = (count: number, label: string): BufferRange =>
-      this.#make(Math.max(count, 4) * 4, `orb: ${label}`);
+      scratch(Math.ceil(Math.max(count, 1) / 4) * 16, `orb: ${label}`);
+    this.#levels = levels;
     this.#pyramid = words(pixels, "pyramid");
-    this.keyPoints = words(features * KEY_POINT_WORDS, "key points");
-    this.rows = { rows: words(features * 8, "descriptors"), count: words(1, "count") };
+    const keyPointBytes = Math.ceil(features * KEY_POINT_WORDS * 4 / ALIGNMENT) * ALIGNMENT;
+    const piece = scratch(ALIGNMENT + keyPointBytes + features * 32, "orb: result");
+    const part = (at: number, bytes: number): BufferRange => ({
+      buffer: piece.buffer,
+      offset: piece.offset + at,
+      bytes,
+    });
+    this.result = part(0, ALIGNMENT + keyPointBytes + features * 32);
+    this.keyPoints = part(ALIGNMENT, features * KEY_POINT_WORDS * 4);
+    this.rows = { rows: part(ALIGNMENT + keyPointBytes, features * 32), count: part(0, 16) };
     const blurred = words(pixels, "blurred");
     const [scores, rows] = [words(pixels, "scores"), words(pixels, "blurred rows")];
-    const [candidates, selected] = [
-      words(table.candidates * 2, "candidates"),
-      words(features * 2, "selected"),
-    ];
-    const counts = words(MAX_LEVELS, "counts of levels");
+    const candidates = words(table.candidates * 2, "candidates");
+    const selected = words(Math.ceil(features / ORDERED) * ORDERED * 2, "selected");
+    const [counts, order] = [words(MAX_LEVELS, "counts of levels"), words(features, "order")];
     const pattern = device.upload(patternTable(), "orb: pattern");
     this.#buffers.push(pattern.buffer);
     const dispatch = (
@@ -158,31 +187,90 @@ export class OrbFeatures implements Disposable {
       bindings: Record<string, BufferRange>,
       workgroups: readonly [number, number, number],
       kernel: KernelOptions = {},
+      uniforms: UniformValues | BufferRange = params,
     ): Dispatch =>
       device.dispatch(device.kernel({ name: `place/${name}`, wgsl }, kernel), {
+        label: name,
         bindings,
-        uniforms: params,
+        uniforms,
         workgroups,
       });
+    const cells = device.kernel({ name: "place/orb_cells", wgsl: cellsWgsl });
+    const cellUniforms = device.uploadUniforms(new Uint8Array(cells.uniforms!.bytes), "orb: parameters");
+    this.#buffers.push(cellUniforms.buffer);
+    this.#cells = { kernel: cells, values: params, uniforms: cellUniforms };
     const everyPixel = foldWorkgroups(Math.ceil(pixels / 64));
-    this.#dispatches = [
+    this.search = [
       ...levels.slice(1).map((to, i) => this.#resize(levels[i]!, to)),
       dispatch("orb_fast", fastWgsl, { pyramid: this.#pyramid, scores }, everyPixel),
       dispatch("orb_blur", blurWgsl, { x: this.#pyramid, y: rows }, everyPixel),
       dispatch("orb_blur", blurWgsl, { x: rows, y: blurred }, everyPixel, { overrides: { DOWN: true } }),
-      dispatch("orb_cells", cellsWgsl, { scores, candidates }, foldWorkgroups(table.cells)),
+      dispatch("orb_cells", cellsWgsl, { scores, candidates }, foldWorkgroups(table.cells), {}, cellUniforms),
       dispatch("orb_select", selectWgsl, { candidates, selected, counts }, [levelCount, 1, 1]),
+      dispatch(
+        "orb_order",
+        orderWgsl,
+        { selected, counts, order, count: this.rows.count },
+        [
+          Math.ceil(features / ORDERED / 64),
+          1,
+          1,
+        ],
+        {},
+        { places: features },
+      ),
       dispatch("orb_describe", describeWgsl, {
         pyramid: this.#pyramid,
         blurred,
         selected,
-        counts,
+        order,
         table: pattern,
         key_points: this.keyPoints,
         descriptors: this.rows.rows,
         count: this.rows.count,
       }, foldWorkgroups(features)),
     ];
+    this.setArea({ width, height });
+  }
+
+  /**
+   * Which part of the image, from its first pixel on, features are looked for in, in frames recorded from now on: all of it
+   * unless told. Creates nothing. No recorded, unsubmitted frame may be waiting.
+   */
+  setArea({ width, height }: Size): void {
+    if (this.#area?.width === width && this.#area.height === height) return;
+    const areas = Array<number>(MAX_LEVELS * 4).fill(0);
+    for (const [i, level] of this.#levels.entries()) {
+      areas[i * 4] = Math.floor(level.width * width / this.#width);
+      areas[i * 4 + 1] = Math.floor(level.height * height / this.#height);
+    }
+    const { kernel, values, uniforms } = this.#cells;
+    const packed = packUniforms(kernel.uniforms!, { ...values, areas }, "orb");
+    this.#device.gpu.queue.writeBuffer(uniforms.buffer, uniforms.offset, packed);
+    this.#area = { width, height };
+  }
+
+  /**
+   * What makes level 0 of grey pixels in the form of a network's input: four lanes a pixel, grey from 0 to 255 in the first.
+   * {@linkcode search} comes after it.
+   *
+   * @throws {RangeError} if there are too few pixels.
+   */
+  fromGrey(x: BufferRange): Dispatch {
+    const pixels = this.#width * this.#height;
+    if (x.bytes < pixels * 16) {
+      throw new RangeError(
+        `Cannot detect features: ${x.bytes} bytes of pixels; ${this.#width} x ${this.#height} take ${
+          pixels * 16
+        }`,
+      );
+    }
+    return this.#device.dispatch(this.#device.kernel({ name: "place/orb_grey", wgsl: greyWgsl }), {
+      label: "orb_grey",
+      bindings: { x, pyramid: this.#pyramid },
+      uniforms: { pixels },
+      workgroups: foldWorkgroups(Math.ceil(pixels / 64)),
+    });
   }
 
   /**
@@ -210,25 +298,41 @@ export class OrbFeatures implements Disposable {
       this.#unpack.set(image, unpack);
     }
     stream.run(unpack);
-    stream.run(this.#dispatches);
+    stream.run(this.search);
   }
 
   /** What a readback of all results takes: see {@linkcode record}. */
   get resultBytes(): number {
-    return this.rows.count.bytes + this.keyPoints.bytes + this.rows.rows.bytes;
+    return this.result.bytes;
   }
 
   /** Records the copy of all results; the bytes it takes are for {@linkcode read}. */
   record(stream: Stream, readback: Readback): void {
-    readback.record(stream, this.rows.count, this.keyPoints, this.rows.rows);
+    readback.record(stream, this.result);
   }
 
-  /** What the bytes of a readback tell of. */
-  read(bytes: ArrayBuffer): OrbResult {
-    const words = new Uint32Array(bytes), floats = new Float32Array(bytes);
+  /**
+   * What the bytes of a readback tell of.
+   *
+   * @param offset where they begin, a multiple of 4.
+   * @throws {RangeError} if they are too few, or no result of this object.
+   */
+  read(bytes: ArrayBuffer, offset = 0): OrbResult {
+    if (bytes.byteLength < offset + this.result.bytes) {
+      throw new RangeError(
+        `Cannot read features: ${bytes.byteLength} bytes from ${offset} on; they take ${this.result.bytes}`,
+      );
+    }
+    const words = new Uint32Array(bytes, offset, this.result.bytes / 4);
+    const floats = new Float32Array(bytes, offset, this.result.bytes / 4);
     const count = words[0]!;
-    const first = this.rows.count.bytes / 4;
-    const descriptors = first + this.keyPoints.bytes / 4;
+    if (count > this.maxFeatures) {
+      throw new RangeError(
+        `Cannot read features: there are ${count} of them, and at most ${this.maxFeatures} were prepared`,
+      );
+    }
+    const first = (this.keyPoints.offset - this.result.offset) / 4;
+    const descriptors = (this.rows.rows.offset - this.result.offset) / 4;
     return {
       keyPoints: Array.from({ length: count }, (_, i) => {
         const at = first + i * KEY_POINT_WORDS;
