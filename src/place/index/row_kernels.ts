@@ -32,7 +32,7 @@ export interface CompareForm {
 export function compareOptions(form: CompareForm, target: KernelTarget, numbers?: string): KernelOptions {
   const { dimensions, type, metric, storage, queries } = form;
   const blocks = blocksOf(dimensions);
-  const tile = tileFor(queries, target);
+  const tile = tileFor(target);
   return {
     overrides: { QUERIES: queries, ROWS: tile.rows },
     inject: {
@@ -48,12 +48,11 @@ export function compareOptions(form: CompareForm, target: KernelTarget, numbers?
 }
 
 /**
- * On software Vulkan an invocation takes several rows, so that what is loaded of the queries serves them all, and a
- * workgroup is no wider than a vector of the processor; a GPU hides its loads by many invocations instead.
+ * On software Vulkan a workgroup is no wider than a vector of the processor, and each invocation takes several rows, so
+ * that what is loaded of the queries serves them all; a GPU hides its loads by many invocations instead.
  */
-function tileFor(queries: number, { software }: KernelTarget): Tile {
-  if (!software) return { lanes: PANEL_ROWS, rows: 1 };
-  return queries === 1 ? { lanes: 8, rows: 8 } : { lanes: 16, rows: 4 };
+function tileFor({ software }: KernelTarget): Tile {
+  return software ? { lanes: 8, rows: 8 } : { lanes: PANEL_ROWS, rows: 1 };
 }
 
 /** A variant of `place/choose_best`. */

@@ -9,57 +9,11 @@ import {
   unpackRows,
 } from "../../../src/place/index/packing.ts";
 import { Random } from "../../support/random.ts";
+import { bruteForce, checkCase, exactRows, maskOf, plain } from "./random_cases.ts";
 
 const TYPES: readonly DescriptorType[] = ["f32", "f16", "i8"];
 const METRICS: readonly DescriptorMetric[] = ["inner_product", "l2"];
 const STORAGES = ["buffer", "texture"] as const;
-
-/** Whole numbers whose sums are exact; the first element is the largest, so that 8-bit integers keep them too. */
-function wholeRows(
-  random: Random,
-  rows: number,
-  dimensions: number,
-  magnitude: number,
-): Float32Array<ArrayBuffer> {
-  return Float32Array.from(
-    { length: rows * dimensions },
-    (_, i) => i % dimensions === 0 ? 127 : random.int(-magnitude, magnitude),
-  );
-}
-
-/** Every row's score in double precision, in order: the better, then the lower row first. */
-function bruteForce(
-  rows: Float32Array,
-  query: Float32Array,
-  metric: DescriptorMetric,
-  k: number,
-  allowed: (row: number) => boolean,
-): { ids: number[]; scores: number[] } {
-  const d = query.length;
-  const scores: number[] = [];
-  for (let row = 0; row < rows.length / d; row++) {
-    let sum = 0;
-    for (let i = 0; i < d; i++) {
-      const x = rows[row * d + i]!;
-      sum += metric === "l2" ? (query[i]! - x) ** 2 : query[i]! * x;
-    }
-    scores.push(sum);
-  }
-  const sign = metric === "l2" ? 1 : -1;
-  const ids = scores.map((_, row) => row).filter(allowed)
-    .sort((a, b) => sign * (scores[a]! - scores[b]!) || a - b).slice(0, k);
-  return { ids, scores: ids.map((id) => scores[id]!) };
-}
-
-function plain({ ids, scores }: Neighbours): { ids: number[]; scores: number[] } {
-  return { ids: [...ids], scores: [...scores] };
-}
-
-function maskOf(rows: number, allowed: (row: number) => boolean): Uint32Array<ArrayBuffer> {
-  const mask = new Uint32Array(Math.ceil(rows / 32));
-  for (let row = 0; row < rows; row++) if (allowed(row)) mask[row >> 5]! |= 1 << (row & 31);
-  return mask;
-}
 
 Deno.test("query() finds the rows of a brute-force search, in its order, in every type, metric and storage", async (t) => {
   using device = await Device.request({ pool: false });
@@ -72,8 +26,8 @@ Deno.test("query() finds the rows of a brute-force search, in its order, in ever
             // Small magnitudes make many equal scores.
             const magnitude = dimensions === 1 ? 0 : 6;
             const count = 777, queries = 3;
-            const rows = wholeRows(random, count, dimensions, magnitude);
-            const wanted = wholeRows(random, queries, dimensions, magnitude);
+            const rows = exactRows(random, count, dimensions, magnitude);
+            const wanted = exactRows(random, queries, dimensions, magnitude);
             using index = new DescriptorIndex(device, { dimensions, type, metric, storage, chunkRows: 256 });
             index.add(rows);
             for (
@@ -152,11 +106,11 @@ Deno.test("the search is exact over many random cases of one index that grows", 
   const searches = [1, 2, 5, 16, 50, 300].map((k) => index.search({ k }));
   const query = device.upload(new Float32Array(8), "query");
   for (let round = 0; round < 60; round++) {
-    const more = wholeRows(random, random.int(1, 90), dimensions, round % 2 === 0 ? 2 : 90);
+    const more = exactRows(random, random.int(1, 90), dimensions, round % 2 === 0 ? 2 : 90);
     index.add(more);
     all.push(...more);
     const search = searches[round % searches.length]!;
-    const wanted = wholeRows(random, 1, dimensions, 50);
+    const wanted = exactRows(random, 1, dimensions, 50);
     device.gpu.queue.writeBuffer(query.buffer, 0, wanted);
     const exceptNewest = random.int(0, 20);
     search.record(stream, query, { exceptNewest });
@@ -170,6 +124,11 @@ Deno.test("the search is exact over many random cases of one index that grows", 
     );
   }
   for (const search of searches) search[Symbol.dispose]();
+});
+
+Deno.test("random cases agree with a brute-force search to the bit, in order", async () => {
+  using device = await Device.request({ pool: false });
+  for (let seed = 0; seed < 80; seed++) await checkCase(device, seed);
 });
 
 Deno.test("real descriptors score as in double precision, in every type", async () => {
@@ -258,7 +217,7 @@ Deno.test("query() serves many different sizes, at the same time too", async () 
   using device = await Device.request({ pool: false });
   const random = new Random(14), dimensions = 3;
   using index = new DescriptorIndex(device, { dimensions });
-  const rows = wholeRows(random, 90, dimensions, 60);
+  const rows = exactRows(random, 90, dimensions, 60);
   index.add(rows);
   const query = rows.slice(6, 9);
   const found = await Promise.all(
