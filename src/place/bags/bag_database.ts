@@ -1,5 +1,5 @@
 import { checkFeatureNodes, type FeatureNodes } from "./bag_direct_index.ts";
-import { Postings } from "./bag_postings.ts";
+import { Postings, sortByWord } from "./bag_postings.ts";
 import type { Bag } from "../vocabulary/bag.ts";
 import { VocabularyError } from "../vocabulary/errors.ts";
 import { lowerIsBetter, scoreTerms, type Scoring } from "../vocabulary/score.ts";
@@ -87,6 +87,26 @@ export class BagDatabase {
     const id = this.#next(features);
     for (const [i, word] of bag.words.entries()) this.#postingsOf(word).push(id, bag.values[i]!);
     return id;
+  }
+
+  /**
+   * Adds many images, without a direct index, faster than one by one: their words are sorted first. They take as much
+   * memory again meanwhile.
+   *
+   * @param bags in the place of one that is `undefined`, a number is reserved, as by {@linkcode reserve}.
+   * @throws {VocabularyError} as {@linkcode add} does: none is added then.
+   */
+  addAll(bags: readonly (Bag | undefined)[]): void {
+    for (const bag of bags) if (bag) this.#check(bag, "Cannot add bags");
+    const first = this.size, { words, starts, entries, values } = sortByWord(bags, first);
+    for (const bag of bags) {
+      if (bag) this.#next();
+      else this.reserve();
+    }
+    for (const [i, word] of words.entries()) {
+      const [start, end] = [starts[i]!, starts[i + 1]!];
+      this.#postingsOf(word).pushAll(entries.subarray(start, end), values.subarray(start, end));
+    }
   }
 
   /** Takes the next number for an image that is not here now, and may come by {@linkcode restore}. */

@@ -28,6 +28,9 @@ import {
 import { type MapNetworks, parseManifest, refuseOtherNetworks } from "./map_networks.ts";
 import { type MemoryChange, WorkingMemory, type WorkingMemoryOptions } from "./working_memory.ts";
 
+/** Bags that are read and then added at once. */
+const BATCH_BAGS = 2048;
+
 /** How a map is opened. */
 export interface PlaceMapOptions extends WorkingMemoryOptions {
   /** What the frames are made with: a map of others is refused. Needed to begin a map; without it any map is opened. */
@@ -421,18 +424,16 @@ export class PlaceMap implements AsyncDisposable {
       this.#memory.add(match.match, head.h ?? false);
     }
     if (!this.bags) return;
-    let id = 0;
-    if (this.remembered * 8 > this.size) {
-      for await (const content of this.#files.frames.records()) {
-        if (this.#memory.has(id)) this.bags.add(unpackFrame(id, content).bag!);
-        else this.bags.reserve();
-        id++;
+    // Reading all of the file in order is faster than many single records.
+    const few = this.remembered * 8 < this.size;
+    const contents = few ? undefined : this.#files.frames.records();
+    for (let first = 0; first < this.size; first += BATCH_BAGS) {
+      const bags: (Bag | undefined)[] = [];
+      for (let id = first; id < Math.min(first + BATCH_BAGS, this.size); id++) {
+        const content = contents && (await contents.next()).value;
+        bags.push(this.#memory.has(id) ? bagOf(content ?? await this.#files.frames.read(id)) : undefined);
       }
-    } else {
-      for (; id < this.size; id++) {
-        if (this.#memory.has(id)) this.bags.add((await this.record(id)).bag!);
-        else this.bags.reserve();
-      }
+      this.bags.addAll(bags);
     }
   }
 
@@ -465,7 +466,7 @@ export class PlaceMap implements AsyncDisposable {
   }
 
   async #bag(id: number): Promise<Bag> {
-    return (await this.record(id)).bag!;
+    return bagOf(await this.#files.frames.read(id));
   }
 
   #pack(descriptor: MapFrame["descriptor"]): PackedRows | undefined {
@@ -533,6 +534,10 @@ export class PlaceMap implements AsyncDisposable {
     this.#turn = turn.catch(() => {});
     return turn;
   }
+}
+
+function bagOf(content: Uint8Array): Bag {
+  return unpackFrame(0, content).bag!;
 }
 
 function matchOf(result: MapFrame["result"]): { match?: number } {

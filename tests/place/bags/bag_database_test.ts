@@ -255,3 +255,29 @@ Deno.test("removed images are found by no query, come back with restore(), and l
   assertThrows(() => database.remove(1), VocabularyError, "image 1");
   assertThrows(() => database.restore(1, database.bags()[0]!), VocabularyError, "numbers go to 0");
 });
+
+Deno.test("addAll() does what add() and reserve() do one by one", () => {
+  const random = new Random(61);
+  for (let trial = 0; trial < 30; trial++) {
+    const [one, all] = [0, 1].map(() => new BagDatabase({ wordCount: WORDS, scoring: "l1" }));
+    for (let batch = 0; batch < 4; batch++) {
+      const bags = Array.from(
+        { length: random.int(0, 60) },
+        () => random.next() < 0.3 ? undefined : randomBag(random, "l1"),
+      );
+      for (const bag of bags) bag ? one!.add(bag) : one!.reserve();
+      all!.addAll(bags);
+      const query = randomBag(random, "l1"), what = `seed 61, trial ${trial}, batch ${batch}`;
+      assertEquals([all!.size, all!.present], [one!.size, one!.present], what);
+      assertEquals(all!.bags(), one!.bags(), what);
+      assertEquals(all!.query(query), one!.query(query), what);
+      const single = randomBag(random, "l1");
+      assertEquals(all!.add(single), one!.add(single));
+    }
+    assertThrows(
+      () => all!.addAll([{ words: Uint32Array.of(WORDS), values: Float64Array.of(1) }]),
+      VocabularyError,
+    );
+    assertEquals(all!.size, one!.size);
+  }
+});
