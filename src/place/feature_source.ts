@@ -2,6 +2,7 @@ import type { Device, StackRegion } from "../gpu/mod.ts";
 import type { FrameForecast } from "./embedding/embedding_stage.ts";
 import type { FeatureStage } from "./features/feature_stage.ts";
 import { type NetworkFeatureOptions, NetworkFeatureStage } from "./features/network_feature_stage.ts";
+import { ORB_BYTES, type OrbFeatureOptions, OrbFeatureStage } from "./features/orb_feature_stage.ts";
 import type { DescriptorForm } from "./vocabulary/descriptors.ts";
 
 /** Where local features come from: a network or ORB, or whatever gives stages. */
@@ -21,5 +22,14 @@ export function networkFeatures(options: Omit<NetworkFeatureOptions, "frame" | "
     measure: (device) => NetworkFeatureStage.measure(device, options),
     stage: (device, region, forecast) =>
       NetworkFeatureStage.create(device, region, { ...options, ...forecast }),
+  };
+}
+
+/** ORB features, which need no network. */
+export function orbFeatures(options: Omit<OrbFeatureOptions, "frame" | "formats"> = {}): FeatureSource {
+  return {
+    form: { kind: "binary", size: ORB_BYTES },
+    measure: (device) => OrbFeatureStage.measure(device, options),
+    stage: (device, region, forecast) => OrbFeatureStage.create(device, region, { ...options, ...forecast }),
   };
 }

@@ -14,8 +14,8 @@ import { toFramePoints } from "./frame_points.ts";
 import type { LocalFeatures } from "./local_features.ts";
 import { OrbFeatures, type OrbOptions } from "./orb.ts";
 
-/** Bytes of a descriptor. */
-const BYTES = 32;
+/** Bytes of an ORB descriptor. */
+export const ORB_BYTES = 32;
 /** Pixels of its level that a key point's patch is wide. */
 const PATCH = 31;
 const WORKING_SIZE: Size = { width: 640, height: 480 };
@@ -37,7 +37,7 @@ export interface OrbFeatureOptions
 
 /** Finds ORB features. After {@linkcode OrbFeatureStage.create}, a frame creates nothing on the GPU. */
 export class OrbFeatureStage implements FeatureStage {
-  readonly form: DescriptorForm = { kind: "binary", size: BYTES };
+  readonly form: DescriptorForm = { kind: "binary", size: ORB_BYTES };
   readonly #orb: OrbFeatures;
   readonly #blob: InputBlob;
   readonly #search: readonly Dispatch[];
