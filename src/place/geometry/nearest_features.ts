@@ -42,14 +42,14 @@ export class NearestFeatures {
   /** The pairs that pass the tests. */
   pairs(squared: boolean, { ratio, mutual, maxDistance }: Pairing): FeaturePairs {
     const limit = squared ? (maxDistance * KEPT_SCALE) ** 2 : maxDistance;
-    const part = ratio < 1 ? (squared ? ratio ** 2 : ratio) : Infinity;
+    const part = squared ? ratio ** 2 : ratio;
     const count = this.#nearest.length;
     const pairs = new Uint32Array(2 * count), distances = new Float32Array(count);
     let kept = 0;
     for (let a = 0; a < count; a++) {
       const distance = this.#distance[a]!, second = this.#second[a]!, b = this.#nearest[a]!;
       if (distance === NONE || distance > limit) continue;
-      if (second !== NONE && !(distance < part * second)) continue;
+      if (ratio < 1 && second !== NONE && !(distance < part * second)) continue;
       if (mutual && this.#back[b] !== a) continue;
       pairs[2 * kept] = a;
       pairs[2 * kept + 1] = b;
