@@ -55,7 +55,7 @@ export { type PlaceFrame, PlaceSlot } from "./place_slot.ts";
 export * from "./places.ts";
 export { type CompareRows, ForgottenSearch, type ForgottenSearchOptions } from "./map/forgotten_search.ts";
 export type { MapOpened } from "./map/map_files.ts";
-export type { CovisibilityRecord, MapFrame, MapFrameInfo } from "./map/map_frame.ts";
+export type { MapFrame, MapFrameInfo } from "./map/map_frame.ts";
 export {
   fingerprint,
   fingerprintVocabulary,
@@ -66,4 +66,5 @@ export {
 } from "./map/map_networks.ts";
 export { mergeMaps, type MergeOptions } from "./map/merge_maps.ts";
 export * from "./map/place_map.ts";
+export * from "./map/place_map_options.ts";
 export type { MemoryChange, WorkingMemoryOptions } from "./map/working_memory.ts";

@@ -7,25 +7,16 @@ import type { FeatureNodes } from "../bags/bag_direct_index.ts";
 import type { KeptFeatures } from "../features/kept_features.ts";
 import { packSections, type SectionArray, unpackArrays, unpackHead } from "../files/sections.ts";
 import type { PackedRows } from "../index/packing.ts";
+import type { CovisibleFrames } from "../loop/covisibility_graph.ts";
 import type { LoopResult } from "../loop/result.ts";
 import type { Bag } from "../vocabulary/bag.ts";
-
-/** Which frames see the same as a new one, as plain numbers. */
-export interface CovisibilityRecord {
-  /** The new frame. */
-  readonly id: number;
-  /** Earlier frames that see the same. */
-  readonly neighbours: Uint32Array<ArrayBuffer>;
-  /** How much of it they share with the new one, each. */
-  readonly weights: Uint32Array<ArrayBuffer>;
-}
 
 /** What is known of a frame without reading its file. */
 export interface MapFrameInfo {
   /** What its source calls it. */
   readonly name?: string | undefined;
-  /** When it was taken, in seconds. */
-  readonly time?: number | undefined;
+  /** When it was taken. */
+  readonly timeSeconds?: number | undefined;
   /** Of which map it came, in one that was merged. */
   readonly label?: string | undefined;
 }
@@ -40,8 +31,8 @@ export interface MapFrame extends MapFrameInfo {
   readonly bag?: Bag | undefined;
   /** What was decided about it. Its number is the frame's. */
   readonly result?: LoopResult | undefined;
-  /** Which earlier frames see the same. */
-  readonly covisibility?: CovisibilityRecord | undefined;
+  /** Which earlier frames see the same: what the covisibility graph gives as its neighbours. */
+  readonly covisibility?: CovisibleFrames | undefined;
   /** Whether it shows again what the frame before showed. */
   readonly rehearsal?: boolean | undefined;
 }
@@ -66,9 +57,9 @@ export interface FrameHead {
 
 /** The record of a frame but for its descriptor and features. */
 export function packFrame(frame: MapFrame, featuresAt: number | undefined): Uint8Array<ArrayBuffer> {
-  const { name, time, label, bag, result, covisibility, rehearsal } = frame;
+  const { name, timeSeconds, label, bag, result, covisibility, rehearsal } = frame;
   const arrays: SectionArray[] = [];
-  const head: FrameHead = { n: name, t: time, l: label, f: featuresAt, a: "" };
+  const head: FrameHead = { n: name, t: timeSeconds, l: label, f: featuresAt, a: "" };
   if (rehearsal) head.h = true;
   if (bag) {
     head.a += "b";
@@ -86,7 +77,7 @@ export function packFrame(frame: MapFrame, featuresAt: number | undefined): Uint
   }
   if (covisibility) {
     head.a += "c";
-    arrays.push(covisibility.neighbours, covisibility.weights);
+    arrays.push(covisibility.ids, covisibility.weights);
   }
   return packSections(head, arrays);
 }
@@ -97,7 +88,7 @@ export function unpackFrameHead(content: Uint8Array): FrameHead {
 }
 
 /** A frame's record again, without descriptor and features. */
-export function unpackFrame(id: number, content: Uint8Array): MapFrame {
+export function unpackFrame(content: Uint8Array): MapFrame {
   const head = unpackFrameHead(content), arrays = unpackArrays(content);
   const frame: { -readonly [K in keyof MapFrame]: MapFrame[K] } = { ...infoOf(head) };
   if (head.h) frame.rehearsal = true;
@@ -108,11 +99,11 @@ export function unpackFrame(id: number, content: Uint8Array): MapFrame {
       const pairs = arrays.shift() as Uint32Array<ArrayBuffer>;
       head.r = { ...head.r!, geometry: { ...head.r!.geometry!, pairs } };
     } else {
-      const [neighbours, weights] = arrays.splice(0, 2) as [
+      const [ids, weights] = arrays.splice(0, 2) as [
         Uint32Array<ArrayBuffer>,
         Uint32Array<ArrayBuffer>,
       ];
-      frame.covisibility = { id, neighbours, weights };
+      frame.covisibility = { ids, weights };
     }
   }
   if (head.r) frame.result = head.r;
@@ -123,7 +114,7 @@ export function unpackFrame(id: number, content: Uint8Array): MapFrame {
 export function infoOf({ n, t, l }: FrameHead): MapFrameInfo {
   return {
     ...(n !== undefined && { name: n }),
-    ...(t !== undefined && { time: t }),
+    ...(t !== undefined && { timeSeconds: t }),
     ...(l !== undefined && { label: l }),
   };
 }

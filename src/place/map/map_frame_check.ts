@@ -43,7 +43,8 @@ function bagFault({ vocabulary }: MapNetworks, { bag }: MapFrame): string | unde
 
 function resultFault(id: number, { result, covisibility }: MapFrame): string | undefined {
   if (result && result.id !== id) return `its result is that of frame ${result.id}`;
-  if (covisibility && covisibility.id !== id) return `its covisibility is that of frame ${covisibility.id}`;
+  const other = covisibility?.ids.find((other) => other >= id);
+  if (other !== undefined) return `it sees the same as frame ${other}, which is none before it`;
   if (result?.match !== undefined && !(result.match >= 0 && result.match < id)) {
     return `it matches frame ${result.match}, which is none before it`;
   }

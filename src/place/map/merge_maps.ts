@@ -1,8 +1,9 @@
-import type { CovisibilityRecord, MapFrame } from "./map_frame.ts";
+import type { MapFrame } from "./map_frame.ts";
 import { MapError } from "./errors.ts";
 import { type MapFolder, MemoryFolder } from "./map_folder.ts";
 import { refuseOtherNetworks } from "./map_networks.ts";
-import { PlaceMap, type PlaceMapOptions } from "./place_map.ts";
+import { PlaceMap } from "./place_map.ts";
+import type { PlaceMapOptions } from "./place_map_options.ts";
 import type { LoopResult } from "../loop/result.ts";
 
 /** How two maps are merged. */
@@ -50,7 +51,8 @@ function renumbered(frame: MapFrame, by: number): MapFrame {
   return {
     ...frame,
     ...(result && { result: movedResult(result, by) }),
-    ...(covisibility && { covisibility: movedCovisibility(covisibility, by) }),
+    ...(covisibility &&
+      { covisibility: { ids: covisibility.ids.map((other) => other + by), weights: covisibility.weights } }),
   };
 }
 
@@ -63,8 +65,4 @@ function movedResult(result: LoopResult, by: number): LoopResult {
     candidates: candidates.map((candidate) => ({ ...candidate, id: candidate.id + by })),
     ...(geometry && { geometry: { ...geometry, id: geometry.id + by } }),
   };
-}
-
-function movedCovisibility({ id, neighbours, weights }: CovisibilityRecord, by: number): CovisibilityRecord {
-  return { id: id + by, neighbours: neighbours.map((neighbour) => neighbour + by), weights };
 }

@@ -8,12 +8,14 @@ import type { KeptFeatures } from "../features/kept_features.ts";
 import type { DescriptorIndex } from "../index/descriptor_index.ts";
 import { loadIndex } from "../index/index_file.ts";
 import { type PackedRows, packRows, unpackRows } from "../index/packing.ts";
+import { CovisibilityGraph, type CovisibilityOptions } from "../loop/covisibility_graph.ts";
 import type { Bag } from "../vocabulary/bag.ts";
 import { MapError } from "./errors.ts";
 import { FeaturesCache } from "./features_cache.ts";
 import { ForgottenSearch, type ForgottenSearchOptions } from "./forgotten_search.ts";
 import { MANIFEST, MapFiles, type MapOpened, messageOf } from "./map_files.ts";
 import { type MapFolder, MemoryFolder } from "./map_folder.ts";
+import { bagOf, loadBags, loadRows } from "./load_remembered.ts";
 import { checkFrame } from "./map_frame_check.ts";
 import {
   type FrameHead,
@@ -26,47 +28,9 @@ import {
   unpackFrame,
 } from "./map_frame.ts";
 import { type MapNetworks, parseManifest, refuseOtherNetworks } from "./map_networks.ts";
-import { type MemoryChange, WorkingMemory, type WorkingMemoryOptions } from "./working_memory.ts";
-
-/** Bags that are read and then added at once. */
-const BATCH_BAGS = 2048;
-
-/** How a map is opened. */
-export interface PlaceMapOptions extends WorkingMemoryOptions {
-  /** What the frames are made with: a map of others is refused. Needed to begin a map; without it any map is opened. */
-  networks?: MapNetworks;
-  /** Nothing is written: to relocalise in it, also while another process writes to it. Default false. */
-  readOnly?: boolean;
-  /** Frames after which the files are flushed, in the background. Default 64. */
-  flushFrames?: number;
-  /** Seconds after which a new frame has the files flushed. Default 2. */
-  flushSeconds?: number;
-  /** Bytes of local features that stay in memory at most. Default 4 MiB. */
-  cacheBytes?: number;
-  /**
-   * A frame whose descriptor has at least this cosine with that of the frame before shows again what that one showed: it
-   * takes its weight over, and one more, so that the earlier one is forgotten first. Default: none does.
-   */
-  rehearsal?: number;
-}
-
-/** What a map knows of a frame without its file. */
-export interface MapEntry extends MapFrameInfo {
-  /** Its number. */
-  readonly id: number;
-  /** The earlier frame that it closes a loop with. */
-  readonly match?: number;
-  /** How often it was seen again. */
-  readonly weight: number;
-  /** Whether it is among the frames that are searched. */
-  readonly remembered: boolean;
-}
-
-/** A frame that was added. */
-export interface AppendedFrame extends MemoryChange {
-  /** Its number. */
-  readonly id: number;
-}
+import type { AppendedFrame, MapEntry, PlaceMapOptions } from "./place_map_options.ts";
+import { Rehearsals } from "./rehearsal.ts";
+import { type MemoryChange, WorkingMemory } from "./working_memory.ts";
 
 /**
  * All earlier frames: their global descriptors, local features, bags of words and results. Frames are appended one by one; what is
@@ -110,6 +74,7 @@ export class PlaceMap implements AsyncDisposable {
   readonly #memory: WorkingMemory;
   readonly #cache: FeaturesCache;
   readonly #infos: (MapFrameInfo & { match?: number })[] = [];
+  readonly #rehearsals: Rehearsals;
   readonly #options: PlaceMapOptions;
   readonly #lock: Disposable | undefined;
   /** Calls that write take turns. */
@@ -118,8 +83,6 @@ export class PlaceMap implements AsyncDisposable {
   #flushedAt = performance.now();
   #failure: MapError | undefined;
   #closed = false;
-  /** The newest descriptor, where rehearsals are looked for. */
-  #newest: Float32Array | undefined;
 
   private constructor(
     folder: MapFolder,
@@ -135,6 +98,7 @@ export class PlaceMap implements AsyncDisposable {
     this.#files = files;
     this.#lock = lock;
     this.#options = options;
+    this.#rehearsals = new Rehearsals(options.rehearsal);
     this.#memory = new WorkingMemory(options);
     this.#cache = new FeaturesCache(options.cacheBytes ?? 4 << 20);
     const { vocabulary } = networks;
@@ -214,12 +178,15 @@ export class PlaceMap implements AsyncDisposable {
       const id = this.size;
       checkFrame(this.networks, id, frame);
       const descriptor = this.#pack(frame.descriptor);
-      const rehearsal = frame.rehearsal ?? this.#rehearses(frame.descriptor);
+      const rehearsal = frame.rehearsal ?? this.#rehearsals.next(frame.descriptor);
       this.bags?.add(frame.bag!, undefined);
       await this.#write(id, { ...frame, descriptor, rehearsal });
       if (frame.features) this.#cache.set(id, frame.features);
       const match = matchOf(frame.result);
-      this.#infos.push({ ...infoOf({ n: frame.name, t: frame.time, l: frame.label, a: "" }), ...match });
+      this.#infos.push({
+        ...infoOf({ n: frame.name, t: frame.timeSeconds, l: frame.label, a: "" }),
+        ...match,
+      });
       const change = this.#memory.add(match.match, rehearsal);
       await this.#follow(change);
       this.#flushIfDue();
@@ -259,13 +226,12 @@ export class PlaceMap implements AsyncDisposable {
   /** A frame's name, time, bag, result and covisibility, from the file. @throws as {@linkcode features} does. */
   async record(id: number): Promise<MapFrame> {
     this.#check(id);
-    return unpackFrame(id, await this.#files.frames.read(id));
+    return unpackFrame(await this.#files.frames.read(id));
   }
 
   /** The records of all frames from `first` on, in order. */
   async *records(first = 0): AsyncGenerator<MapFrame> {
-    let id = first;
-    for await (const content of this.#files.frames.records(first)) yield unpackFrame(id++, content);
+    for await (const content of this.#files.frames.records(first)) yield unpackFrame(content);
   }
 
   /** A frame's global descriptor, as near as it is kept; `undefined` if the map has none. */
@@ -290,6 +256,17 @@ export class PlaceMap implements AsyncDisposable {
   /** All that is kept of every frame from `first` on, in order. */
   async *frames(first = 0): AsyncGenerator<MapFrame> {
     for (let id = first; id < this.size; id++) yield await this.frame(id);
+  }
+
+  /** Which frames see the same, as far as it was appended with them. @param options as of the graph that it came from. */
+  async covisibility(options?: CovisibilityOptions): Promise<CovisibilityGraph> {
+    const graph = new CovisibilityGraph(options);
+    let id = 0;
+    for await (const { covisibility } of this.records()) {
+      if (covisibility) graph.restoreFrame(id, covisibility);
+      id++;
+    }
+    return graph;
   }
 
   /**
@@ -321,16 +298,7 @@ export class PlaceMap implements AsyncDisposable {
         `Cannot load what is remembered into an index of ${index.rows} rows: give an empty one`,
       );
     }
-    const ids: number[] = [];
-    let first = 0;
-    for await (const piece of file.pieces()) {
-      const rows = Array.from({ length: piece.count }, (_, row) => row)
-        .filter((row) => this.#memory.has(first + row));
-      for (const row of rows) ids.push(first + row);
-      if (rows.length > 0) index.addPacked(pickRows(piece, rows));
-      first += piece.count;
-    }
-    return Uint32Array.from(ids);
+    return await loadRows(index, file, this.#memory);
   }
 
   /**
@@ -423,18 +391,7 @@ export class PlaceMap implements AsyncDisposable {
       this.#infos.push({ ...infoOf(head), ...match });
       this.#memory.add(match.match, head.h ?? false);
     }
-    if (!this.bags) return;
-    // Reading all of the file in order is faster than many single records.
-    const few = this.remembered * 8 < this.size;
-    const contents = few ? undefined : this.#files.frames.records();
-    for (let first = 0; first < this.size; first += BATCH_BAGS) {
-      const bags: (Bag | undefined)[] = [];
-      for (let id = first; id < Math.min(first + BATCH_BAGS, this.size); id++) {
-        const content = contents && (await contents.next()).value;
-        bags.push(this.#memory.has(id) ? bagOf(content ?? await this.#files.frames.read(id)) : undefined);
-      }
-      this.bags.addAll(bags);
-    }
+    if (this.bags) await loadBags(this.bags, this.#files.frames, this.#memory);
   }
 
   async #write(id: number, frame: MapFrame & { descriptor: PackedRows | undefined }): Promise<void> {
@@ -474,14 +431,6 @@ export class PlaceMap implements AsyncDisposable {
     return descriptor instanceof Float32Array
       ? packRows(descriptor, embedding!.dimensions, embedding!.type)
       : descriptor;
-  }
-
-  #rehearses(descriptor: MapFrame["descriptor"]): boolean {
-    const { rehearsal } = this.#options;
-    if (rehearsal === undefined || !(descriptor instanceof Float32Array)) return false;
-    const before = this.#newest;
-    this.#newest = descriptor.slice();
-    return before !== undefined && cosine(before, descriptor) >= rehearsal;
   }
 
   #flushIfDue(): void {
@@ -536,32 +485,6 @@ export class PlaceMap implements AsyncDisposable {
   }
 }
 
-function bagOf(content: Uint8Array): Bag {
-  return unpackFrame(0, content).bag!;
-}
-
 function matchOf(result: MapFrame["result"]): { match?: number } {
   return result?.status === "loop" && result.match !== undefined ? { match: result.match } : {};
-}
-
-function cosine(a: Float32Array, b: Float32Array): number {
-  let [product, lengthA, lengthB] = [0, 0, 0];
-  for (let i = 0; i < a.length; i++) {
-    product += a[i]! * b[i]!;
-    lengthA += a[i]! ** 2;
-    lengthB += b[i]! ** 2;
-  }
-  return product / Math.sqrt(lengthA * lengthB);
-}
-
-/** Some rows of packed ones. */
-function pickRows({ count, bytes, scales }: PackedRows, rows: readonly number[]): PackedRows {
-  const size = bytes.length / count;
-  const picked = new Uint8Array(rows.length * size);
-  for (const [i, row] of rows.entries()) picked.set(bytes.subarray(row * size, (row + 1) * size), i * size);
-  return {
-    count: rows.length,
-    bytes: picked,
-    scales: scales && Float32Array.from(rows, (row) => scales[row]!),
-  };
 }

@@ -156,3 +156,23 @@ Deno.test("memory for bags and features does not grow with the frames that were 
   }
   assert(most <= 40 * 20, `${most} words`);
 });
+
+Deno.test("frames that resemble the one before are rehearsals, also after opening", async () => {
+  const folder = new MemoryFolder(), networks = { embedding: NETWORKS.embedding };
+  const options = { networks, rehearsal: 0.9 };
+  const place = (id: number): Float32Array => {
+    const descriptor = sampleFrame(Math.floor(id / 4)).descriptor.slice();
+    descriptor[0]! += id % 4 * 0.1;
+    return descriptor;
+  };
+  const weights = (map: PlaceMap): number[] =>
+    Array.from({ length: map.size }, (_, id) => map.entry(id).weight);
+  const expected = Array.from({ length: 16 }, (_, id) => id % 4 === 3 ? 3 : 0);
+  {
+    await using map = await PlaceMap.open(folder, options);
+    while (map.size < 16) await map.append({ descriptor: place(map.size) });
+    assertEquals(weights(map), expected);
+  }
+  await using map = await PlaceMap.open(folder, { networks, readOnly: true });
+  assertEquals(weights(map), expected);
+});

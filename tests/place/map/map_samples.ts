@@ -53,7 +53,7 @@ export function sampleFrame(id: number, seed = 1): MapFrame & { readonly descrip
   };
   return {
     name: `${id}.jpg`,
-    time: id / 30,
+    timeSeconds: id / 30,
     descriptor: random.normals(NETWORKS.embedding!.dimensions),
     features: {
       points: random.uniforms(count * 2, 0, 640),
@@ -68,8 +68,7 @@ export function sampleFrame(id: number, seed = 1): MapFrame & { readonly descrip
     bag: { words: Uint32Array.from(words), values: Float64Array.from(words, () => 1 / words.length) },
     result,
     covisibility: {
-      id,
-      neighbours: Uint32Array.from({ length: Math.min(id, 3) }, (_, i) => id - 1 - i),
+      ids: Uint32Array.from({ length: Math.min(id, 3) }, (_, i) => id - 1 - i),
       weights: Uint32Array.from({ length: Math.min(id, 3) }, (_, i) => 10 + i),
     },
   };
@@ -81,7 +80,7 @@ export async function assertFrame(map: PlaceMap, id: number, expected: MapFrame,
   assertEquals({ ...await map.record(id) }, record, `${what} frame ${id}`);
   assertEquals(await map.descriptor(id), descriptor as Float32Array, `${what} descriptor ${id}`);
   assertEquals(await map.features(id), features, `${what} features ${id}`);
-  assertEquals([map.entry(id).name, map.entry(id).time], [record.name, record.time], what);
+  assertEquals([map.entry(id).name, map.entry(id).timeSeconds], [record.name, record.timeSeconds], what);
 }
 
 /** A copy of a folder whose files end at random places, or at given ones. */

@@ -24,7 +24,7 @@ Deno.test("two maps are merged: the frames of the second behind those of the fir
     const [own, seed, label] = id < 30 ? [id, 1, "morning"] as const : [id - 30, 2, "evening"] as const;
     const expected = sampleFrame(own, seed);
     const entry = map.entry(id);
-    assertEquals([entry.name, entry.time, entry.label], [expected.name, expected.time, label]);
+    assertEquals([entry.name, entry.timeSeconds, entry.label], [expected.name, expected.timeSeconds, label]);
     assertEquals(await map.features(id), expected.features);
     assertEquals(await map.descriptor(id), expected.descriptor as Float32Array<ArrayBuffer>);
     const { bag, result, covisibility } = await map.record(id), by = id - own;
@@ -40,7 +40,7 @@ Deno.test("two maps are merged: the frames of the second behind those of the fir
       result!.candidates.map(({ id }) => id),
       expected.result!.candidates.map(({ id }) => id + by),
     );
-    assertEquals(covisibility!.neighbours, expected.covisibility!.neighbours.map((other) => other + by));
+    assertEquals(covisibility!.ids, expected.covisibility!.ids.map((other) => other + by));
   }
   await using c = await filled("night", 3, 3);
   await using more = await mergeMaps(map, c, { labels: ["never", "late"] });

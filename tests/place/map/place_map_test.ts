@@ -31,6 +31,8 @@ Deno.test("a map gives back all that was put in, is closed, opened and continued
   for (let id = 0; id < 40; id++) await assertFrame(map, id, sampleFrame(id), "opened");
   assertEquals([...map.loops()], [[21, 4], [28, 11], [35, 18]]);
   assertEquals(map.entry(11).weight, 1);
+  const graph = await map.covisibility();
+  assertEquals([graph.size, graph.weight(39, 38), graph.weight(20, 18)], [40, 10, 11]);
   let id = 0;
   for await (const record of map.records()) assertEquals(record.name, `${id++}.jpg`);
   assertEquals(id, 40);
@@ -263,6 +265,7 @@ Deno.test("frames that have not what the map's have are refused, and the map goe
   await refused({ bag: undefined }, "has not a bag");
   await refused({ result: { id: 1, status: "low_score", candidates: [] } }, "result is that of frame 1");
   await refused({ result: { id: 0, status: "loop", match: 0, candidates: [] } }, "matches frame 0");
+  await refused({ covisibility: { ids: Uint32Array.of(0), weights: Uint32Array.of(1) } }, "same as frame 0");
   await assertRejects(
     () => map.append({ ...frame, bag: { words: Uint32Array.of(900), values: Float64Array.of(1) } }),
     VocabularyError,
