@@ -1,7 +1,7 @@
 import type { Neighbours } from "../index/descriptor_search.ts";
 import type { Bag } from "../vocabulary/bag.ts";
 import { scoreBags } from "../vocabulary/score.ts";
-import { type CandidateGroup, covisibleGroupsOf, entriesOf, islandsOf } from "./candidate_groups.ts";
+import { covisibleGroupsOf, entriesOf, islandsOf } from "./candidate_groups.ts";
 import {
   bestFirst,
   type FoundCandidates,
@@ -20,7 +20,9 @@ import {
 } from "./loop_options.ts";
 import type { GeometricMatch, LoopCandidate, LoopResult, LoopStatus } from "./result.ts";
 import { TemporalConsistency } from "./temporal_consistency.ts";
-import { bestVerified, passesGeometry, type Verify } from "./verification.ts";
+import { Answers, bestVerified, passesGeometry, type Verify } from "./verification.ts";
+
+type MakeResult = (status: LoopStatus, match?: number, verified?: GeometricMatch) => LoopResult;
 
 /** What is known of a frame when the decision is made. */
 export interface LoopEvidence {
@@ -62,6 +64,8 @@ export class LoopDetector {
   readonly #pointed: TemporalConsistency;
   readonly #confirmed: TemporalConsistency;
   #last: { readonly id: number; readonly bag: Bag | undefined } | undefined;
+  /** The newest frame with a verified match. */
+  #verified: { readonly id: number; readonly match: number } | undefined;
   #busy = false;
 
   /** @throws {LoopError} if options make no sense, alone or together. */
@@ -85,6 +89,7 @@ export class LoopDetector {
   /** Forgets the frames before: the next one is compared with the map alone, and its number may be any. */
   reset(): void {
     this.#last = undefined;
+    this.#verified = undefined;
     this.#pointed.reset();
     this.#confirmed.reset();
   }
@@ -139,17 +144,18 @@ export class LoopDetector {
     const barred = { seen: false };
     const found = this.#search(evidence, settings, barred);
     const candidates = fuseCandidates(found, settings.rankOffset);
-    const result = (
-      status: LoopStatus,
-      match?: number,
-      verified?: GeometricMatch,
-    ): LoopResult => makeResult(id, status, candidates, settings.candidates, match, verified);
+    const result: MakeResult = (status, match, verified) =>
+      makeResult(id, status, candidates, settings.candidates, match, verified);
 
+    const answers = verify && new Answers(id, verify);
     if (candidates.length === 0) {
-      return result(barred.seen || this.newestCandidate(id) < 0 ? "too_recent" : "no_candidates");
+      const status = barred.seen || this.newestCandidate(id) < 0 ? "too_recent" : "no_candidates";
+      return await this.#follow(id, settings, answers, result) ?? result(status);
     }
     const passing = passingCandidates(candidates, found, settings);
-    if (passing.length === 0) return result("low_score", candidates[0]!.id);
+    if (passing.length === 0) {
+      return await this.#follow(id, settings, answers, result) ?? result("low_score", candidates[0]!.id);
+    }
     const groups = settings.grouping === "islands"
       ? islandsOf(passing, settings)
       : covisibleGroupsOf(passing, this.#options.covisibility!, settings);
@@ -159,90 +165,94 @@ export class LoopDetector {
     if (settings.consistency === "temporal" && before < settings.previousFrames) {
       return result("not_consistent", first.members[0]!.id);
     }
-    if (!verify) return result("loop", first.members[0]!.id);
-    return await this.#verify(id, groups, settings, verify, result);
-  }
-
-  async #verify(
-    id: number,
-    groups: readonly CandidateGroup[],
-    settings: LoopSettings,
-    verify: Verify,
-    result: (status: LoopStatus, match?: number, verified?: GeometricMatch) => LoopResult,
-  ): Promise<LoopResult> {
-    const answers = new Map<number, GeometricMatch>();
-    const ask = async (ids: readonly number[]): Promise<void> => {
-      for (const answer of await verify(ids)) {
-        if (!ids.includes(answer.id)) {
-          throw new LoopError(
-            `Cannot decide about frame ${id}: verification was asked about ${
-              ids.join(", ")
-            } and answered about ${answer.id}`,
-          );
-        }
-        answers.set(answer.id, answer);
-      }
-    };
+    if (!answers) return result("loop", first.members[0]!.id);
     // DLoopDetector's order: once the frames before agree on a place, only this place is looked at.
-    const asked = entriesOf(
+    const entries = entriesOf(
       settings.consistency === "temporal" ? groups.slice(0, 1) : groups,
       settings.entries,
     );
-    await ask(asked);
-    const best = bestVerified(asked.flatMap((entry) => answers.get(entry) ?? []), settings);
-    if (!best) return result("too_few_matches", asked[0]!);
-    if (!passesGeometry(best, settings)) {
-      return result(
-        best.matches < settings.minMatches ? "too_few_matches" : "too_few_inliers",
-        best.id,
-        best,
-      );
+    const best = bestVerified(await answers.about(entries), settings);
+    if (best && passesGeometry(best, settings)) {
+      const { spans } = groups.find(({ members }) => members.some((member) => member.id === best.id))!;
+      return await this.#confirm(id, best, spans, settings, answers, result);
     }
-    const group = groups.find(({ members }) => members.some((member) => member.id === best.id))!;
-    const before = this.#confirmed.push(id, group.spans);
+    const followed = await this.#follow(id, settings, answers, result);
+    if (followed) return followed;
+    if (!best) return result("too_few_matches", entries[0]!);
+    return result(best.matches < settings.minMatches ? "too_few_matches" : "too_few_inliers", best.id, best);
+  }
+
+  /** Whether the frames that see the same as a verified match, or the verified matches of the frames before, bear it out. */
+  async #confirm(
+    id: number,
+    best: GeometricMatch,
+    spans: readonly number[],
+    settings: LoopSettings,
+    answers: Answers,
+    result: MakeResult,
+  ): Promise<LoopResult> {
+    const before = this.#confirmed.push(id, spans);
+    this.#verified = { id, match: best.id };
     if (settings.consistency !== "covisible" || best.inliers >= settings.sureInliers) {
       return result("loop", best.id, best);
     }
+    const around = this.#around(id, best.id, settings).slice(0, settings.supportFrames);
     let missing = settings.support - before;
-    const around = this.#around(id, best.id, settings);
     let available = 0;
     for (let at = 0; at < around.length && missing > 0;) {
       const next = around.slice(at, at + missing);
       at += next.length;
-      const unknown = next.filter((frame) => !answers.has(frame));
-      if (unknown.length > 0) await ask(unknown);
-      for (const frame of next) {
-        const answer = answers.get(frame);
-        if (!answer) continue;
+      for (const { inliers } of await answers.about(next)) {
         available++;
-        if (answer.inliers >= settings.supportInliers) missing--;
+        if (inliers >= settings.supportInliers) missing--;
       }
     }
     // Nobody can confirm more often than there are frames to ask.
-    const confirmed = settings.support - missing;
     const needed = Math.min(settings.support, available);
-    return result(confirmed >= needed ? "loop" : "not_consistent", best.id, best);
+    return result(settings.support - missing >= needed ? "loop" : "not_consistent", best.id, best);
+  }
+
+  /** Looks around the verified match of a frame just before, where the searches led to nothing: as ORB-SLAM3 does at first. */
+  async #follow(
+    id: number,
+    settings: LoopSettings,
+    answers: Answers | undefined,
+    result: MakeResult,
+  ): Promise<LoopResult | undefined> {
+    const last = this.#verified;
+    if (!answers || !last || id - last.id > settings.frameDistance || settings.consistency === "temporal") {
+      return undefined;
+    }
+    const near = [last.match, ...this.#around(id, last.match, settings)]
+      .filter((frame) => this.#allowed(id, frame, settings)).slice(0, settings.follow);
+    const best = bestVerified(await answers.about(near), settings);
+    return best && passesGeometry(best, settings)
+      ? await this.#confirm(id, best, [best.id, best.id], settings, answers, result)
+      : undefined;
   }
 
   /** The frames that see the same as a match, best first; without a graph, those next to it in time. */
-  #around(id: number, match: number, { supportFrames }: LoopSettings): number[] {
-    const newest = this.newestCandidate(id);
+  #around(id: number, match: number, { supportFrames, follow }: LoopSettings): number[] {
     const graph = this.#options.covisibility;
     const frames = graph
       ? [...graph.neighbours(match).ids]
-      : Array.from({ length: supportFrames }, (_, i) => match + (i % 2 === 0 ? -1 : 1) * ((i >> 1) + 1));
-    return frames.filter((frame) => frame >= 0 && frame <= newest).slice(0, supportFrames);
+      : Array.from({ length: Math.max(supportFrames, follow) }, (_, i) =>
+        match + (i % 2 === 0 ? -1 : 1) * ((i >> 1) + 1));
+    return frames.filter((frame) => frame >= 0 && frame <= this.newestCandidate(id));
+  }
+
+  #allowed(id: number, frame: number, { excludeCovisible }: LoopSettings): boolean {
+    return frame <= this.newestCandidate(id) &&
+      !(excludeCovisible && this.#options.covisibility!.connected(id, frame));
   }
 
   /** The frames that may be candidates; `barred.seen` tells whether some were found that may not, and no others. */
   #search(evidence: LoopEvidence, settings: LoopSettings, barred: { seen: boolean }): FoundCandidates {
     const { id, neighbours, bag } = evidence;
-    const { database, covisibility } = this.#options;
+    const { database } = this.#options;
     const newest = this.newestCandidate(id);
-    const allowed = (frame: ScoredFrame): boolean =>
-      frame.id <= newest && !(settings.excludeCovisible && covisibility!.connected(id, frame.id));
     const only = (frames: readonly ScoredFrame[]): ScoredFrame[] => {
-      const kept = frames.filter(allowed);
+      const kept = frames.filter((frame) => this.#allowed(id, frame.id, settings));
       if (kept.length === 0 && frames.some((frame) => frame.id < id)) barred.seen = true;
       return kept;
     };

@@ -84,6 +84,11 @@ export interface LoopDetectorOptions {
   supportInliers?: number;
   /** With so many matches that fit, nothing has to confirm them. Default 80 (ORB-SLAM3's last test). */
   sureInliers?: number;
+  /**
+   * Where the searches lead to no verified match, and a frame just before has one: so many frames around that one are verified
+   * too. Default 3 (ORB-SLAM3, which looks there first); 0: none. Not with `temporal`.
+   */
+  follow?: number;
   /** Whether frames that see the same as the new one by its tracks are no candidates: they were never left. Default false. */
   excludeCovisible?: boolean;
 }
@@ -123,6 +128,7 @@ export function loopSettings(options: LoopDetectorOptions, verified: boolean): L
     supportFrames: 5,
     supportInliers: 12,
     sureInliers: 80,
+    follow: 3,
     excludeCovisible: false,
   };
   const given = Object.entries(options).filter(([name, value]) => name in settings && value !== undefined);
@@ -148,6 +154,7 @@ const WHOLE: Readonly<Partial<Record<keyof LoopSettings, number>>> = {
   supportFrames: 0,
   supportInliers: 0,
   sureInliers: 0,
+  follow: 0,
 };
 
 const SHARES: readonly (keyof LoopSettings)[] = [

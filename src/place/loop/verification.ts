@@ -1,3 +1,4 @@
+import { LoopError } from "./loop_error.ts";
 import type { LoopSettings } from "./loop_options.ts";
 import type { GeometricMatch } from "./result.ts";
 
@@ -27,4 +28,37 @@ export function bestVerified(answers: readonly GeometricMatch[], least: Least): 
     stage(b) - stage(a) || (stage(a) === 0 ? 0 : b.inliers - a.inliers) || b.matches - a.matches ||
     b.inliers - a.inliers
   )[0];
+}
+
+/** What verification answered about one new frame; nothing is asked twice. */
+export class Answers {
+  readonly #id: number;
+  readonly #verify: Verify;
+  /** `undefined`: asked about, and not answered. */
+  readonly #answers = new Map<number, GeometricMatch | undefined>();
+
+  constructor(id: number, verify: Verify) {
+    this.#id = id;
+    this.#verify = verify;
+  }
+
+  /** Asks about frames. @throws {LoopError} if answers are about others. */
+  async about(ids: readonly number[]): Promise<GeometricMatch[]> {
+    const unknown = ids.filter((id) => !this.#answers.has(id));
+    if (unknown.length > 0) {
+      for (const id of unknown) this.#answers.set(id, undefined);
+      for (const answer of await this.#verify(unknown)) {
+        if (!unknown.includes(answer.id)) {
+          throw new LoopError(
+            `Cannot decide about frame ${this.#id}: verification was asked about ${
+              unknown.join(", ")
+            } and answered ` +
+              `about ${answer.id}`,
+          );
+        }
+        this.#answers.set(answer.id, answer);
+      }
+    }
+    return ids.flatMap((id) => this.#answers.get(id) ?? []);
+  }
 }

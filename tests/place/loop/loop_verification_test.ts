@@ -126,3 +126,46 @@ Deno.test("decide() with temporal consistency verifies only once the frames befo
   assertEquals(seen, ["not_consistent", "not_consistent", "not_consistent", "loop"]);
   assertEquals(asked, [[23, 24]]);
 });
+
+Deno.test("decide() looks around the match of the frame before where the searches lead nowhere", async () => {
+  const run = async (options: LoopDetectorOptions, ...found: [id: number, score: number][][]) => {
+    const detector = new LoopDetector({ support: 0, ...options });
+    const asked: number[][] = [];
+    const results: [LoopStatus, number | undefined][] = [];
+    for (const [i, neighbours] of found.entries()) {
+      const id = 100 + i;
+      const { status, match } = await detector.decide({ id, neighbours: like(...neighbours) }, (ids) => {
+        asked.push([...ids]);
+        // Frame 100 + i shows what frame 20 + i shows.
+        return ids.map((other) => geometry(other, 50, Math.abs(other - 20 - i) <= 1 ? 40 : 3));
+      });
+      results.push([status, match]);
+    }
+    return { asked, results };
+  };
+  const first: [number, number][] = [[20, 0.9]];
+  for (
+    const [what, second, asked] of [
+      ["nothing", [], []],
+      ["nothing like", [[70, 0.1]], []],
+      ["a mistake", [[70, 0.9]], [[70]]],
+    ] as [string, [number, number][], number[][]][]
+  ) {
+    const { asked: all, results } = await run({}, first, second);
+    assertEquals(results, [["loop", 20], ["loop", 20]], what);
+    assertEquals(all, [[20], ...asked, [20, 19, 21]], what);
+  }
+  // Without it, or too long after, the searches alone decide.
+  const off = await run({ follow: 0 }, first, [[70, 0.9]], [[70, 0.1]], []);
+  assertEquals(off.results.slice(1), [["too_few_inliers", 70], ["low_score", 70], [
+    "no_candidates",
+    undefined,
+  ]]);
+  const detector = new LoopDetector({ support: 0 });
+  const verify = (ids: readonly number[]): GeometricMatch[] => ids.map((id) => geometry(id, 50, 40));
+  assertEquals((await detector.decide({ id: 100, neighbours: like([20, 0.9]) }, verify)).status, "loop");
+  assertEquals((await detector.decide({ id: 103, neighbours: like() }, verify)).status, "no_candidates");
+  assertEquals((await detector.decide({ id: 104, neighbours: like([20, 0.9]) }, verify)).status, "loop");
+  detector.reset();
+  assertEquals((await detector.decide({ id: 105, neighbours: like() }, verify)).status, "no_candidates");
+});
