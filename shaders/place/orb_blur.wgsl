@@ -1,4 +1,5 @@
-// One direction of a Gaussian blur of all levels: 7 x 7, sigma 2, weights 18, 34, 48, 56, 48, 34, 18 of 256.
+// One direction of a Gaussian blur of all levels: 7 x 7, sigma 2, weights 18, 34, 48, 56, 48, 34, 18 of 256. One invocation
+// four pixels in that direction, which have most of what they read in common.
 //
 // x  a word a pixel, level after level
 // y  the same: sums in 1/256 after the first direction, rounded to whole numbers after the second (DOWN)
@@ -32,20 +33,37 @@ fn main(
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) lane: u32,
 ) {
-  let index = (group.y * groups.x + group.x) * 64u + lane;
-  if (index >= params.pixels) { return; }
+  var index = (group.y * groups.x + group.x) * 64u + lane;
   var level = 0u;
-  while (level + 1u < params.levels && index >= params.sizes[level + 1u].z) { level++; }
-  let size = params.sizes[level];
-  let column = (index - size.z) % size.x;
-  let row = (index - size.z) / size.x;
-  let along = i32(select(column, row, DOWN));
-  let last = i32(select(size.x, size.y, DOWN)) - 1;
-  let step = i32(select(1u, size.x, DOWN));
-  let start = i32(index) - along * step;
-  var sum = 56u * x[index];
-  sum += 48u * (x[start + max(along - 1, 0) * step] + x[start + min(along + 1, last) * step]);
-  sum += 34u * (x[start + max(along - 2, 0) * step] + x[start + min(along + 2, last) * step]);
-  sum += 18u * (x[start + max(along - 3, 0) * step] + x[start + min(along + 3, last) * step]);
-  y[index] = select(sum, (sum + 32768u) >> 16u, DOWN);
+  var size = params.sizes[0];
+  var last = select(size.x, size.y, DOWN) - 1u;
+  var across = select(size.y, size.x, DOWN);
+  while (index >= (last / 4u + 1u) * across) {
+    index -= (last / 4u + 1u) * across;
+    level++;
+    if (level == params.levels) { return; }
+    size = params.sizes[level];
+    last = select(size.x, size.y, DOWN) - 1u;
+    across = select(size.y, size.x, DOWN);
+  }
+  // Neighbours have neighbouring columns.
+  let fours = last / 4u + 1u;
+  let along = 4u * select(index % fours, index / across, DOWN);
+  let other = select(index / fours, index % across, DOWN);
+  let step = select(1u, size.x, DOWN);
+  let start = size.z + other * select(size.x, 1u, DOWN);
+  var v: array<u32, 10>;
+  //#unroll i 10
+  for (var i = 0u; i < 10u; i++) {
+    v[i] = x[start + min(max(along + i, 3u) - 3u, last) * step];
+  }
+  //#end
+  //#unroll i 4
+  for (var i = 0u; i < 4u; i++) {
+    if (along + i <= last) {
+      let sum = 56u * v[i + 3u] + 48u * (v[i + 2u] + v[i + 4u]) + 34u * (v[i + 1u] + v[i + 5u]) + 18u * (v[i] + v[i + 6u]);
+      y[start + (along + i) * step] = select(sum, (sum + 32768u) >> 16u, DOWN);
+    }
+  }
+  //#end
 }

@@ -203,8 +203,10 @@ export class OrbFeatures implements Disposable {
     this.search = [
       ...levels.slice(1).map((to, i) => this.#resize(levels[i]!, to)),
       dispatch("orb_fast", fastWgsl, { pyramid: this.#pyramid, scores }, everyPixel),
-      dispatch("orb_blur", blurWgsl, { x: this.#pyramid, y: rows }, everyPixel),
-      dispatch("orb_blur", blurWgsl, { x: rows, y: blurred }, everyPixel, { overrides: { DOWN: true } }),
+      dispatch("orb_blur", blurWgsl, { x: this.#pyramid, y: rows }, fours(levels, "width", "height")),
+      dispatch("orb_blur", blurWgsl, { x: rows, y: blurred }, fours(levels, "height", "width"), {
+        overrides: { DOWN: true },
+      }),
       dispatch("orb_cells", cellsWgsl, { scores, candidates }, foldWorkgroups(table.cells), {}, cellUniforms),
       dispatch("orb_select", selectWgsl, { candidates, selected, counts }, [levelCount, 1, 1]),
       dispatch(
@@ -411,6 +413,13 @@ function pyramid(width: number, height: number, count: number, factor: number): 
     at += w * h;
     return level;
   });
+}
+
+/** Workgroups with an invocation for every four pixels in one direction. */
+function fours(levels: readonly Level[], along: "width" | "height", across: "width" | "height") {
+  return foldWorkgroups(
+    Math.ceil(levels.reduce((sum, level) => sum + Math.ceil(level[along] / 4) * level[across], 0) / 64),
+  );
 }
 
 /** The table that kernels have of the levels; see `shaders/place/orb_cells.wgsl`. */
