@@ -15,6 +15,7 @@ import {
   type NetworkFeatureOptions,
   NetworkFeatureStage,
 } from "../../src/place/features/network_feature_stage.ts";
+import { type OrbFeatureOptions, OrbFeatureStage } from "../../src/place/features/orb_feature_stage.ts";
 import { hostTensor, toFloat32 } from "../../src/tensor/host_tensor.ts";
 import { InputBlob } from "../../src/vision/blob.ts";
 import { fitFrame, pointToSource } from "../../src/vision/fit.ts";
@@ -181,6 +182,15 @@ class Alone implements Disposable {
     return new Alone(device, stream, region, stage);
   }
 
+  static async orb(device: Device, options: OrbFeatureOptions): Promise<Alone> {
+    device.pool.configure({ stackBytes: OrbFeatureStage.measure(device, options), stackCount: 1 });
+    const stream = device.stream();
+    const region = new StackRegion(stream, "features");
+    const stage = await OrbFeatureStage.create(device, region, options);
+    region.seal();
+    return new Alone(device, stream, region, stage);
+  }
+
   async find(frame: PixelFrame): Promise<LocalFeatures> {
     this.#region.push();
     this.stage.write(frame);
@@ -280,5 +290,32 @@ testWithShared(
     };
     const [same, other] = [await matches(1, 42), await matches(1, 20)];
     assertGreater(same, 2 * other, `${same} matches of one place, ${other} of two places`);
+  },
+);
+
+testWithShared(
+  "ORB's stage matches one place seen twice, more than two places",
+  "loops/corridor",
+  async () => {
+    using device = await Device.request({ pool: { stackBytes: 1 << 20, stackCount: 1 } });
+    using alone = await Alone.orb(device, { maxFeatures: 800 });
+    using matcher = new DescriptorMatcher(device, {
+      metric: "hamming",
+      maxFirst: 800,
+      maxSecond: 800,
+      ratio: 0.9,
+      maxDistance: 64,
+    });
+    using stream = device.stream();
+    const words = async (number: number): Promise<Uint32Array> => {
+      const { descriptors } = await alone.find(await corridor(number));
+      return new Uint32Array(descriptors.buffer);
+    };
+    const first = await words(1);
+    const [same, other] = [
+      await matcher.matchHost(stream, first, await words(41)),
+      await matcher.matchHost(stream, first, await words(20)),
+    ];
+    assertGreater(same.length, 2 * other.length, `${same.length} of one place, ${other.length} of two`);
   },
 );
