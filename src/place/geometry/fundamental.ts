@@ -52,15 +52,25 @@ export function epipolarRow(x: number, y: number, u: number, v: number, out: Flo
 /**
  * The normalised eight-point algorithm (Hartley, 1997), for 8 or more pairs, with the nearest matrix of rank 2.
  *
+ * @param near a matrix, by which each pair is weighted so that the sum of squares is nearly that of the Sampson errors.
  * @returns undefined where the pairs determine no matrix: too few, or on one point.
  */
-export function eightPoint(points: PointPairs, list: Uint32Array, count: number): Matrix3 | undefined {
+export function eightPoint(
+  points: PointPairs,
+  list: Uint32Array,
+  count: number,
+  near?: Float64Array,
+): Matrix3 | undefined {
   const to1 = normalisation(points.x1, points.y1, list, count);
   const to2 = normalisation(points.x2, points.y2, list, count);
   if (count < 8 || !to1 || !to2) return undefined;
   const normal = new Float64Array(81), row = new Float64Array(9);
   for (let n = 0; n < count; n++) {
     const i = list[n]!;
+    const weight = near
+      ? 1 / squaredSlope(near, points.x1[i]!, points.y1[i]!, points.x2[i]!, points.y2[i]!)
+      : 1;
+    if (!(weight < Infinity)) continue;
     epipolarRow(
       (points.x1[i]! - to1.x) * to1.scale,
       (points.y1[i]! - to1.y) * to1.scale,
@@ -69,7 +79,7 @@ export function eightPoint(points: PointPairs, list: Uint32Array, count: number)
       row,
       0,
     );
-    addSquare(normal, row, 9);
+    addSquare(normal, row, 9, weight);
   }
   const raw = leastVectors(normal, 9)?.slice(72);
   if (!raw) return undefined;
@@ -79,10 +89,16 @@ export function eightPoint(points: PointPairs, list: Uint32Array, count: number)
   return scaled(multiply(transposed(normalisationMatrix(to2)), multiply(raw, normalisationMatrix(to1))));
 }
 
+/** By how much x2' F x1 changes with the points, squared. */
+function squaredSlope(f: Float64Array, x: number, y: number, u: number, v: number): number {
+  return (f[0]! * x + f[1]! * y + f[2]!) ** 2 + (f[3]! * x + f[4]! * y + f[5]!) ** 2 +
+    (f[0]! * u + f[3]! * v + f[6]!) ** 2 + (f[1]! * u + f[4]! * v + f[7]!) ** 2;
+}
+
 /** Adds the product of a row with itself to a symmetric matrix. */
-export function addSquare(normal: Float64Array, row: Float64Array, n: number): void {
+export function addSquare(normal: Float64Array, row: Float64Array, n: number, weight = 1): void {
   for (let i = 0; i < n; i++) {
-    const factor = row[i]!;
+    const factor = weight * row[i]!;
     for (let j = 0; j < n; j++) normal[i * n + j]! += factor * row[j]!;
   }
 }
@@ -163,7 +179,7 @@ export class FundamentalEstimator implements Estimator {
   }
 
   refit(list: Uint32Array, count: number, model: Float64Array): boolean {
-    const found = eightPoint(this.#points, list, count);
+    const found = eightPoint(this.#points, list, count, model);
     if (found) model.set(found);
     return found !== undefined;
   }

@@ -124,8 +124,9 @@ export class GeometricCheck {
     const { model, fit: { inliers } } = found;
     const listed = new Uint32Array(2 * inliers.length);
     for (let i = 0; i < inliers.length; i++) {
-      listed[2 * i] = pairs.pairs[2 * inliers[i]!]!;
-      listed[2 * i + 1] = pairs.pairs[2 * inliers[i]! + 1]!;
+      const pair = points.of[inliers[i]!]!;
+      listed[2 * i] = pairs.pairs[2 * pair]!;
+      listed[2 * i + 1] = pairs.pairs[2 * pair + 1]!;
     }
     const pose = inliers.length >= this.minInliers ? this.#pose(found, points) : undefined;
     return { id, matches, inliers: inliers.length, model, pairs: listed, ...(pose && { pose }) };

@@ -11,22 +11,20 @@ export interface PointPairs {
   readonly y2: Float64Array<ArrayBuffer>;
 }
 
-/** Empty pairs. */
-export function emptyPairs(count: number): PointPairs {
-  const room = (): Float64Array<ArrayBuffer> => new Float64Array(count);
-  return { count, x1: room(), y1: room(), x2: room(), y2: room() };
+/** The points of pairs, in pixels, and the number of the pair that each is of: pairs of points that are no numbers are left out. */
+export interface PlacedPairs extends PointPairs {
+  readonly of: Uint32Array<ArrayBuffer>;
 }
 
 /**
- * The points of pairs, in pixels.
+ * Looks up the points of pairs.
  *
  * @param now the new frame: first of each pair.
  * @throws {RangeError} if a pair names a feature that is not there.
  */
-export function pointsOfPairs(now: KeptFeatures, earlier: KeptFeatures, pairs: FeaturePairs): PointPairs {
-  const points = emptyPairs(countPairs(pairs));
+export function pointsOfPairs(now: KeptFeatures, earlier: KeptFeatures, pairs: FeaturePairs): PlacedPairs {
   const [most2, most1] = [countKept(now), countKept(earlier)];
-  for (let i = 0; i < points.count; i++) {
+  const finite = allOf(countPairs(pairs)).filter((i) => {
     const feature2 = pairs.pairs[2 * i]!, feature1 = pairs.pairs[2 * i + 1]!;
     if (!(feature2 < most2 && feature1 < most1)) {
       throw new RangeError(
@@ -34,12 +32,22 @@ export function pointsOfPairs(now: KeptFeatures, earlier: KeptFeatures, pairs: F
           `${most1}; give the pairs of these frames, the new one first`,
       );
     }
-    points.x1[i] = earlier.points[2 * feature1]!;
-    points.y1[i] = earlier.points[2 * feature1 + 1]!;
-    points.x2[i] = now.points[2 * feature2]!;
-    points.y2[i] = now.points[2 * feature2 + 1]!;
-  }
-  return points;
+    // The sum of finite coordinates is finite.
+    return Number.isFinite(
+      now.points[2 * feature2]! + now.points[2 * feature2 + 1]! + earlier.points[2 * feature1]! +
+        earlier.points[2 * feature1 + 1]!,
+    );
+  });
+  const column = (points: Float32Array, side: number, axis: number): Float64Array<ArrayBuffer> =>
+    Float64Array.from(finite, (i) => points[2 * pairs.pairs[2 * i + side]! + axis]!);
+  return {
+    count: finite.length,
+    of: finite,
+    x1: column(earlier.points, 1, 0),
+    y1: column(earlier.points, 1, 1),
+    x2: column(now.points, 0, 0),
+    y2: column(now.points, 0, 1),
+  };
 }
 
 /**

@@ -13,12 +13,13 @@ export interface Extent {
 export function extentOf({ points }: Pick<KeptFeatures, "points">): Extent {
   let left = Infinity, right = -Infinity, top = Infinity, bottom = -Infinity;
   for (let i = 0; i < points.length; i += 2) {
+    if (!Number.isFinite(points[i]! + points[i + 1]!)) continue;
     left = Math.min(left, points[i]!);
     right = Math.max(right, points[i]!);
     top = Math.min(top, points[i + 1]!);
     bottom = Math.max(bottom, points[i + 1]!);
   }
-  if (points.length === 0) return { diagonal: 0, area: 0 };
+  if (left === Infinity) return { diagonal: 0, area: 0 };
   return { diagonal: Math.hypot(right - left, bottom - top), area: (right - left) * (bottom - top) };
 }
 

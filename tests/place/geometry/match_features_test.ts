@@ -1,15 +1,14 @@
 import { assert, assertAlmostEquals, assertEquals, assertThrows } from "@std/assert";
+import { featureNodes } from "../../../src/place/bags/bag_direct_index.ts";
+import { keepFeatures, type KeptFeatures } from "../../../src/place/features/kept_features.ts";
 import {
   defaultPairing,
-  featureNodes,
-  keepFeatures,
-  type KeptFeatures,
   matchAll,
   matchByNodes,
   type Pairing,
   type PairingOptions,
   pairsOfMatches,
-} from "../../../src/place/mod.ts";
+} from "../../../src/place/geometry/mod.ts";
 import { Random } from "../../support/random.ts";
 
 interface Draw {

@@ -2,8 +2,7 @@
  * Models and poses beside OpenCV's of the same pairs: see tests/data/geometry_opencv.py.
  */
 import { assert, assertEquals } from "@std/assert";
-import type { FeaturePairs } from "../../../src/place/mod.ts";
-import { GeometricCheck } from "../../../src/place/mod.ts";
+import { type FeaturePairs, GeometricCheck } from "../../../src/place/geometry/mod.ts";
 import { EssentialEstimator } from "../../../src/place/geometry/essential.ts";
 import { eightPoint, FundamentalEstimator } from "../../../src/place/geometry/fundamental.ts";
 import { allOf, type PointPairs } from "../../../src/place/geometry/point_pairs.ts";

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { FeaturePairs, Intrinsics, KeptFeatures } from "../../../src/place/mod.ts";
+import type { KeptFeatures } from "../../../src/place/features/kept_features.ts";
+import type { FeaturePairs, Intrinsics } from "../../../src/place/geometry/mod.ts";
 import type { Random } from "../../support/random.ts";
 
 export const WIDTH = 640;
