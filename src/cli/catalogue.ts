@@ -44,6 +44,8 @@ export interface CatalogueEntry {
   readonly bytes: number;
   readonly input: ModelInput;
   readonly head: HeadFamily;
+  /** Of several outputs, the one that is the descriptor. */
+  readonly output?: string;
   /** A list of {@linkcode readLabels}, or null for a network without classes. */
   readonly labels: string | null;
 }
@@ -95,6 +97,7 @@ function parseEntry(item: unknown, index: number): CatalogueEntry {
     bytes: fields.number("bytes", 1),
     input: parseInput(fields.get("input"), `entry "${name}", input`),
     head: fields.oneOf("head", HEADS),
+    ...(fields.has("output") ? { output: fields.text("output") } : {}),
     labels: labels === null ? null : fields.text("labels"),
   };
   if (entry.urls.length === 0 && entry.note === undefined) {

@@ -4,23 +4,19 @@
  * @module
  */
 import { Detector } from "../detect/detector.ts";
-import type { FrameSource, SkippedFrame } from "../frame/frame.ts";
 import { LoopError, runLoop } from "../frame/loop.ts";
 import { describeReport, type LoopReport } from "../frame/report.ts";
-import { Device, totalCount } from "../gpu/mod.ts";
+import { Device } from "../gpu/mod.ts";
 import { Session } from "../graph/session.ts";
 import { openSource } from "../video/mod.ts";
 import type { Detection } from "../vision/detection.ts";
-import type { Size } from "../vision/fit.ts";
 import { DETECT_USAGE, type DetectOptions, readDetectOptions } from "./detect_options.ts";
 import { openOutputs } from "./detect_outputs.ts";
 import { classIds, type DetectionModel, openDetectionModel } from "./detection_model.ts";
 import { reportFailure } from "./failure.ts";
+import { describeSkipped, largestFrame, refuseNothing, withAdvice } from "./frame_run.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { ProgressBar } from "./progress.ts";
-
-/** What images of unknown sizes are prepared for. */
-const USUAL_LARGEST: Size = { width: 1920, height: 1080 };
 
 /** Runs `framewise detect ARGS`; returns the exit code. */
 export async function detectCommand(args: readonly string[]): Promise<number> {
@@ -59,7 +55,7 @@ async function detect(options: DetectOptions): Promise<void> {
       iouThreshold: options.iouThreshold,
       agnostic: options.agnostic,
       onWarning: warn,
-      frame: largestFrame(source, options),
+      frame: largestFrame(source, raw.size),
       ...(options.source === "-" && { formats: [raw.format ?? "rgb24"] }),
     }),
   );
@@ -98,33 +94,6 @@ async function detect(options: DetectOptions): Promise<void> {
     if (error.report.frames > 0) summarise(error.report);
     throw withAdvice(error, source, options);
   }
-}
-
-/** The largest frame to come, as far as it is known or told. */
-function largestFrame({ info: { width, height } }: FrameSource, { raw }: DetectOptions): Size {
-  if (width !== undefined && height !== undefined) return { width, height };
-  return raw.size ?? USUAL_LARGEST;
-}
-
-/** A loop in which every frame was skipped is no success. */
-function refuseNothing(report: LoopReport): void {
-  const [first] = report.firstSkipped;
-  if (report.frames > 0 || !first || report.interrupted === "signal") return;
-  throw new Error(
-    `none of ${report.skipped} frames could be processed; the first: ${describeSkipped(first)}`,
-  );
-}
-
-/** What to do about a strict loop that created something; where in the engine it did so is no matter of the user's. */
-function withAdvice(error: LoopError, { info }: FrameSource, { strict }: DetectOptions): Error {
-  if (!strict || totalCount(error.report.created) === 0) return error;
-  const [message] = error.message.split("\n");
-  const advice = info.width === undefined ? "; tell the largest image by --size WxH" : "";
-  return new Error(`${message}${advice}`, { cause: error });
-}
-
-function describeSkipped({ index, name, reason }: SkippedFrame): string {
-  return `frame ${index} (${name}) skipped: ${reason}`;
 }
 
 function describeSetup({ path, head, input }: DetectionModel, { adapterInfo }: Device): string {

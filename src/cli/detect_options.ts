@@ -99,7 +99,8 @@ export function readDetectOptions(args: readonly string[]): DetectOptions | unde
   };
 }
 
-function readRaw(given: Arguments): DetectOptions["raw"] {
+/** What raw frames on stdin are. @throws {UsageError} */
+export function readRaw(given: Arguments): DetectOptions["raw"] {
   const [size, format] = [given.value("size"), given.value("format")];
   const parts = size === undefined ? undefined : /^([1-9]\d*)x([1-9]\d*)$/.exec(size);
   if (parts === null) throw new UsageError(`--size is "${size}"; write it as 640x480`);

@@ -26,12 +26,7 @@ export async function openOutputs(
   stack: AsyncDisposableStack,
 ): Promise<Sink[]> {
   const { json, video } = options;
-  for (const output of [json, video]) {
-    if (output === undefined || output === "-" || options.source === "-") continue;
-    if (await isSameFile(options.source, output)) {
-      throw new UsageError(`"${output}" is the source itself; write to another file`);
-    }
-  }
+  await refuseSource(options.source, [json, video]);
   const sinks: Sink[] = [];
   const add = (sink: Sink): void => void sinks.push(stack.adopt(sink, (it) => it.close()));
   // Checked before the JSON lines are opened, which empties their file.
@@ -41,8 +36,22 @@ export async function openOutputs(
   return sinks;
 }
 
-/** What opens the annotated output: a video, one image, or a folder of images, as its name ends. */
-async function annotated(path: string, source: FrameSource, limit: number): Promise<() => Promise<Sink>> {
+/** Refuses outputs that are the source itself. @throws {UsageError} */
+export async function refuseSource(source: string, outputs: readonly (string | undefined)[]): Promise<void> {
+  for (const output of outputs) {
+    if (output === undefined || output === "-" || source === "-") continue;
+    if (await isSameFile(source, output)) {
+      throw new UsageError(`"${output}" is the source itself; write to another file`);
+    }
+  }
+}
+
+/** What opens the annotated output: a video, one image, or a folder of images, as its name ends. @throws {UsageError} */
+export async function annotated(
+  path: string,
+  source: FrameSource,
+  limit: number,
+): Promise<() => Promise<Sink>> {
   const isFolder = path.endsWith("/") || await Deno.stat(path).then((info) => info.isDirectory, () => false);
   const ending = isFolder ? undefined : /\.([^./\\]+)$/.exec(path)?.[1]?.toLowerCase();
   if (ending !== undefined && VIDEO_ENDINGS.includes(ending)) {

@@ -96,6 +96,32 @@ export function judgeLoops(
     throw new LoopFileError(`Cannot evaluate by ${by}: no result has it; leave --by out, or run with it`);
   }
   refuseForeign(records);
+  const { pairs, numbering, absent } = renumber(records, truth);
+  const frames = records.map((record): EvaluatedFrame => ({
+    id: idOf(record),
+    ...(record.match !== undefined && { match: record.match }),
+    ...(record[by] !== undefined && { score: record[by] }),
+    candidates: record.candidates.map(([id]) => id),
+    loop: record.status === "loop",
+  }));
+  return {
+    evaluation: evaluateLoops(frames, pairs, options.gap === undefined ? {} : { gap: options.gap }),
+    by,
+    numbering,
+    unranked: frames.filter(({ match, score }) => match !== undefined && score === undefined).length,
+    absent,
+  };
+}
+
+/** The pairs of the truth by the numbers of the results, those left out of which a frame is not there. */
+export function truePairs(records: readonly LoopRecord[], truth: LoopTruth): [number, number][] {
+  return renumber(records, truth).pairs;
+}
+
+function renumber(
+  records: readonly LoopRecord[],
+  truth: LoopTruth,
+): Pick<JudgedLoops, "numbering" | "absent"> & { pairs: [number, number][] } {
   const byNames = records.every(({ name }) => numberOfName(name) !== undefined) &&
     new Set(records.map(({ name }) => numberOfName(name))).size === records.length;
   const ids = new Map(
@@ -114,20 +140,7 @@ export function judgeLoops(
     const [first, second] = [ids.get(a), ids.get(b)];
     return first === undefined || second === undefined ? [] : [[first, second]];
   });
-  const frames = records.map((record): EvaluatedFrame => ({
-    id: idOf(record),
-    ...(record.match !== undefined && { match: record.match }),
-    ...(record[by] !== undefined && { score: record[by] }),
-    candidates: record.candidates.map(([id]) => id),
-    loop: record.status === "loop",
-  }));
-  return {
-    evaluation: evaluateLoops(frames, pairs, options.gap === undefined ? {} : { gap: options.gap }),
-    by,
-    numbering: byNames ? "names" : "frames",
-    unranked: frames.filter(({ match, score }) => match !== undefined && score === undefined).length,
-    absent,
-  };
+  return { pairs, numbering: byNames ? "names" : "frames", absent };
 }
 
 /** Matches in a map that was there before say nothing about the frames of these results. */

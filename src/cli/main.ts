@@ -8,6 +8,8 @@ import { detectCommand } from "./detect_command.ts";
 import { DETECT_USAGE } from "./detect_options.ts";
 import { EVAL_USAGE, evalCommand } from "./eval_command.ts";
 import { INFO_USAGE, infoCommand } from "./info_command.ts";
+import { loopsCommand } from "./loops_command.ts";
+import { LOOPS_USAGE } from "./loops_options.ts";
 import { MODELS_USAGE, modelsCommand } from "./models_command.ts";
 import { reportFailure } from "./failure.ts";
 import { quietMesa } from "./mesa.ts";
@@ -17,6 +19,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
   detect: detectCommand,
   eval: evalCommand,
   info: infoCommand,
+  loops: loopsCommand,
   models: modelsCommand,
   vocabulary: vocabularyCommand,
 };
@@ -25,7 +28,7 @@ const USAGE = `framewise ${config.version}: vision networks in frame loops, on W
 
 Usage:
 ${
-  [DETECT_USAGE, EVAL_USAGE, INFO_USAGE, MODELS_USAGE, VOCABULARY_USAGE].map((usage) =>
+  [DETECT_USAGE, EVAL_USAGE, INFO_USAGE, LOOPS_USAGE, MODELS_USAGE, VOCABULARY_USAGE].map((usage) =>
     usage.split("\n").slice(1).join("\n")
   )
     .join("\n\n")

@@ -4,14 +4,16 @@
  * @module
  */
 import { formatBytes } from "../gpu/mod.ts";
-import type { Vocabulary } from "../place/vocabulary/mod.ts";
 import { isSameFile } from "../video/mod.ts";
 import { type Arguments, readArguments } from "./arguments.ts";
 import { reportFailure, UsageError } from "./failure.ts";
+import { describeVocabulary } from "./vocabulary_description.ts";
 import { formOfName, openVocabulary, saveVocabulary } from "./vocabulary_file.ts";
+import { TRAIN_USAGE, trainCommand } from "./vocabulary_training.ts";
 
 /** The text of `framewise vocabulary --help`. */
 export const VOCABULARY_USAGE = `Usage:
+${TRAIN_USAGE}
   framewise vocabulary info FILE [--kind float|binary] [--json]
                                             what a vocabulary is
   framewise vocabulary convert IN OUT [--kind float|binary] [--dbow2]
@@ -45,6 +47,9 @@ export async function vocabularyCommand(args: readonly string[]): Promise<number
 }
 
 const ACTIONS: Readonly<Record<string, (args: readonly string[]) => Promise<void>>> = {
+  train: async (args) => {
+    if (!await trainCommand(args)) console.log(VOCABULARY_USAGE);
+  },
   info,
   convert,
 };
@@ -68,19 +73,6 @@ async function info(args: readonly string[]): Promise<void> {
     `${file}: ${formatBytes(size)}, read in ${milliseconds.toFixed(0)} ms`,
     ...describeVocabulary(vocabulary),
   ].join("\n"));
-}
-
-/** What a vocabulary is, for people. */
-export function describeVocabulary(vocabulary: Vocabulary): string[] {
-  const { k, levels, weighting, scoring, form, nodeCount, wordCount } = vocabulary;
-  const descriptors = form.kind === "float"
-    ? `${form.size} floats, compared by Euclidean distance`
-    : `${form.size * 8} bits, compared by Hamming distance`;
-  return [
-    `descriptors of ${descriptors}`,
-    `${wordCount.toLocaleString("en")} words, ${nodeCount.toLocaleString("en")} nodes; k ${k}, L ${levels}`,
-    `weighting ${weighting}, score ${scoring}`,
-  ];
 }
 
 async function convert(args: readonly string[]): Promise<void> {

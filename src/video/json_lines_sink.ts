@@ -1,5 +1,5 @@
 /**
- * Detections as JSON lines.
+ * Results as JSON lines.
  *
  * @module
  */
@@ -12,13 +12,17 @@ import { checkWritable, writeProblem } from "./output.ts";
 const BUFFER_CHARACTERS = 64 * 1024;
 const BUFFER_MS = 200;
 
+/** What makes the object of a frame's line. */
+export type RecordOf<Result> = (frame: DetectionFrame, result: Result) => unknown;
+
 /**
- * One JSON object a line, one line a frame; see {@linkcode detectionRecord}. Lines are written in blocks, at the latest
+ * One JSON object a line, one line a frame: of detections by {@linkcode detectionRecord}, of other results as told. Lines are written in blocks, at the latest
  * with the first line after 200 ms, and never in halves: what is in the file can be read at any time, up to the last
  * line end.
  */
-export class JsonLinesSink implements FrameSink<readonly Detection[]> {
+export class JsonLinesSink<Result = readonly Detection[]> implements FrameSink<Result> {
   readonly #path: string;
+  readonly #recordOf: RecordOf<Result>;
   readonly #file: { write(bytes: Uint8Array): Promise<number>; close(): void };
   readonly #encoder = new TextEncoder();
   readonly #isStdout: boolean;
@@ -28,8 +32,9 @@ export class JsonLinesSink implements FrameSink<readonly Detection[]> {
   #closed = false;
 
   // Written by write() and not through the file's stream, which in Deno 2.9.6 hides a full disk.
-  private constructor(path: string, file: typeof Deno.stdout | Deno.FsFile) {
+  private constructor(path: string, file: typeof Deno.stdout | Deno.FsFile, recordOf: RecordOf<Result>) {
     this.#path = path;
+    this.#recordOf = recordOf;
     this.#isStdout = path === "-";
     this.#file = file;
   }
@@ -40,10 +45,17 @@ export class JsonLinesSink implements FrameSink<readonly Detection[]> {
    * @param path A file, or `-` for standard output.
    * @throws {SinkError} If it is a folder or cannot be written.
    */
-  static async open(path: string): Promise<JsonLinesSink> {
-    if (path === "-") return new JsonLinesSink(path, Deno.stdout);
+  static open(path: string): Promise<JsonLinesSink>;
+  /** As above, for results other than detections. */
+  static open<Result>(path: string, recordOf: RecordOf<Result>): Promise<JsonLinesSink<Result>>;
+  static async open(
+    path: string,
+    recordOf: RecordOf<readonly Detection[]> = detectionRecord,
+  ): Promise<JsonLinesSink> {
+    if (path === "-") return new JsonLinesSink(path, Deno.stdout, recordOf);
     await checkWritable(path);
-    return new JsonLinesSink(path, await Deno.open(path, { write: true, create: true, truncate: true }));
+    const file = await Deno.open(path, { write: true, create: true, truncate: true });
+    return new JsonLinesSink(path, file, recordOf);
   }
 
   /** True when nobody reads standard output any more; that is no error, and further writes do nothing. */
@@ -52,10 +64,10 @@ export class JsonLinesSink implements FrameSink<readonly Detection[]> {
   }
 
   /** Writes the line of one frame. Pixels are not needed. */
-  async write(frame: DetectionFrame, detections: readonly Detection[]): Promise<void> {
+  async write(frame: DetectionFrame, result: Result): Promise<void> {
     if (this.#closed) throw new SinkError(`Cannot write frame ${frame.index}: the sink is closed`);
     if (this.#ended) return;
-    this.#text += JSON.stringify(detectionRecord(frame, detections)) + "\n";
+    this.#text += JSON.stringify(this.#recordOf(frame, result)) + "\n";
     if (this.#text.length >= BUFFER_CHARACTERS || performance.now() - this.#lastFlush >= BUFFER_MS) {
       await this.flush();
     }

@@ -50,7 +50,7 @@ export {
 } from "../vision/detection.ts";
 export { type FfmpegPrograms } from "./ffmpeg.ts";
 export { ImageSink, type ImageSinkOptions } from "./image_sink.ts";
-export { JsonLinesSink } from "./json_lines_sink.ts";
+export { JsonLinesSink, type RecordOf } from "./json_lines_sink.ts";
 export { isSameFile } from "./output.ts";
 export { openSource, type SourceOptions } from "./source.ts";
 export { VideoSink, type VideoSinkOptions } from "./video_sink.ts";

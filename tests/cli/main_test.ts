@@ -14,7 +14,18 @@ Deno.test("framewise --help names every command; without a command it goes to st
   for (const option of ["--help", "-h", "help"]) {
     const { code, out, err } = await inProcess(() => main([option]));
     assertEquals([code, err], [0, ""]);
-    for (const command of ["detect", "eval loops", "info", "models", "models get", "vocabulary convert"]) {
+    for (
+      const command of [
+        "detect",
+        "eval loops",
+        "info",
+        "loops",
+        "models",
+        "models get",
+        "vocabulary train",
+        "vocabulary convert",
+      ]
+    ) {
       assertStringIncludes(out, `framewise ${command}`);
     }
   }
@@ -24,7 +35,7 @@ Deno.test("framewise --help names every command; without a command it goes to st
 });
 
 Deno.test("every command has help", async () => {
-  for (const command of ["detect", "eval", "info", "models", "vocabulary"]) {
+  for (const command of ["detect", "eval", "info", "loops", "models", "vocabulary"]) {
     const { code, out, err } = await inProcess(() => main([command, "--help"]));
     assertEquals([code, err], [0, ""], command);
     assertMatch(out, new RegExp(`^Usage:\n  framewise ${command}`));
@@ -33,7 +44,7 @@ Deno.test("every command has help", async () => {
 
 Deno.test("wrong usage is one message, where to read more, and exit code 2", async () => {
   const cases: [string[], string][] = [
-    [["frob"], `there is no command "frob"; the commands are detect, eval, info, models, vocabulary`],
+    [["frob"], `there is no command "frob"; the commands are detect, eval, info, loops, models, vocabulary`],
     [["--frob"], `there is no option "--frob"`],
     [["constructor"], `there is no command "constructor"`],
     [["detect"], "SOURCE is missing"],
@@ -58,6 +69,19 @@ Deno.test("wrong usage is one message, where to read more, and exit code 2", asy
     [["vocabulary", "convert", "a.fwv"], "takes two files"],
     [["vocabulary", "convert", "a.fwv", "b.doc"], `"b.doc" ends in no known form`],
     [["vocabulary", "convert", "a.fwv", "b.txt", "--dbow2"], "--dbow2 goes with .yml"],
+    [["vocabulary", "train", "a.jpg"], "--features is missing"],
+    [["vocabulary", "train", "a.jpg", "--features", "orb"], "--out is missing"],
+    [["vocabulary", "train", "--features", "orb", "--out", "a.fwv"], "SOURCE is missing"],
+    [["vocabulary", "train", "-", "--features", "orb", "--out", "a.fwv"], "reads no raw frames"],
+    [["vocabulary", "train", "a.jpg", "--features", "orb", "--out", "a.doc"], "ends in no known form"],
+    [["vocabulary", "train", "a", "--features", "orb", "--out", "a.fwv", "--k", "1"], `--k is "1"`],
+    [
+      ["vocabulary", "train", "a", "--features", "orb", "--out", "a.fwv", "--scoring", "x"],
+      `--scoring is "x"`,
+    ],
+    [["loops"], "SOURCE is missing"],
+    [["loops", "a.mp4"], "nothing to find candidates with"],
+    [["loops", "a.mp4", "--vocabulary", "v.fwv"], "--vocabulary needs --features"],
     [["models", "frob"], `unknown "frob"`],
     [["models", "get"], "get takes one name"],
   ];

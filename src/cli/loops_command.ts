@@ -1,0 +1,106 @@
+/**
+ * `framewise loops`: has the camera been here before?
+ *
+ * @module
+ */
+import { LoopError, runLoop } from "../frame/loop.ts";
+import type { LoopReport } from "../frame/report.ts";
+import { Device } from "../gpu/mod.ts";
+import type { PlaceResult } from "../place/conclusion.ts";
+import { openSource } from "../video/mod.ts";
+import { reportFailure } from "./failure.ts";
+import { describeSkipped, largestFrame, refuseNothing, withAdvice } from "./frame_run.ts";
+import { untilInterrupted } from "./interrupt.ts";
+import { readTruth } from "./loop_truth.ts";
+import { LOOPS_USAGE, type LoopsOptions, readLoopsOptions } from "./loops_options.ts";
+import { openLoopsOutputs } from "./loops_outputs.ts";
+import { openPlaces } from "./loops_places.ts";
+import { LoopsSummary } from "./loops_summary.ts";
+import { ProgressBar } from "./progress.ts";
+import { openVocabulary } from "./vocabulary_file.ts";
+
+/** Runs `framewise loops ARGS`; returns the exit code. */
+export async function loopsCommand(args: readonly string[]): Promise<number> {
+  try {
+    const options = readLoopsOptions(args);
+    if (options) await loops(options);
+    else console.log(LOOPS_USAGE);
+    return 0;
+  } catch (error) {
+    return reportFailure("framewise loops", error, "see: framewise loops --help");
+  }
+}
+
+async function loops(options: LoopsOptions): Promise<void> {
+  const { slots, limit, quiet, raw, source: spec } = options;
+  const progress = { bar: undefined as ProgressBar | undefined };
+  const tell = (message: string): void => {
+    progress.bar?.clear();
+    console.error(`framewise loops: ${message}`);
+  };
+  const warn = (message: string): void => void (quiet || tell(message));
+  await using stack = new AsyncDisposableStack();
+  // What is wrong with files is said before anything is opened or made.
+  const truth = options.truth === undefined ? undefined : await readTruth(options.truth);
+  const vocabulary = options.vocabulary === undefined ? undefined : await openVocabulary(options.vocabulary);
+  const source = stack.adopt(await openSource(spec, { ...raw, buffers: slots + 4 }), (it) => it.close());
+  const { sinks, report: page } = await openLoopsOutputs(options, source, stack);
+  const { frameCount } = source.info;
+  const frames = frameCount === undefined ? undefined : Math.min(frameCount, limit);
+  const bar = progress.bar = new ProgressBar(frames, quiet);
+  stack.defer(() => bar.clear());
+  bar.say("preparing the networks");
+  const device = stack.use(await Device.request({ onWarning: warn }));
+  const places = await openPlaces(device, options, {
+    vocabulary,
+    frame: largestFrame(source, raw.size),
+    frames,
+    warn,
+  }, stack);
+  const summary = new LoopsSummary(options, places, device);
+  const conclude = async (report: LoopReport): Promise<void> => {
+    bar.clear();
+    if (options.report !== undefined && page) {
+      await page.write(options.report, {
+        source: source.info.name,
+        gap: options.gap,
+        slots,
+        facts: summary.facts(report),
+        truth,
+        ...(places.vocabulary && places.recogniser.bags && {
+          words: { bags: places.recogniser.bags.bags(), scoring: places.vocabulary.scoring },
+        }),
+      });
+    }
+    if (quiet) return;
+    // Standard output is for the JSON lines, if they go there.
+    const print = options.json === "-" ? console.error : console.log;
+    print(summary.describe(report));
+  };
+  try {
+    const report = await untilInterrupted((signal) =>
+      runLoop<PlaceResult>({
+        device,
+        source,
+        slots: places.recogniser.slots,
+        sinks,
+        limit,
+        strict: options.strict,
+        signal,
+        onFrame: (done, _, result) => {
+          summary.add(result);
+          bar.update(done);
+        },
+        onSkipped: (frame) => tell(describeSkipped(frame)),
+      })
+    );
+    refuseNothing(report);
+    await conclude(report);
+  } catch (error) {
+    if (!(error instanceof LoopError)) throw error;
+    if (error.report.frames > 0) await conclude(error.report);
+    const unknown = frameCount === undefined && options.capacity === undefined;
+    const advice = unknown ? "; tell the number of frames to come by --capacity N" : "";
+    throw withAdvice(error, source, options, advice);
+  }
+}

@@ -1,0 +1,96 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { UsageError } from "../../src/cli/failure.ts";
+import { LOOPS_USAGE, type LoopsOptions, readLoopsOptions } from "../../src/cli/loops_options.ts";
+
+const read = (...args: string[]): LoopsOptions => readLoopsOptions(args)!;
+
+Deno.test("readLoopsOptions() fills in what is not told", () => {
+  const options = read("a.mp4", "--embed", "net.onnx");
+  assertEquals(options.source, "a.mp4");
+  assertEquals([options.gap, options.top, options.slots, options.index], [15, 10, 4, "f32"]);
+  assertEquals([options.limit, options.strict, options.quiet, options.f16], [Infinity, false, false, false]);
+  const told = Object.entries(options).filter(([, value]) => value !== undefined).map(([name]) => name);
+  assertEquals(
+    told.toSorted(),
+    [
+      ...["embed", "f16", "gap", "index", "limit", "quiet", "raw", "slots", "source", "strict", "top"],
+      ...Object.keys(options).filter((name) => name === "relocalise"),
+    ].toSorted(),
+  );
+});
+
+Deno.test("readLoopsOptions() takes every option", () => {
+  const options = read(
+    ...["-", "--size", "640x480", "--format", "i420", "--rate", "30", "--embed", "a", "--features", "orb"],
+    ...["--vocabulary", "v.fwv", "--method", "both", "--gap", "30", "--json", "-", "--video", "b.mp4"],
+    ...[
+      "--report",
+      "c.html",
+      "--truth",
+      "t.json",
+      "--top",
+      "5",
+      "--min-similarity",
+      "-0.5",
+      "--min-inliers",
+      "12",
+    ],
+    ...["--intrinsics", "500,501,320,240.5", "--max-features", "700", "--index", "int8", "--capacity", "99"],
+    ...["--slots", "2", "--f16", "--limit", "10", "--strict", "--quiet", "--input", "64x64", "--output", "o"],
+    ...["--features-input", "320x240", "--pooling", "gem=2.5", "--whitening", "w.bin"],
+  );
+  assertEquals(options.raw, { size: { width: 640, height: 480 }, format: "i420", frameRate: 30 });
+  assertEquals([options.method, options.gap, options.top, options.index], ["both", 30, 5, "int8"]);
+  assertEquals([options.minSimilarity, options.minInliers, options.mostFeatures], [-0.5, 12, 700]);
+  assertEquals(options.intrinsics, { fx: 500, fy: 501, cx: 320, cy: 240.5 });
+  assertEquals([options.pooling, options.whitening, options.output], [{ gem: 2.5 }, "w.bin", "o"]);
+  assertEquals([options.capacity, options.slots, options.limit], [99, 2, 10]);
+  assertEquals([options.f16, options.strict, options.quiet], [true, true, true]);
+  assertEquals(read("a", "--embed", "n", "--pooling", "gem").pooling, { gem: 3 });
+  assertEquals(read("a", "--embed", "n", "--pooling", "max").pooling, "max");
+});
+
+Deno.test("readLoopsOptions() says what is wrong with the usage", () => {
+  const net = ["a.mp4", "--embed", "net"];
+  const cases: [string[], string][] = [
+    [[], "SOURCE is missing"],
+    [["a", "b", "--embed", "n"], "one SOURCE at a time"],
+    [["a.mp4"], "nothing to find candidates with"],
+    [["a.mp4", "--features", "orb"], "nothing to find candidates with"],
+    [["a.mp4", "--vocabulary", "v"], "--vocabulary needs --features"],
+    [
+      ["a.mp4", "--method", "global", "--features", "orb", "--vocabulary", "v"],
+      "--method global needs --embed",
+    ],
+    [[...net, "--method", "bow"], "--method bow needs --features and --vocabulary"],
+    [[...net, "--method", "best"], `--method is "best"; there are global, bow, both`],
+    [[...net, "--index", "f8"], `--index is "f8"; there are f32, f16, int8`],
+    [["-", "--embed", "net"], "need --size"],
+    [[...net, "--gap", "0"], `--gap is "0"`],
+    [[...net, "--top", "2000"], `--top is "2000"`],
+    [[...net, "--min-similarity", "2"], `--min-similarity is "2"`],
+    [[...net, "--truth", "t.json"], "--truth goes with --report"],
+    [[...net, "--min-inliers", "5"], "--min-inliers goes with --features"],
+    [[...net, "--max-features", "5"], "--max-features goes with --features"],
+    [[...net, "--intrinsics", "1,1,1,1"], "--intrinsics goes with --features"],
+    [["a", "--features", "orb", "--vocabulary", "v", "--input", "9x9"], "--input goes with --embed"],
+    [[...net, "--features", "orb", "--intrinsics", "500,500,320"], `--intrinsics is "500,500,320"`],
+    [[...net, "--features", "orb", "--intrinsics", "0,500,320,240"], `--intrinsics is "0,500,320,240"`],
+    [[...net, "--pooling", "gem=-1"], `--pooling is "gem=-1"`],
+    [[...net, "--json", "x", "--report", "x"], `two outputs are both "x"`],
+    [[...net, "--wibble"], "there is no option --wibble"],
+  ];
+  for (const [args, message] of cases) assertThrows(() => read(...args), UsageError, message);
+});
+
+Deno.test("readLoopsOptions() gives nothing when help is asked for; the help names every option", () => {
+  assertEquals(readLoopsOptions(["--help"]), undefined);
+  const error = assertThrows(() => read("a", "--embed", "n", "--wibble"), UsageError);
+  assertStringIncludes(error.message, "--wibble");
+  const options = read("a", "--embed", "n");
+  const names: Record<string, string> = { mostFeatures: "max-features", raw: "size", source: "SOURCE" };
+  for (const key of Object.keys(options)) {
+    const name = names[key] ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    assertStringIncludes(LOOPS_USAGE, name === "SOURCE" ? name : `--${name}`);
+  }
+});
