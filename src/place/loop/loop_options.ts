@@ -82,11 +82,11 @@ export interface LoopDetectorOptions {
   supportFrames?: number;
   /** Matches that fit with which a frame confirms a match. Default 12 (DLoopDetector). */
   supportInliers?: number;
-  /** With so many matches that fit, nothing has to confirm them. Default 80 (ORB-SLAM3's last test). */
+  /** With so many matches that fit, nothing has to confirm them. Default 80 (ORB-SLAM3's last test, which counts projected matches). */
   sureInliers?: number;
   /**
    * Where the searches lead to no verified match, and a frame just before has one: so many frames around that one are verified
-   * too. Default 3 (ORB-SLAM3, which looks there first); 0: none. Not with `temporal`.
+   * too, as ORB-SLAM3 does before it searches. Default 3; 0: none. Not with `temporal`.
    */
   follow?: number;
   /** Whether frames that see the same as the new one by its tracks are no candidates: they were never left. Default false. */
