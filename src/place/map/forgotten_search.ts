@@ -1,7 +1,11 @@
+import type { RecordFile } from "../files/record_file.ts";
 import type { Neighbours } from "../index/descriptor_search.ts";
 import type { IndexFile } from "../index/index_file.ts";
 import { unpackRows } from "../index/packing.ts";
+import type { Bag } from "../vocabulary/bag.ts";
+import { lowerIsBetter, scoreBags, type Scoring } from "../vocabulary/score.ts";
 import { MapError } from "./errors.ts";
+import { bagOf } from "./load.ts";
 import type { WorkingMemory } from "./working_memory.ts";
 
 /**
@@ -16,44 +20,39 @@ export type CompareRows = (
 
 /** How the forgotten are searched. */
 export interface ForgottenSearchOptions {
-  /** Compares rows: on a GPU, say. Default: on the host. */
+  /** Compares descriptors: on a GPU, say. Default: on the host. */
   compare?: CompareRows;
 }
 
+/** Where forgotten frames are read and compared with a query. */
+export interface ForgottenSource {
+  /** Whether the lower score is the better one. */
+  readonly lowerIsBetter: boolean;
+  /** The scores of frames that lie together, numbers ascending. */
+  scores(ids: readonly number[]): Promise<ArrayLike<number>>;
+}
+
 /**
- * The search through the file for the frames most like a query that are forgotten: a bounded number of rows a step, so that a frame
- * loop can go through it over many frames. Made by `map.searchForgotten()`.
+ * The search through the file for the frames most like a query that are forgotten: a bounded number of frames a step, so that a
+ * frame loop can go through it over many frames. Made by `map.searchForgotten()`.
  */
 export class ForgottenSearch {
   /** Frames to find. */
   readonly k: number;
-  readonly #query: Float32Array<ArrayBuffer>;
-  readonly #file: IndexFile;
+  readonly #source: ForgottenSource;
   readonly #memory: WorkingMemory;
-  readonly #compare: CompareRows;
   readonly #end: number;
   readonly #found: { id: number; score: number }[] = [];
   #next = 0;
 
-  /** See `map.searchForgotten()`. */
-  constructor(
-    file: IndexFile,
-    memory: WorkingMemory,
-    query: Float32Array,
-    k: number,
-    options: ForgottenSearchOptions = {},
-  ) {
-    const { dimensions, metric } = file.layout;
-    if (query.length !== dimensions || !Number.isInteger(k) || k < 1) {
-      throw new MapError(
-        `Cannot search for the ${k} nearest of ${query.length} elements: give a descriptor of ${dimensions} and k from 1 on`,
-      );
+  /** See `map.searchForgotten()`. @throws {MapError} if k is no whole number from 1 on. */
+  constructor(source: ForgottenSource, memory: WorkingMemory, k: number) {
+    if (!Number.isInteger(k) || k < 1) {
+      throw new MapError(`Cannot search for the ${k} nearest: give a whole number from 1 on`);
     }
     this.k = k;
-    this.#query = new Float32Array(query);
-    this.#file = file;
+    this.#source = source;
     this.#memory = memory;
-    this.#compare = options.compare ?? (metric === "l2" ? squaredDistances : innerProducts);
     this.#end = memory.size;
   }
 
@@ -73,25 +72,16 @@ export class ForgottenSearch {
   /**
    * Looks through the next forgotten frames that lie together.
    *
-   * @param rows frames that are read at most.
+   * @param frames frames that are read at most.
    * @returns whether all were looked through.
    */
-  async step(rows = 1024): Promise<boolean> {
-    const forgotten = (id: number): boolean => !this.#memory.has(id);
-    while (!this.done && !forgotten(this.#next)) this.#next++;
-    let end = Math.min(this.#next + Math.max(1, rows), this.#end);
-    while (end > this.#next && !forgotten(end - 1)) end--;
-    if (end > this.#next) {
-      const first = this.#next;
-      this.#next = end;
-      const ids: number[] = [];
-      for (let id = first; id < end; id++) if (forgotten(id)) ids.push(id);
-      const { dimensions, type } = this.#file.layout;
-      const read = unpackRows(await this.#file.read(first, end - first), dimensions, type);
-      for (const [i, id] of ids.entries()) {
-        read.copyWithin(i * dimensions, (id - first) * dimensions, (id - first + 1) * dimensions);
-      }
-      const scores = await this.#compare(this.#query, read.subarray(0, ids.length * dimensions));
+  async step(frames = 1024): Promise<boolean> {
+    while (!this.done && this.#memory.has(this.#next)) this.#next++;
+    const ids: number[] = [];
+    const end = Math.min(this.#next + Math.max(1, frames), this.#end);
+    for (; this.#next < end; this.#next++) if (!this.#memory.has(this.#next)) ids.push(this.#next);
+    if (ids.length > 0) {
+      const scores = await this.#source.scores(ids);
       for (const [i, id] of ids.entries()) this.#offer(id, scores[i]!);
     }
     return this.done;
@@ -104,7 +94,7 @@ export class ForgottenSearch {
   }
 
   #offer(id: number, score: number): void {
-    const sign = this.#file.layout.metric === "l2" ? 1 : -1;
+    const sign = this.#source.lowerIsBetter ? 1 : -1;
     const better = (a: number, b: number): boolean => sign * (a - b) < 0;
     if (this.#found.length === this.k && !better(score, this.#found.at(-1)!.score)) return;
     // Frames come in the order of their numbers, so that of equals the lower one stands first.
@@ -113,6 +103,45 @@ export class ForgottenSearch {
     this.#found.splice(at, 0, { id, score });
     if (this.#found.length > this.k) this.#found.pop();
   }
+}
+
+/** Compares global descriptors. @throws {MapError} if the query is of other dimensions. */
+export function forgottenDescriptors(
+  file: IndexFile,
+  query: Float32Array,
+  { compare }: ForgottenSearchOptions = {},
+): ForgottenSource {
+  const { dimensions, type, metric } = file.layout;
+  if (query.length !== dimensions) {
+    throw new MapError(
+      `Cannot search for a descriptor of ${query.length} elements: the map's have ${dimensions}`,
+    );
+  }
+  const own = new Float32Array(query);
+  const compareRows = compare ?? (metric === "l2" ? squaredDistances : innerProducts);
+  return {
+    lowerIsBetter: metric === "l2",
+    scores: async (ids) => {
+      const first = ids[0]!, count = ids.at(-1)! - first + 1;
+      const rows = unpackRows(await file.read(first, count), dimensions, type);
+      for (const [i, id] of ids.entries()) {
+        rows.copyWithin(i * dimensions, (id - first) * dimensions, (id - first + 1) * dimensions);
+      }
+      return await compareRows(own, rows.subarray(0, ids.length * dimensions));
+    },
+  };
+}
+
+/** Compares bags of words. */
+export function forgottenBags(frames: RecordFile, scoring: Scoring, query: Bag): ForgottenSource {
+  return {
+    lowerIsBetter: lowerIsBetter(scoring),
+    scores: async (ids) => {
+      const scores: number[] = [];
+      for (const id of ids) scores.push(scoreBags(scoring, query, bagOf(await frames.read(id))));
+      return scores;
+    },
+  };
 }
 
 function innerProducts(query: Float32Array, rows: Float32Array): Float32Array {

@@ -85,7 +85,7 @@ export class MapFiles implements Disposable {
   static async open(
     folder: MapFolder,
     networks: MapNetworks,
-    readOnly: boolean,
+    { readOnly = false, repair = false }: { readOnly?: boolean; repair?: boolean },
   ): Promise<{ files: MapFiles; heads: FrameHead[] }> {
     using closing = new DisposableStack();
     const files: RandomAccessFile[] = [];
@@ -103,11 +103,13 @@ export class MapFiles implements Disposable {
       const heads: FrameHead[] = [];
       const frames = await RecordFile.open(framesFile, {
         kind: "FRAM",
+        repair,
         visit: (content) => heads.push(unpackFrameHead(content)),
       });
-      const safe = frames.flushed;
+      const safe = repair ? 0 : frames.flushed;
       const features = featuresFile && await RecordFile.open(featuresFile, {
         kind: "FEAT",
+        repair,
         known: { positions: heads.map(({ f }) => f ?? -1), safe },
       });
       const { dimensions, type, metric } = networks.embedding ?? {};

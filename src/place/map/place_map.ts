@@ -12,10 +12,15 @@ import { CovisibilityGraph, type CovisibilityOptions } from "../loop/covisibilit
 import type { Bag } from "../vocabulary/bag.ts";
 import { MapError } from "./errors.ts";
 import { FeaturesCache } from "./features_cache.ts";
-import { ForgottenSearch, type ForgottenSearchOptions } from "./forgotten_search.ts";
+import {
+  forgottenBags,
+  forgottenDescriptors,
+  ForgottenSearch,
+  type ForgottenSearchOptions,
+} from "./forgotten_search.ts";
 import { MANIFEST, MapFiles, type MapOpened, messageOf } from "./map_files.ts";
 import { type MapFolder, MemoryFolder } from "./map_folder.ts";
-import { bagOf, loadBags, loadRows } from "./load_remembered.ts";
+import { bagOf, loadBags, loadCovisibility, loadRows } from "./load.ts";
 import { checkFrame } from "./map_frame_check.ts";
 import {
   type FrameHead,
@@ -129,7 +134,7 @@ export class PlaceMap implements AsyncDisposable {
     if (!found) await MapFiles.create(folder, wanted!);
     const networks = found ? parseManifest(folder.label, found) : wanted!;
     if (wanted) refuseOtherNetworks(folder.label, networks, wanted);
-    const { files, heads } = await MapFiles.open(folder, networks, readOnly);
+    const { files, heads } = await MapFiles.open(folder, networks, options);
     stack.use(files);
     const map = new PlaceMap(folder, networks, files, lock, options);
     await map.#load(heads);
@@ -261,11 +266,7 @@ export class PlaceMap implements AsyncDisposable {
   /** Which frames see the same, as far as it was appended with them. @param options as of the graph that it came from. */
   async covisibility(options?: CovisibilityOptions): Promise<CovisibilityGraph> {
     const graph = new CovisibilityGraph(options);
-    let id = 0;
-    for await (const { covisibility } of this.records()) {
-      if (covisibility) graph.restoreFrame(id, covisibility);
-      id++;
-    }
+    await loadCovisibility(graph, this.#files.frames);
     return graph;
   }
 
@@ -302,18 +303,26 @@ export class PlaceMap implements AsyncDisposable {
   }
 
   /**
-   * A search through the file for the forgotten frames most like a descriptor, in steps of bounded work. To use what it finds,
-   * {@linkcode recall} it.
+   * A search through the file for the forgotten frames most like a global descriptor or a bag of words, in steps of bounded work. To
+   * use what it finds, {@linkcode recall} it.
    *
-   * @throws {MapError} if the map has no descriptors, or they are of other dimensions.
+   * @throws {MapError} if the map has no descriptors, or no bags; or if they are of other dimensions.
    */
-  searchForgotten(descriptor: Float32Array, k: number, options?: ForgottenSearchOptions): ForgottenSearch {
+  searchForgotten(query: Float32Array | Bag, k: number, options?: ForgottenSearchOptions): ForgottenSearch {
+    if (query instanceof Float32Array) {
+      const file = this.#descriptors("search what is forgotten");
+      return new ForgottenSearch(forgottenDescriptors(file, query, options), this.#memory, k);
+    }
+    const { vocabulary } = this.networks;
+    if (!vocabulary) {
+      throw new MapError(
+        `Cannot search what is forgotten: the map "${this.label}" was made without a vocabulary`,
+      );
+    }
     return new ForgottenSearch(
-      this.#descriptors("search what is forgotten"),
+      forgottenBags(this.#files.frames, vocabulary.scoring, query),
       this.#memory,
-      descriptor,
       k,
-      options,
     );
   }
 

@@ -8,6 +8,11 @@ export interface PlaceMapOptions extends WorkingMemoryOptions {
   networks?: MapNetworks;
   /** Nothing is written: to relocalise in it, also while another process writes to it. Default false. */
   readOnly?: boolean;
+  /**
+   * Checks all that was written, and cuts the map off at the first frame that is damaged, which opening would refuse or
+   * reading find. Default false.
+   */
+  repair?: boolean;
   /** Frames after which the files are flushed, in the background. Default 64. */
   flushFrames?: number;
   /** Seconds after which a new frame has the files flushed. Default 2. */

@@ -1,6 +1,6 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Device } from "../../../src/gpu/mod.ts";
-import { DescriptorIndex, MapError, MemoryFolder, PlaceMap } from "../../../src/place/mod.ts";
+import { DescriptorIndex, MapError, MemoryFolder, PlaceMap, scoreBags } from "../../../src/place/mod.ts";
 import { Random } from "../../support/random.ts";
 import { assertFrame, NETWORKS, sampleFrame } from "./map_samples.ts";
 
@@ -82,6 +82,23 @@ Deno.test("what was forgotten is found through the file, in steps of bounded wor
     assert(wanted.every((id) => map.entry(id).remembered));
     assert(forgotten.every((id) => !map.entry(id).remembered && id < 295));
     await assertRejects(() => map.recall(gone), RangeError, "recall 260 frames");
+  }
+});
+
+Deno.test("forgotten bags are found through the file", async () => {
+  for (const scoring of ["l1", "kl"] as const) {
+    const networks = { vocabulary: { ...NETWORKS.vocabulary!, scoring } };
+    await using map = await PlaceMap.inMemory({ networks, remember: 40, gap: 5 });
+    while (map.size < 200) await map.append({ bag: sampleFrame(map.size).bag });
+    const ids = remembered(map), gone = [...Array(200).keys()].filter((id) => !ids.includes(id));
+    const query = sampleFrame(500).bag!;
+    const expected = gone.map((id) => ({ id, score: scoreBags(scoring, query, sampleFrame(id).bag!) }))
+      .sort((a, b) => (scoring === "kl" ? a.score - b.score : b.score - a.score) || a.id - b.id);
+    const { ids: found, scores } = await map.searchForgotten(query, 7).all();
+    assertEquals([...found], expected.slice(0, 7).map(({ id }) => id), scoring);
+    assertEquals([...scores], expected.slice(0, 7).map(({ score }) => Math.fround(score)), scoring);
+    assertThrows(() => map.searchForgotten(query, 0), MapError, "the 0 nearest");
+    assertThrows(() => map.searchForgotten(new Float32Array(24), 1), MapError, "without an embedding");
   }
 });
 

@@ -139,6 +139,35 @@ Deno.test("holes in what was not flushed cost the frames from there on, and dama
   }
 });
 
+Deno.test("repair cuts a damaged map off at the first frame that does not check", async () => {
+  const folder = new MemoryFolder();
+  const ends = new Map<string, number[]>();
+  {
+    await using map = await PlaceMap.open(folder, { networks: NETWORKS });
+    for (let id = 0; id < 20; id++) {
+      for (const [name, file] of folder.files) ends.set(name, [...ends.get(name) ?? [], await file.size()]);
+      await map.append(sampleFrame(id));
+      if (id === 15) await map.flush();
+    }
+  }
+  for (const name of ["descriptors.fwi", "features.fwr", "frames.fwr"]) {
+    const damaged = await cutFolder(folder, (_, size) => size);
+    const bytes = new Uint8Array((await damaged.read(name))!);
+    bytes[ends.get(name)![7]! + 30]! ^= 4;
+    await damaged.replace(name, bytes);
+    if (name === "frames.fwr") {
+      await assertRejects(() => PlaceMap.open(damaged), MapError, "with repair to keep the 7 records");
+    } else {
+      await using map = await PlaceMap.open(damaged, { readOnly: true });
+      await assertRejects(() => assertFrame(map, 7, sampleFrame(7)), Error, "checksum");
+    }
+    await using map = await PlaceMap.open(damaged, { repair: true });
+    assertEquals([map.opened.frames, map.opened.droppedFrames > 0], [7, true], name);
+    for (let id = 7; id < 12; id++) await map.append(sampleFrame(id));
+    for (let id = 0; id < 12; id++) await assertFrame(map, id, sampleFrame(id), name);
+  }
+});
+
 Deno.test("a map of other networks is refused with both named, and all differences", async () => {
   const folder = new MemoryFolder("maps/home");
   await (await filled(folder, 1)).close();

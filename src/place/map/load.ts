@@ -3,6 +3,7 @@ import type { RecordFile } from "../files/record_file.ts";
 import type { DescriptorIndex } from "../index/descriptor_index.ts";
 import type { IndexFile } from "../index/index_file.ts";
 import type { PackedRows } from "../index/packing.ts";
+import type { CovisibilityGraph } from "../loop/covisibility_graph.ts";
 import type { Bag } from "../vocabulary/bag.ts";
 import { unpackFrame } from "./map_frame.ts";
 import type { WorkingMemory } from "./working_memory.ts";
@@ -28,6 +29,16 @@ export async function loadBags(bags: BagDatabase, frames: RecordFile, memory: Wo
       batch.push(memory.has(id) ? bagOf(content ?? await frames.read(id)) : undefined);
     }
     bags.addAll(batch);
+  }
+}
+
+/** Adds all frames to an empty graph, with what they see the same as. */
+export async function loadCovisibility(graph: CovisibilityGraph, frames: RecordFile): Promise<void> {
+  let id = 0;
+  for await (const content of frames.records()) {
+    const { covisibility } = unpackFrame(content);
+    if (covisibility) graph.restoreFrame(id, covisibility);
+    id++;
   }
 }
 
