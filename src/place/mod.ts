@@ -14,6 +14,14 @@ export {
   type Neighbours,
   type SearchOptions,
 } from "./index/descriptor_search.ts";
+export {
+  type Calibration,
+  IvfIndex,
+  type IvfOptions,
+  type IvfTraining,
+  type Recall,
+} from "./index/ivf_index.ts";
+export { IvfSearch } from "./index/ivf_search.ts";
 export { DescriptorChunk } from "./index/descriptor_chunk.ts";
 export {
   type DescriptorMetric,
@@ -53,8 +61,13 @@ export { type FeatureSource, networkFeatures, orbFeatures } from "./feature_sour
 export { type PlaceResult } from "./conclusion.ts";
 export { type PlaceFrame, PlaceSlot } from "./place_slot.ts";
 export * from "./places.ts";
-export { type CompareRows, ForgottenSearch, type ForgottenSearchOptions } from "./map/forgotten_search.ts";
-export type { MapOpened } from "./map/map_files.ts";
+export {
+  type CompareRows,
+  ForgottenSearch,
+  type ForgottenSearchOptions,
+  type ForgottenSource,
+} from "./map/forgotten_search.ts";
+export { describeLoss, type MapOpened } from "./map/map_files.ts";
 export type { MapFrame, MapFrameInfo } from "./map/map_frame.ts";
 export {
   fingerprint,

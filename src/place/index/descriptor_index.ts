@@ -5,7 +5,7 @@
  */
 import { type BufferRange, type Device, MAX_WORKGROUPS, type Stream } from "../../gpu/mod.ts";
 import { DescriptorChunk, type RowLayout } from "./descriptor_chunk.ts";
-import { DescriptorSearch, type Neighbours, type SearchOptions } from "./descriptor_search.ts";
+import { DescriptorSearch, type SearchOptions } from "./descriptor_search.ts";
 import {
   type DescriptorMetric,
   type DescriptorType,
@@ -16,6 +16,7 @@ import {
 } from "./packing.ts";
 import { Packing, type Run } from "./row_packing.ts";
 import { PANEL_ROWS, type RowStorage } from "./row_kernels.ts";
+import type { Neighbours } from "./row_search.ts";
 
 /** How an index is made. */
 export interface DescriptorIndexOptions {
@@ -287,6 +288,11 @@ export class DescriptorIndex implements Disposable {
   /** Reads rows back as 32-bit floats. @throws {RangeError} for rows that are not there. */
   async read(first: number, count: number): Promise<Float32Array<ArrayBuffer>> {
     return unpackRows(await this.readPacked(first, count), this.dimensions, this.type);
+  }
+
+  /** Forgets all rows; their memory stays for those to come. What was recorded before sees them still. */
+  clear(): void {
+    this.#rows = 0;
   }
 
   /** Ends its memory. Searches of it are the caller's to end, except those of {@linkcode query}. */
