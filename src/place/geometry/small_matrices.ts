@@ -105,7 +105,7 @@ export function rankTwoBases(m: Matrix3): { readonly left: Matrix3; readonly rig
  *
  * @param matrix `rows * columns` numbers; overwritten.
  * @param basis room for `columns - rows` vectors of `columns`.
- * @returns false if a row depends on the others.
+ * @returns false if a row depends on the others, or is of what is no finite number.
  */
 export function nullSpace(matrix: Float64Array, rows: number, columns: number, basis: Float64Array): boolean {
   const order = ORDERS[columns] ??= new Uint8Array(columns);
@@ -124,7 +124,6 @@ export function nullSpace(matrix: Float64Array, rows: number, columns: number, b
       }
     }
     if (r === 0) greatest = most;
-    // What is no number is not greater either.
     if (!(most > 1e-9 * greatest) || most === Infinity) return false;
     for (let j = 0; j < columns; j++) {
       const kept = matrix[r * columns + j]!;
@@ -158,6 +157,7 @@ export function nullSpace(matrix: Float64Array, rows: number, columns: number, b
     }
     let square = 0;
     for (let j = 0; j < columns; j++) square += basis[at + j]! ** 2;
+    if (!(square > 0 && square < Infinity)) return false;
     const length = Math.sqrt(square);
     for (let j = 0; j < columns; j++) basis[at + j]! /= length;
   }
