@@ -40,7 +40,8 @@ export function mapFolder(path: string | URL): MapFolder {
       try {
         locked = await file.tryLock(true);
         if (!locked) {
-          const owner = (await Deno.readTextFile(at(LOCK))).trim();
+          // Windows lets nobody read a locked file.
+          const owner = (await Deno.readTextFile(at(LOCK)).catch(() => "")).trim();
           throw new MapError(
             `Cannot write to the map in ${base}: ${
               owner || "another process"

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { MapError, PlaceMap } from "../../src/place/mod.ts";
+import { describeLoss, MapError, PlaceMap } from "../../src/place/mod.ts";
 import { mapFolder } from "../../src/video/map_folder.ts";
 import { assertFrame, NETWORKS, sampleFrame } from "../place/map/map_samples.ts";
 
@@ -23,6 +23,7 @@ Deno.test("a map on disk is begun in a folder that is not there, by path or URL,
     for (const folder of [mapFolder(url), mapFolder(`${path}/`), mapFolder(`${base}/copy`)]) {
       await using map = await PlaceMap.open(folder, { readOnly: true });
       assertEquals(map.opened, { frames: 5, droppedFrames: 0, droppedBytes: 0 });
+      assertEquals(describeLoss(map.opened), undefined);
       for (let id = 0; id < 5; id++) await assertFrame(map, id, sampleFrame(id), folder.label);
     }
   } finally {
@@ -47,6 +48,11 @@ Deno.test("a folder that is only read is not made, and its files are not changed
     {
       await using map = await PlaceMap.open(folder, { readOnly: true });
       assertEquals(map.opened, { frames: 3, droppedFrames: 1, droppedBytes: 9 });
+      assertEquals(
+        describeLoss(map.opened),
+        "the map was not closed when it was written last: it has 3 whole frames, and 1 unfinished frame (9 bytes) behind " +
+          "them was dropped",
+      );
     }
     assertEquals(await Deno.readFile(`${base}/map/frames.fwr`), before);
     await using map = await PlaceMap.open(folder);

@@ -35,6 +35,14 @@ export interface MapOpened {
   readonly droppedBytes: number;
 }
 
+/** Says what a map lost when it was opened; `undefined` if nothing. */
+export function describeLoss({ frames, droppedFrames, droppedBytes }: MapOpened): string | undefined {
+  if (droppedFrames === 0 && droppedBytes === 0) return undefined;
+  const what = droppedFrames === 1 ? "1 unfinished frame" : `${droppedFrames} unfinished frames`;
+  return `the map was not closed when it was written last: it has ${frames} whole frames, and ${what} ` +
+    `(${droppedBytes} bytes) behind them ${droppedFrames === 1 ? "was" : "were"} dropped`;
+}
+
 /** The open files of a map. Calls that write are made one after the other. */
 export class MapFiles implements Disposable {
   /** What was found. */
@@ -64,6 +72,9 @@ export class MapFiles implements Disposable {
   /** Begins a map without frames. @throws {MapError} if files of one are there. */
   static async create(folder: MapFolder, networks: MapNetworks): Promise<void> {
     await MapFiles.#refuseLeftovers(folder);
+    // The manifest comes last: where it is, the others are too, whatever happened meanwhile.
+    const { files } = await MapFiles.open(folder, networks, {});
+    files[Symbol.dispose]();
     await folder.replace(MANIFEST, manifestOf(networks));
   }
 
