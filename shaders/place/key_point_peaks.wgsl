@@ -72,18 +72,24 @@ fn main(
   let pixels = params.width * params.height;
   if (index * 4u >= pixels) { return; }
   let four = heat[index];
-  if (!any(four > vec4f(params.threshold))) { return; }
-  for (var i = 0u; i < 4u; i++) {
-    let pixel = index * 4u + i;
-    let x = pixel % params.width;
-    let y = pixel / params.width;
+  let first = index * 4u;
+  let columns = (first + vec4u(0u, 1u, 2u, 3u)) % params.width;
+  let rows = (first + vec4u(0u, 1u, 2u, 3u)) / params.width;
+  let inside = (columns >= params.area.xxxx) & (rows >= params.area.yyyy) & (columns < params.area.zzzz) &
+    (rows < params.area.wwww) & (first + vec4u(0u, 1u, 2u, 3u) < vec4u(pixels));
+  // A loop over bits, because software Vulkan runs every side of a branch, but no turn of a loop that no invocation takes.
+  let possible = inside & (four > vec4f(params.threshold));
+  var bits = dot(select(vec4u(0u), vec4u(1u, 2u, 4u, 8u), possible), vec4u(1u));
+  while (bits != 0u) {
+    let i = firstTrailingBit(bits);
+    bits &= bits - 1u;
+    let x = columns[i];
+    let y = rows[i];
     var score = four[i];
-    let inside = all(vec2u(x, y) >= params.area.xy) && all(vec2u(x, y) < params.area.zw);
-    if (pixel >= pixels || !inside || !(score > params.threshold)) { continue; }
     if (!is_peak(score, x, y)) { continue; }
     if (RELIABLE) { score *= reliability_at(x, y); }
     if (score > 0.0) {
-      candidates[atomicAdd(&state[0], 1u)] = vec2u(bitcast<u32>(score), pixel);
+      candidates[atomicAdd(&state[0], 1u)] = vec2u(bitcast<u32>(score), first + i);
     }
   }
 }

@@ -1,6 +1,6 @@
 // The best corners of each cell of 32 x 32 pixels. One workgroup a cell, the cells of all levels.
 //
-// scores      a word a pixel, level after level, 0 where there is no corner
+// scores      a word a pixel, level after level, 0 where there is no corner; rows are padded to a multiple of four
 // candidates  of each cell as many places as its level says: (score, y << 16 | x) by score, ties in the order of the pixels;
 //             (0, 0) where there is none
 //
@@ -23,13 +23,17 @@ struct Params {
   areas: array<vec4u, 8>,
 }
 
-@group(0) @binding(0) var<storage, read_write> scores: array<u32>;
+@group(0) @binding(0) var<storage, read_write> scores: array<vec4u>;
 @group(0) @binding(1) var<storage, read_write> candidates: array<vec2u>;
 @group(0) @binding(2) var<uniform> params: Params;
 
 var<workgroup> found: atomic<u32>;
 // Score, and 1023 less the pixel's number: larger is better, and all differ.
 var<workgroup> keys: array<u32, 256>;
+
+fn score(at: u32) -> u32 {
+  return scores[at / 4u][at % 4u];
+}
 
 @compute @workgroup_size(64)
 fn main(
@@ -48,17 +52,29 @@ fn main(
   let across = max(size.w, 1u);
   let left = params.border + cell % across * 32u;
   let top = params.border + cell / across * 32u;
-  for (var i = lane; there && i < 1024u; i += 64u) {
-    let x = left + i % 32u;
-    let y = top + i / 32u;
-    if (x + params.border >= area.x || y + params.border >= area.y) { continue; }
-    let at = size.z + y * size.x + x;
-    let score = scores[at];
-    if (score == 0u) { continue; }
-    let above = max(max(scores[at - size.x - 1u], scores[at - size.x]), scores[at - size.x + 1u]);
-    let below = max(max(scores[at + size.x - 1u], scores[at + size.x]), scores[at + size.x + 1u]);
-    if (score > max(max(above, below), max(scores[at - 1u], scores[at + 1u]))) {
-      keys[atomicAdd(&found, 1u)] = score * 1024u + 1023u - i;
+  // Nine times four pixels cover a row of a cell, wherever it begins.
+  let stride = (size.x + 3u) & ~3u;
+  for (var i = lane; there && i < 288u; i += 64u) {
+    let column = left / 4u * 4u + i % 9u * 4u;
+    let y = top + i / 9u;
+    if (column >= stride || y + params.border >= area.y) { continue; }
+    let first = size.z + y * stride + column;
+    let four = scores[first / 4u];
+    // Those of the cell and its area. A loop over bits, because software Vulkan runs every side of a branch, but no turn of
+    // a loop that no invocation takes.
+    let columns = column + vec4u(0u, 1u, 2u, 3u);
+    let inside = (columns >= vec4u(left)) & (columns < vec4u(left + 32u)) & (columns + params.border < vec4u(area.x));
+    var bits = dot(select(vec4u(0u), vec4u(1u, 2u, 4u, 8u), inside & (four > vec4u(0u))), vec4u(1u));
+    while (bits != 0u) {
+      let k = firstTrailingBit(bits);
+      bits &= bits - 1u;
+      let own = four[k];
+      let at = first + k;
+      let above = max(max(score(at - stride - 1u), score(at - stride)), score(at - stride + 1u));
+      let below = max(max(score(at + stride - 1u), score(at + stride)), score(at + stride + 1u));
+      if (own > max(max(above, below), max(score(at - 1u), score(at + 1u)))) {
+        keys[atomicAdd(&found, 1u)] = own * 1024u + 1023u - ((y - top) * 32u + column + k - left);
+      }
     }
   }
   workgroupBarrier();

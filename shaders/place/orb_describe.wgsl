@@ -1,6 +1,6 @@
 // Orientation and descriptor of each key point. One workgroup a place for a key point.
 //
-// pyramid      a word a pixel, level after level
+// pyramid      a word a pixel, level after level; rows are padded to a multiple of four
 // blurred      the same, blurred
 // selected     (score, y << 16 | x) of each level's key points, from its own place on
 // order        the places of the key points among them, strongest first
@@ -46,7 +46,7 @@ var<workgroup> words: array<atomic<u32>, 8>;
 fn place(size: vec4u, x: i32, y: i32) -> u32 {
   let column = u32(clamp(x, 0, i32(size.x) - 1));
   let row = u32(clamp(y, 0, i32(size.y) - 1));
-  return size.z + row * size.x + column;
+  return size.z + row * ((size.x + 3u) & ~3u) + column;
 }
 
 fn sample(size: vec4u, at: vec2i, offset: vec2i, turn: vec2f) -> u32 {

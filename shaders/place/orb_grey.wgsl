@@ -1,10 +1,11 @@
 // Grey pixels of a network's input to words, the form of all levels of the pyramid.
 //
 // x        grey, 0 to 255, in the first of four lanes
-// pyramid  a word a pixel; level 0 comes first
+// pyramid  a word a pixel; level 0 comes first; rows are padded by their last pixel to a multiple of four
 
 struct Params {
-  pixels: u32,
+  width: u32,
+  height: u32,
 }
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
@@ -18,6 +19,9 @@ fn main(
   @builtin(local_invocation_index) lane: u32,
 ) {
   let index = (group.y * groups.x + group.x) * 64u + lane;
-  if (index >= params.pixels) { return; }
-  pyramid[index] = u32(clamp(round(x[index].x), 0.0, 255.0));
+  let stride = (params.width + 3u) & ~3u;
+  let row = index / stride;
+  if (row >= params.height) { return; }
+  let grey = x[row * params.width + min(index % stride, params.width - 1u)].x;
+  pyramid[index] = u32(clamp(round(grey), 0.0, 255.0));
 }

@@ -1,6 +1,7 @@
 // One level of the pyramid from the level before it: bilinear, in whole numbers.
 //
-// pyramid  a word a pixel; the levels lie one after the other at params.from_at and params.to_at
+// pyramid  a word a pixel; the levels lie one after the other at params.from_at and params.to_at, their rows padded by their
+//          last pixel to a multiple of four
 //
 // Pixel centres are at halves. Positions and weights are in 1/256 of a pixel; sides are at most 32,767.
 
@@ -25,16 +26,18 @@ fn position(at: u32, side: u32, to: u32) -> u32 {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= params.to_width) { return; }
-  let x = position(id.x, params.from_width, params.to_width);
+  let stride = (params.to_width + 3u) & ~3u;
+  if (id.x >= stride) { return; }
+  let from_stride = (params.from_width + 3u) & ~3u;
+  let x = position(min(id.x, params.to_width - 1u), params.from_width, params.to_width);
   let y = position(id.y, params.from_height, params.to_height);
   let left = x >> 8u;
   let right = min(left + 1u, params.from_width - 1u);
-  let upper = params.from_at + (y >> 8u) * params.from_width;
-  let lower = params.from_at + min((y >> 8u) + 1u, params.from_height - 1u) * params.from_width;
+  let upper = params.from_at + (y >> 8u) * from_stride;
+  let lower = params.from_at + min((y >> 8u) + 1u, params.from_height - 1u) * from_stride;
   let wx = x & 255u;
   let wy = y & 255u;
   let above = pyramid[upper + left] * (256u - wx) + pyramid[upper + right] * wx;
   let below = pyramid[lower + left] * (256u - wx) + pyramid[lower + right] * wx;
-  pyramid[params.to_at + id.y * params.to_width + id.x] = (above * (256u - wy) + below * wy + 32768u) >> 16u;
+  pyramid[params.to_at + id.y * stride + id.x] = (above * (256u - wy) + below * wy + 32768u) >> 16u;
 }

@@ -1,7 +1,7 @@
 // The bytes of a grey image to words, the form of all levels of the pyramid.
 //
 // image    bytes, row after row, `params.step` words from one row to the next
-// pyramid  a word a pixel; level 0 comes first
+// pyramid  a word a pixel; level 0 comes first; rows are padded by their last pixel to a multiple of four
 
 struct Params {
   width: u32,
@@ -15,12 +15,13 @@ struct Params {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x * 4u >= params.width) { return; }
+  let stride = (params.width + 3u) & ~3u;
+  if (id.x * 4u >= stride) { return; }
   let word = image[id.y * params.step + id.x];
   for (var i = 0u; i < 4u; i++) {
     let x = id.x * 4u + i;
-    if (x < params.width) {
-      pyramid[id.y * params.width + x] = (word >> (8u * i)) & 255u;
-    }
+    // The last pixel is in the same word.
+    let at = min(x, params.width - 1u) % 4u;
+    pyramid[id.y * stride + x] = (word >> (8u * at)) & 255u;
   }
 }

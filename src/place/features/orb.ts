@@ -157,7 +157,7 @@ export class OrbFeatures implements Disposable {
     [this.#width, this.#height, this.#step] = [width, height, step];
 
     const levels = pyramid(width, height, levelCount, scaleFactor);
-    const pixels = levels.reduce((sum, { width, height }) => sum + width * height, 0);
+    const pixels = levels.reduce((sum, level) => sum + padded(level.width) * level.height, 0);
     const table = levelTable(levels, features, scaleFactor, border);
     const params: UniformValues = { ...table.uniforms, levels: levelCount, pixels, border, threshold };
     const words = (count: number, label: string): BufferRange =>
@@ -199,12 +199,18 @@ export class OrbFeatures implements Disposable {
     const cellUniforms = device.uploadUniforms(new Uint8Array(cells.uniforms!.bytes), "orb: parameters");
     this.#buffers.push(cellUniforms.buffer);
     this.#cells = { kernel: cells, values: params, uniforms: cellUniforms };
-    const everyPixel = foldWorkgroups(Math.ceil(pixels / 64));
+    const fours = foldWorkgroups(Math.ceil(pixels / 4 / 64));
+    // Of four rows each; a level's last ones may be fewer.
+    const tall = levels.reduce(
+      (sum, { width, height }) => sum + Math.ceil(width / 4) * Math.ceil(height / 4),
+      0,
+    );
+    const sixteens = foldWorkgroups(Math.ceil(tall / 64));
     this.search = [
       ...levels.slice(1).map((to, i) => this.#resize(levels[i]!, to)),
-      dispatch("orb_fast", fastWgsl, { pyramid: this.#pyramid, scores }, everyPixel),
-      dispatch("orb_blur", blurWgsl, { x: this.#pyramid, y: rows }, fours(levels, "width", "height")),
-      dispatch("orb_blur", blurWgsl, { x: rows, y: blurred }, fours(levels, "height", "width"), {
+      dispatch("orb_fast", fastWgsl, { pyramid: this.#pyramid, scores }, fours),
+      dispatch("orb_blur", blurWgsl, { x: this.#pyramid, y: rows }, fours),
+      dispatch("orb_blur", blurWgsl, { x: rows, y: blurred }, sixteens, {
         overrides: { DOWN: true },
       }),
       dispatch("orb_cells", cellsWgsl, { scores, candidates }, foldWorkgroups(table.cells), {}, cellUniforms),
@@ -270,8 +276,8 @@ export class OrbFeatures implements Disposable {
     return this.#device.dispatch(this.#device.kernel({ name: "place/orb_grey", wgsl: greyWgsl }), {
       label: "orb_grey",
       bindings: { x, pyramid: this.#pyramid },
-      uniforms: { pixels },
-      workgroups: foldWorkgroups(Math.ceil(pixels / 64)),
+      uniforms: { width: this.#width, height: this.#height },
+      workgroups: foldWorkgroups(Math.ceil(padded(this.#width) * this.#height / 64)),
     });
   }
 
@@ -392,7 +398,7 @@ export class OrbFeatures implements Disposable {
         to_height: to.height,
         to_at: to.at,
       },
-      workgroups: [Math.ceil(to.width / 64), to.height, 1],
+      workgroups: [Math.ceil(padded(to.width) / 64), to.height, 1],
     });
   }
 
@@ -404,22 +410,20 @@ export class OrbFeatures implements Disposable {
   }
 }
 
+/** Pixels of a row of a level, which begins where four of them can be read at once. */
+function padded(width: number): number {
+  return Math.ceil(width / 4) * 4;
+}
+
 function pyramid(width: number, height: number, count: number, factor: number): Level[] {
   let at = 0;
   return Array.from({ length: count }, (_, i) => {
     const scale = factor ** i;
     const [w, h] = [Math.max(Math.round(width / scale), 1), Math.max(Math.round(height / scale), 1)];
     const level = { width: w, height: h, at };
-    at += w * h;
+    at += padded(w) * h;
     return level;
   });
-}
-
-/** Workgroups with an invocation for every four pixels in one direction. */
-function fours(levels: readonly Level[], along: "width" | "height", across: "width" | "height") {
-  return foldWorkgroups(
-    Math.ceil(levels.reduce((sum, level) => sum + Math.ceil(level[along] / 4) * level[across], 0) / 64),
-  );
 }
 
 /** The table that kernels have of the levels; see `shaders/place/orb_cells.wgsl`. */
