@@ -203,11 +203,12 @@ export class RecordFile {
     }
   }
 
-  /** Cuts off the records from number `count` on. */
+  /** Cuts off the records from number `count` on, and what an append that failed left behind them. */
   async truncate(count: number): Promise<void> {
-    if (count >= this.count) return;
-    await this.#file.truncate(this.#positions.at(count));
-    this.#positions.cut(count);
+    const cut = count < this.count;
+    if (!cut && !this.#torn) return;
+    await this.#file.truncate(cut ? this.#positions.at(count) : this.bytes);
+    if (cut) this.#positions.cut(count);
     this.#flushed = Math.min(this.#flushed, count);
     this.#torn = false;
   }

@@ -149,11 +149,12 @@ export class IndexFile {
     this.#rows += packed.count;
   }
 
-  /** Cuts off the rows from row `rows` on. */
+  /** Cuts off the rows from row `rows` on, and what an append that failed left behind them. */
   async truncate(rows: number): Promise<void> {
-    if (rows >= this.#rows) return;
-    await this.#file.truncate(HEADER_BYTES + rows * this.#recordBytes);
-    this.#rows = rows;
+    if (rows >= this.#rows && !this.#torn) return;
+    const left = Math.min(rows, this.#rows);
+    await this.#file.truncate(HEADER_BYTES + left * this.#recordBytes);
+    this.#rows = left;
     this.#torn = false;
   }
 

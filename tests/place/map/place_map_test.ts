@@ -269,6 +269,26 @@ Deno.test("a frame that cannot be written is told, the map keeps those before it
   }
 });
 
+Deno.test("what a frame left that could not be written is cut off at once, where the file allows it", async () => {
+  for (const name of ["descriptors.fwi", "features.fwr", "frames.fwr"]) {
+    const folder = new MemoryFolder();
+    const map = await filled(folder, 3);
+    const sizes = [...folder.files.values()].map((file) => file.size());
+    const before = await Promise.all(sizes);
+    const file = folder.files.get(name)!, { append } = file;
+    file.append = async (bytes) => {
+      await append.call(file, bytes.subarray(0, 20));
+      throw new Error("no space left on device");
+    };
+    await assertRejects(() => map.append(sampleFrame(3)), MapError, "no space left");
+    file.append = append;
+    assertEquals(await Promise.all([...folder.files.values()].map((file) => file.size())), before, name);
+    await map.close();
+    await using again = await PlaceMap.open(folder);
+    assertEquals(again.opened, { frames: 3, droppedFrames: 0, droppedBytes: 0 }, name);
+  }
+});
+
 Deno.test("a flush that fails in the background is told with the next frame", async () => {
   const folder = new MemoryFolder();
   const map = await PlaceMap.open(folder, { networks: NETWORKS, flushFrames: 4, flushSeconds: 1000 });
