@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BagDatabase } from "./bags/bag_database.ts";
+import { BagDatabase } from "./bags/bag_database.ts";
 import { featureNodes } from "./bags/bag_direct_index.ts";
 import { countKept, keepFeatures, type KeptFeatures } from "./features/kept_features.ts";
 import {
@@ -18,8 +18,8 @@ import type { CovisibilityGraph } from "./loop/covisibility_graph.ts";
 import { LoopDetector } from "./loop/loop_detector.ts";
 import type { LoopDetectorOptions } from "./loop/loop_options.ts";
 import type { GeometricMatch, LoopResult } from "./loop/result.ts";
+import type { MapFrame } from "./map/map_frame.ts";
 import type { SeenFrame } from "./place_slot.ts";
-import type { Bag } from "./vocabulary/bag.ts";
 import type { Vocabulary } from "./vocabulary/vocabulary.ts";
 
 /** What is told of a frame. */
@@ -37,22 +37,14 @@ export interface PlaceResult extends LoopResult {
   readonly searchMs?: number;
 }
 
-/** What is kept of a frame. */
-export interface KeptFrame {
-  readonly id: number;
-  readonly name?: string;
-  readonly timeSeconds?: number;
-  readonly descriptor?: Float32Array<ArrayBuffer>;
-  readonly features?: KeptFeatures;
-  readonly bag?: Bag;
-}
-
 /** Where frames are kept: in memory, or in a map. */
 export interface FrameStore {
   /** The frames in it, those of earlier sessions too. */
   readonly size: number;
+  /** Their bags of words, where there is a vocabulary. */
+  readonly bags: BagDatabase | undefined;
   /** Keeps a frame, whose number is `size`. */
-  add(frame: KeptFrame): void | Promise<void>;
+  append(frame: MapFrame): unknown;
   /** A frame's local features; `undefined` if they are gone. */
   features(id: number): KeptFeatures | undefined | Promise<KeptFeatures | undefined>;
 }
@@ -67,8 +59,8 @@ export interface ConclusionOptions {
   size: number;
   /** Of the decision. */
   decision: LoopDetectorOptions;
-  /** The bags of words of what is kept, and what makes them. */
-  words?: { readonly vocabulary: Vocabulary; readonly bags: BagDatabase };
+  /** What makes bags of words, where the store has them. */
+  vocabulary?: Vocabulary;
   /** The frames that see the same, by their tracks. */
   covisibility?: CovisibilityGraph;
   /** Whether only features are compared that passed the same node. Default: where there is a vocabulary. */
@@ -89,7 +81,7 @@ export class Conclusion {
     this.#options = options;
     this.#detector = new LoopDetector({
       ...options.decision,
-      ...(options.words && { database: options.words.bags }),
+      ...(options.vocabulary && { database: options.store.bags! }),
       ...(options.covisibility && { covisibility: options.covisibility }),
     });
     this.#check = new GeometricCheck(options.geometry);
@@ -104,7 +96,7 @@ export class Conclusion {
   async reach(seen: SeenFrame): Promise<PlaceResult> {
     const { id, name, timeSeconds, descriptor, neighbours, words, gpuMs, searchMs } = seen;
     const features = this.#kept(seen);
-    const bag = words && this.#options.words?.vocabulary.bag(words.words);
+    const bag = words && this.#options.vocabulary?.bag(words.words);
     const before = this.#last?.id === id - 1 ? this.#last : undefined;
     this.#last = { id, descriptor, features };
     const previousSimilarity = descriptor && before?.descriptor && inner(descriptor, before.descriptor);
@@ -121,9 +113,6 @@ export class Conclusion {
       features && ((ids) => this.#verify(features, ids, compared)),
     );
     const { geometry } = result;
-    if (result.status === "loop" && geometry && this.#options.keep) {
-      this.#options.covisibility?.join(id, geometry.id, geometry.pairs);
-    }
     const about = {
       ...(name !== undefined && { name }),
       ...(timeSeconds !== undefined && { timeSeconds }),
@@ -131,8 +120,13 @@ export class Conclusion {
       ...(features && { features }),
     };
     if (this.#options.keep) {
-      await this.#options.store.add({ id, ...about, ...(bag && { bag }) });
-      if (bag) this.#options.words!.bags.add(bag);
+      const covisibility = features && this.#join(result);
+      await this.#options.store.append({
+        ...about,
+        ...(bag && { bag }),
+        ...(covisibility && { covisibility }),
+        result,
+      });
     }
     const matchFeatures = geometry && compared.get(geometry.id);
     return {
@@ -153,6 +147,14 @@ export class Conclusion {
     const { covisibility, keep } = this.#options;
     if (!covisibility || !features || !keep) return;
     covisibility.addFrame(id, countKept(features), before && this.#match(features, before).pairs);
+  }
+
+  /** Joins the tracks of a loop; gives the frames that see the same as the new one, as they are kept. */
+  #join({ id, status, geometry }: LoopResult): MapFrame["covisibility"] {
+    const { covisibility } = this.#options;
+    if (!covisibility) return undefined;
+    if (status === "loop" && geometry) covisibility.join(id, geometry.id, geometry.pairs);
+    return covisibility.neighbours(id);
   }
 
   async #verify(
@@ -176,18 +178,25 @@ export class Conclusion {
   }
 }
 
-/** Frames in memory. */
+/** Frames in memory, of which only what later frames are compared with is kept. */
 export class MemoryStore implements FrameStore {
+  readonly bags: BagDatabase | undefined;
   readonly #features: (KeptFeatures | undefined)[] = [];
+
+  /** @param vocabulary what the bags are made with. */
+  constructor(vocabulary?: Vocabulary) {
+    this.bags = vocabulary && new BagDatabase(vocabulary);
+  }
 
   /** See {@linkcode FrameStore}. */
   get size(): number {
     return this.#features.length;
   }
 
-  /** Keeps the features; the rest is in the index and the bags. */
-  add({ features }: KeptFrame): void {
+  /** See {@linkcode FrameStore}. */
+  append({ features, bag }: MapFrame): void {
     this.#features.push(features);
+    if (bag) this.bags?.add(bag);
   }
 
   /** See {@linkcode FrameStore}. */

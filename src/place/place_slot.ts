@@ -70,6 +70,8 @@ export interface SlotParts<Result> {
   append: boolean;
   /** The newest row that may be a neighbour of frame `id`; below 0: none may. */
   newest: (id: number) => number;
+  /** Which rows may be found at all, where some may not; see `SearchOptions`. */
+  mask?: () => Uint32Array<ArrayBuffer> | undefined;
   forecast: FrameForecast;
   turns: Turns;
   /** Called before the index makes memory that was not reserved. */
@@ -239,7 +241,9 @@ export class PlaceSlot<Result> implements Disposable {
         if (index.rows === index.capacity) this.#parts.onGrowth?.(index);
         index.append(stream, descriptor, 1);
       }
-      this.#search.record(stream, descriptor, { exceptNewest: Math.max(index.rows - 1 - newest, 0) });
+      const mask = this.#parts.mask?.();
+      const exceptNewest = Math.max(index.rows - 1 - newest, 0);
+      this.#search.record(stream, descriptor, { exceptNewest, ...(mask && { mask }) });
     }
     this.#pass(local, 1);
     const stamps = this.#timer ? [this.#timer.resolve(stream, 2)] : [];

@@ -5,7 +5,7 @@
  */
 import type { Device } from "../gpu/mod.ts";
 import type { PixelFormat } from "../vision/pixels.ts";
-import { BagDatabase } from "./bags/bag_database.ts";
+import type { BagDatabase } from "./bags/bag_database.ts";
 import { EmbeddingNetwork, type EmbeddingOptions, type FrameForecast } from "./embedding/embedding_stage.ts";
 import type { FeatureSource } from "./feature_source.ts";
 import { Conclusion, MemoryStore, type PlaceResult } from "./conclusion.ts";
@@ -13,6 +13,7 @@ import type { GeometricCheckOptions, PairingOptions } from "./geometry/mod.ts";
 import { CovisibilityGraph } from "./loop/covisibility_graph.ts";
 import { DescriptorIndex, type DescriptorIndexOptions } from "./index/descriptor_index.ts";
 import type { LoopDetectorOptions, LoopMethod } from "./loop/loop_options.ts";
+import type { PlaceMap } from "./map/place_map.ts";
 import { type PlaceFrame, PlaceSlot, reserveStacks, type SlotParts } from "./place_slot.ts";
 import { Turns } from "./turns.ts";
 import type { Vocabulary } from "./vocabulary/vocabulary.ts";
@@ -48,10 +49,17 @@ export interface PlaceRecogniserOptions extends FrameForecast {
   geometry?: GeometricCheckOptions;
   /** Which features are paired. */
   pairing?: PairingOptions;
-  /** How descriptors are kept in the index. */
+  /**
+   * A map that frames are compared with and added to. Its networks must be those that are given here: `PlaceMap.open`
+   * compares them. It stays the caller's to close.
+   */
+  map?: PlaceMap;
+  /** Frames are compared with the map and not added to it. Default false. */
+  relocaliseOnly?: boolean;
+  /** How descriptors are kept in the index, where there is no map that says so. */
   index?: Pick<DescriptorIndexOptions, "type" | "storage" | "chunkRows">;
   /**
-   * Frames that there is room for from the start. With more of them, memory is made a chunk at a time, which is told once,
+   * Frames that there is room for from the start, those of the map included. With more of them, memory is made a chunk at a time, which is told once,
    * and which a strict loop refuses. Default: one chunk.
    */
   capacity?: number;
@@ -83,7 +91,7 @@ export class PlaceRecogniser implements Disposable {
   readonly bytesPerSlot: number;
   /** The global descriptors of all frames, if there are such. */
   readonly index: DescriptorIndex | undefined;
-  /** The bags of words of all frames, if there is a vocabulary. */
+  /** The bags of words of all frames, if there is a vocabulary; with a map, of those that are remembered. */
   readonly bags: BagDatabase | undefined;
   readonly #owned: readonly Disposable[];
 
@@ -95,6 +103,7 @@ export class PlaceRecogniser implements Disposable {
    */
   static async create(device: Device, options: PlaceRecogniserOptions): Promise<PlaceRecogniser> {
     const method = methodOf(options);
+    checkMap(options);
     const owned: Disposable[] = [];
     try {
       return await PlaceRecogniser.#make(device, options, method, owned);
@@ -110,27 +119,25 @@ export class PlaceRecogniser implements Disposable {
     method: LoopMethod,
     owned: Disposable[],
   ): Promise<PlaceRecogniser> {
-    const { embed, features, vocabulary, capacity = 1, slots: count = 4, gap = 15, frame } = options;
-    const { candidates = 10, formats = USUAL_FORMATS } = options;
+    const { embed, features, vocabulary, map, slots: count = 4, gap = 15, frame } = options;
+    const { candidates = 10, formats = USUAL_FORMATS, relocaliseOnly = false } = options;
     const own = <T extends Disposable>(part: T): T => (owned.push(part), part);
     const embedding = embed && own(new EmbeddingNetwork(device, embed));
     const tree = vocabulary && own(new VocabularyTree(device, vocabulary));
     const bytes = reserveStacks(device, count, [...embedding?.sizes ?? [], features?.measure(device) ?? 0]);
-    const index = embedding && own(
-      new DescriptorIndex(device, {
-        dimensions: embedding.dimensions,
-        capacity,
-        ...options.index,
-      }),
-    );
-    const bags = vocabulary && new BagDatabase(vocabulary);
+    const index = embedding && own(indexFor(device, embedding, options));
+    if (index && map) await map.load(index);
+    const firstId = map?.size ?? 0;
+    const store = map ?? new MemoryStore(vocabulary);
+    const followed = features && (options.covisibility ?? vocabulary !== undefined);
+    const covisibility = followed ? await map?.covisibility() ?? new CovisibilityGraph() : undefined;
     const conclusion = new Conclusion({
-      store: new MemoryStore(),
-      keep: true,
+      store,
+      keep: !relocaliseOnly,
       size: features?.form.size ?? 0,
-      decision: { ...options.decision, method, gap, candidates },
-      ...(vocabulary && bags && { words: { vocabulary, bags } }),
-      ...(features && (options.covisibility ?? vocabulary) && { covisibility: new CovisibilityGraph() }),
+      decision: { ...options.decision, method, gap, candidates, firstId },
+      ...(vocabulary && { vocabulary }),
+      ...(covisibility && { covisibility }),
       ...(options.geometry && { geometry: options.geometry }),
       ...(options.pairing && { pairing: options.pairing }),
     });
@@ -141,17 +148,18 @@ export class PlaceRecogniser implements Disposable {
       tree,
       levelsUp: options.levelsUp ?? Math.max((vocabulary?.levels ?? 0) - DIRECT_LEVEL, 0),
       neighbours: candidates,
-      append: true,
+      append: !relocaliseOnly,
       newest: (id) => conclusion.newestCandidate(id),
+      mask: () => map?.mask,
       forecast: { formats, ...(frame && { frame }) },
-      turns: new Turns(),
+      turns: new Turns(firstId),
       conclude: (seen) => conclusion.reach(seen),
       onGrowth: growthWarning(options.onWarning),
     };
     const slots: PlaceSlot<PlaceResult>[] = [];
     for (let i = 0; i < count; i++) slots.push(own(await PlaceSlot.create(device, parts, i)));
     for (const format of formats) await slots[0]!.warmUp(format);
-    return new PlaceRecogniser({ slots, bytes, index, bags, owned });
+    return new PlaceRecogniser({ slots, bytes, index, bags: store.bags, owned });
   }
 
   private constructor(made: {
@@ -178,6 +186,60 @@ export class PlaceRecogniser implements Disposable {
   /** Frees everything but the sessions. */
   [Symbol.dispose](): void {
     for (const part of [...this.#owned].reverse()) part[Symbol.dispose]();
+  }
+}
+
+/** An index with room for the frames of the map and those to come. */
+function indexFor(
+  device: Device,
+  { dimensions }: EmbeddingNetwork,
+  { map, capacity = 0, index }: PlaceRecogniserOptions,
+): DescriptorIndex {
+  const { embedding } = map?.networks ?? {};
+  if (embedding && embedding.dimensions !== dimensions) {
+    throw new RangeError(
+      `Cannot use the map "${
+        map!.label
+      }": its descriptors have ${embedding.dimensions} elements, and the network gives ` +
+        `${dimensions}; give the network that it was made with`,
+    );
+  }
+  return new DescriptorIndex(device, {
+    ...index,
+    dimensions,
+    capacity: Math.max(capacity, (map?.size ?? 0) + 1),
+    ...(embedding && { type: embedding.type, metric: embedding.metric }),
+  });
+}
+
+/** Refuses a map of which the frames have other parts, or that cannot be added to. */
+function checkMap({ map, embed, features, vocabulary, relocaliseOnly }: PlaceRecogniserOptions): void {
+  const refuse = (what: string): never => {
+    throw new RangeError(`Cannot recognise places: ${what}`);
+  };
+  if (relocaliseOnly && !map) refuse("`relocaliseOnly` compares frames with a map; give one as `map`");
+  if (!map) return;
+  if (map.readOnly && !relocaliseOnly) {
+    refuse(`the map "${map.label}" was opened read-only; give \`relocaliseOnly\`, or open it to write`);
+  }
+  const { networks } = map;
+  const wanted = { embedding: embed, features, vocabulary };
+  for (const part of ["embedding", "features", "vocabulary"] as const) {
+    const what = { embedding: "global descriptors", features: "local features", vocabulary: "words" }[part];
+    if (!networks[part] === !wanted[part]) continue;
+    refuse(
+      networks[part]
+        ? `the frames of the map "${map.label}" have ${what}; give what they are made with`
+        : `the frames of the map "${map.label}" have no ${what}, and the new ones would; begin another map`,
+    );
+  }
+  if (vocabulary && networks.vocabulary!.words !== vocabulary.wordCount) {
+    refuse(
+      `the map "${map.label}" was made with a vocabulary of ${
+        networks.vocabulary!.words
+      } words, and this one has ` +
+        `${vocabulary.wordCount}`,
+    );
   }
 }
 

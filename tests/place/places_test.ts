@@ -1,54 +1,25 @@
 import { assertEquals, assertGreaterOrEqual, assertLess, assertRejects, assertThrows } from "@std/assert";
-import { LoopError as FrameLoopError, type LoopReport, runLoop } from "../../src/frame/mod.ts";
+import { LoopError as FrameLoopError } from "../../src/frame/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import { Session } from "../../src/graph/mod.ts";
-import {
-  type PlaceFrame,
-  PlaceRecogniser,
-  type PlaceRecogniserOptions,
-  type PlaceResult,
-} from "../../src/place/mod.ts";
+import { type PlaceFrame, PlaceRecogniser, type PlaceRecogniserOptions } from "../../src/place/mod.ts";
+import { runPlaces, timeless } from "../support/run_places.ts";
 import { tinyEmbedding } from "../support/tiny_embedding.ts";
-import { FrameList, Walk, WALK_HEIGHT, WALK_LAP, WALK_WIDTH } from "../support/walk.ts";
+import { Walk, WALK_HEIGHT, WALK_LAP, WALK_WIDTH } from "../support/walk.ts";
 
 const FRAME = { width: WALK_WIDTH, height: WALK_HEIGHT };
 const TREATMENT = { fit: "stretch", channels: "rgb", mean: 127.5, std: 64 } as const;
 const GAP = 8;
 const USUAL = { gap: GAP, frame: FRAME, formats: ["gray8"], slots: 2 } as const;
 
-interface Run {
-  results: PlaceResult[];
-  report: LoopReport;
-}
-
 /** Runs frames through a recogniser, strictly. */
 async function run(
   device: Device,
   options: PlaceRecogniserOptions,
   frames: readonly PlaceFrame[],
-): Promise<Run> {
+): ReturnType<typeof runPlaces> {
   using places = await PlaceRecogniser.create(device, { ...USUAL, ...options });
-  return await runThrough(device, places, frames);
-}
-
-async function runThrough(
-  device: Device,
-  { slots }: PlaceRecogniser,
-  frames: readonly PlaceFrame[],
-): Promise<Run> {
-  const results: PlaceResult[] = [];
-  const sink = {
-    write: (_: unknown, result: PlaceResult) => Promise.resolve(void results.push(result)),
-    close: () => Promise.resolve(),
-  };
-  const source = new FrameList(frames);
-  const report = await runLoop({ device, source, slots, sinks: [sink], strict: true });
-  return { results, report };
-}
-
-/** Without the times, which differ from run to run. */
-function timeless(results: readonly PlaceResult[]): unknown[] {
-  return results.map(({ gpuMs: _gpu, searchMs: _search, ...result }) => result);
+  return await runPlaces(device, places, frames);
 }
 
 async function withEmbedding(
@@ -98,7 +69,7 @@ Deno.test("a frame that is refused leaves no row behind", async () => {
     }
     const whole = await run(device, { embed }, frames);
     using places = await PlaceRecogniser.create(device, { ...USUAL, embed });
-    const { results, report } = await runThrough(device, places, broken);
+    const { results, report } = await runPlaces(device, places, broken);
     assertEquals([report.frames, report.skipped], [frames.length, 3]);
     assertEquals(places.index!.rows, frames.length);
     assertEquals(timeless(results), timeless(whole.results));
@@ -116,10 +87,10 @@ Deno.test("frames beyond the capacity are told of once; a strict loop refuses th
       onWarning: (message) => warnings.push(message),
     });
     const frames = Array.from({ length: 256 }, (_, i) => new Walk(4).frame(i % 3));
-    await runThrough(device, places, frames);
+    await runPlaces(device, places, frames);
     assertEquals(warnings, []);
     const error = await assertRejects(
-      () => runThrough(device, places, frames.slice(0, 1)),
+      () => runPlaces(device, places, frames.slice(0, 1)),
       FrameLoopError,
       "created GPU objects in a strict loop",
     );

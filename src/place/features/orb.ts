@@ -214,7 +214,8 @@ export class OrbFeatures implements Disposable {
         overrides: { DOWN: true },
       }),
       dispatch("orb_cells", cellsWgsl, { scores, candidates }, foldWorkgroups(table.cells), {}, cellUniforms),
-      dispatch("orb_select", selectWgsl, { candidates, selected, counts }, [levelCount, 1, 1]),
+      // Levels that there are not have none selected: their counts are read, and lie in memory that others wrote to.
+      dispatch("orb_select", selectWgsl, { candidates, selected, counts }, [MAX_LEVELS, 1, 1]),
       dispatch(
         "orb_order",
         orderWgsl,
