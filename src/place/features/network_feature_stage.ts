@@ -15,7 +15,7 @@ import type { BoundPlan } from "../../graph/bind.ts";
 import type { Plan } from "../../graph/plan.ts";
 import type { Session } from "../../graph/session.ts";
 import { InputBlob } from "../../vision/blob.ts";
-import type { Fit, Size } from "../../vision/fit.ts";
+import type { Size } from "../../vision/fit.ts";
 import { pixelBytes, type PixelFormat, type PixelFrame } from "../../vision/pixels.ts";
 import type { InputTreatment } from "../../vision/treatment.ts";
 import type { DescriptorForm } from "../vocabulary/descriptors.ts";
@@ -47,7 +47,6 @@ export class NetworkFeatureStage implements FeatureStage {
   readonly #blob: InputBlob;
   readonly #keyPoints: KeyPoints;
   readonly #network: readonly Dispatch[];
-  #fit: Fit | undefined;
 
   /** Bytes of a region that a stage takes: activations, and what the search for key points needs. */
   static measure(device: Device, options: NetworkFeatureOptions): number {
@@ -141,14 +140,14 @@ export class NetworkFeatureStage implements FeatureStage {
   }
 
   write(frame: PixelFrame): void {
-    this.#fit = this.#blob.write(frame);
+    const { content } = this.#blob.write(frame);
     // The edges of the padding are no places of the world.
-    this.#keyPoints.setArea(this.#fit.content);
+    this.#keyPoints.setArea(content);
   }
 
   read(bytes: ArrayBuffer, offset = 0): LocalFeatures {
     const { points, scores, descriptors } = this.#keyPoints.parse(bytes, offset);
-    if (this.#fit) toFramePoints(points, this.#fit);
+    toFramePoints(points, this.#blob.fit);
     return { points, scores, descriptors };
   }
 

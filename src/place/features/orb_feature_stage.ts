@@ -5,7 +5,7 @@
  */
 import type { Allocation, BufferRange, Device, Dispatch, StackRegion } from "../../gpu/mod.ts";
 import { InputBlob } from "../../vision/blob.ts";
-import type { Fit, Size } from "../../vision/fit.ts";
+import type { Size } from "../../vision/fit.ts";
 import { pixelBytes, type PixelFormat, type PixelFrame } from "../../vision/pixels.ts";
 import type { InputTreatment } from "../../vision/treatment.ts";
 import type { DescriptorForm } from "../vocabulary/descriptors.ts";
@@ -41,7 +41,6 @@ export class OrbFeatureStage implements FeatureStage {
   readonly #orb: OrbFeatures;
   readonly #blob: InputBlob;
   readonly #search: readonly Dispatch[];
-  #fit: Fit | undefined;
 
   /** Bytes of a region that a stage takes. */
   static measure(device: Device, options: OrbFeatureOptions = {}): number {
@@ -122,8 +121,8 @@ export class OrbFeatureStage implements FeatureStage {
   }
 
   write(frame: PixelFrame): void {
-    this.#fit = this.#blob.write(frame);
-    this.#orb.setArea(this.#fit.content);
+    const { content } = this.#blob.write(frame);
+    this.#orb.setArea(content);
   }
 
   read(bytes: ArrayBuffer, offset = 0): LocalFeatures {
@@ -135,7 +134,7 @@ export class OrbFeatureStage implements FeatureStage {
       points.set([x + shift, y + shift], i * 2);
       scores[i] = response;
     }
-    if (this.#fit) toFramePoints(points, this.#fit);
+    toFramePoints(points, this.#blob.fit);
     return { points, scores, descriptors: new Uint8Array(descriptors.buffer) };
   }
 

@@ -118,5 +118,7 @@ Deno.test("an ORB stage refuses bytes that are no result, and options out of ran
   assertThrows(() => stage.read(new ArrayBuffer(16)), RangeError, "16 bytes from 0 on");
   const foreign = new Uint8Array(stage.result.bytes).fill(0xa5).buffer;
   assertThrows(() => stage.read(foreign), RangeError, "at most 10 were prepared");
+  const empty = new ArrayBuffer(stage.result.bytes);
+  assertThrows(() => stage.read(empty), Error, "no frame was written yet");
   region.abandon();
 });
