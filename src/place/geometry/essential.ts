@@ -130,8 +130,8 @@ export class EssentialEstimator implements Estimator {
     return found !== undefined;
   }
 
-  errors(model: Float64Array, out: Float64Array): void {
-    sampsonErrors(model, this.#points, out);
+  errors(model: Float64Array, out: Float64Array, points: PointPairs = this.#points): void {
+    sampsonErrors(model, points, out);
   }
 
   /** The essential matrix of a model. */

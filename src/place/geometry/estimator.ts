@@ -1,3 +1,4 @@
+import type { PointPairs } from "./point_pairs.ts";
 import type { Extent } from "./spread.ts";
 
 /** A kind of model that {@linkcode fit} finds the best of. A model is nine numbers: a 3 x 3 matrix, row by row, in pixels. */
@@ -20,6 +21,6 @@ export interface Estimator {
   minimal(sample: Uint32Array, out: Float64Array): number;
   /** Makes `model` fit `count` pairs of a list in the sense of least squares; false if they determine none. */
   refit(list: Uint32Array, count: number, model: Float64Array): boolean;
-  /** Squared errors of all pairs, in square pixels. */
-  errors(model: Float64Array, out: Float64Array): void;
+  /** Squared errors of all pairs, or of other points, in square pixels. */
+  errors(model: Float64Array, out: Float64Array, points?: PointPairs): void;
 }

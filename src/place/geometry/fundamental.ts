@@ -184,8 +184,8 @@ export class FundamentalEstimator implements Estimator {
     return found !== undefined;
   }
 
-  errors(model: Float64Array, out: Float64Array): void {
-    sampsonErrors(model, this.#points, out);
+  errors(model: Float64Array, out: Float64Array, points: PointPairs = this.#points): void {
+    sampsonErrors(model, points, out);
   }
 
   /** The roots of det(a + x b): found by its values at -1, 0, 1 and its leading coefficient. */

@@ -1,7 +1,7 @@
 import type { KeptFeatures } from "../features/kept_features.ts";
 import type { GeometricMatch, RelativePose } from "../loop/result.ts";
 import { seededRandom } from "../vocabulary/random.ts";
-import { fewestBeyondChance } from "./chance.ts";
+import { fewestBeyondChance, shareByChance } from "./chance.ts";
 import { EssentialEstimator } from "./essential.ts";
 import type { Estimator } from "./estimator.ts";
 import { countPairs, type FeaturePairs } from "./feature_pairs.ts";
@@ -33,7 +33,7 @@ export interface GeometricCheckOptions {
   /**
    * Most samples that are tried for a homography or an essential matrix; four times as many for a fundamental matrix, whose
    * samples are of seven pairs. 1,000 unless given: enough, with the confidence 0.99, where 26 % of the pairs follow a
-   * homography, 34 % an essential matrix, 44 % a fundamental matrix.
+   * homography, 34 % an essential matrix, 38 % a fundamental matrix.
    */
   readonly maxIterations?: number;
   /** Share of the homography in both models' scores from which on it is taken. 0.45 unless given, as ORB-SLAM. */
@@ -72,6 +72,8 @@ interface Found {
   readonly model: GeometricMatch["model"];
   readonly fit: Fit;
   readonly inliers: number;
+  /** The probability that a pair fits the model by chance. */
+  readonly share: number;
 }
 
 /**
@@ -79,7 +81,15 @@ interface Found {
  *
  * Sought are a homography, which a plane and a mere rotation of the camera follow, and an epipolar geometry: the essential
  * matrix where the intrinsics are known, else the fundamental matrix. Which is told is chosen by their scores, as ORB-SLAM
- * does. The same frames and seed give the same match.
+ * does; and the homography where no more pairs off its plane follow the epipolar geometry than by chance. The same frames and
+ * seed give the same match.
+ *
+ * @example
+ * ```ts ignore
+ * const check = new GeometricCheck({ intrinsics: { fx: 525, fy: 525, cx: 320, cy: 240 } });
+ * const match = check.check(12, now, earlier, matchByNodes(now, earlier));
+ * if (match.inliers >= check.minInliers) console.log(match.model, match.inliers, match.pose);
+ * ```
  */
 export class GeometricCheck {
   /** Least pairs that a model is sought for. */
@@ -147,7 +157,7 @@ export class GeometricCheck {
       return planar.inliers > epipolar.inliers ? planar : epipolar;
     }
     const share = homographyShare(planar.fit.model, epipolar.fit.model, points, square);
-    return share > planarShare || !this.#explainsMore(epipolar.fit, planar.fit, curved, points.count, extents)
+    return share > planarShare || !this.#explainsMore(epipolar, planar, curved, points.count)
       ? planar
       : epipolar;
   }
@@ -162,36 +172,24 @@ export class GeometricCheck {
     const limits = { confidence, maxIterations: maxIterations * estimator.effort };
     const found = fit(estimator, points.count, limits, seededRandom(seed));
     if (!found) return undefined;
-    const evidence =
-      found.inliers.length >= this.#beyondChance(points.count, estimator, estimator.sample, extents) &&
-      this.#isSpread(found, points, extents);
-    return { model, fit: found, inliers: evidence ? found.inliers.length : 0 };
+    const share = shareByChance(estimator, found.model, points, extents);
+    const fewest = this.#beyondChance(points.count, estimator, estimator.sample, share);
+    const evidence = found.inliers.length >= fewest && this.#isSpread(found, points, extents);
+    return { model, fit: found, inliers: evidence ? found.inliers.length : 0, share };
   }
 
   /** Whether, off the plane, more pairs follow the epipolar geometry than by chance: two determine it there. */
-  #explainsMore(
-    epipolar: Fit,
-    planar: Fit,
-    estimator: Estimator,
-    count: number,
-    extents: readonly [Extent, Extent],
-  ): boolean {
-    const onPlane = new Set(planar.inliers);
-    const off = epipolar.inliers.filter((i) => !onPlane.has(i)).length;
-    return off >= this.#beyondChance(count - onPlane.size, estimator, 2, extents);
+  #explainsMore(epipolar: Found, planar: Found, estimator: Estimator, count: number): boolean {
+    const onPlane = new Set(planar.fit.inliers);
+    const off = epipolar.fit.inliers.filter((i) => !onPlane.has(i)).length;
+    return off >= this.#beyondChance(count - onPlane.size, estimator, 2, epipolar.share);
   }
 
-  #beyondChance(
-    count: number,
-    estimator: Estimator,
-    sample: number,
-    extents: readonly [Extent, Extent],
-  ): number {
-    const { limit, meanModels, effort } = estimator;
+  #beyondChance(count: number, { meanModels, effort }: Estimator, sample: number, share: number): number {
     const { maxIterations, falseAlarms } = this.#options;
     return fewestBeyondChance(count, {
       sample,
-      share: Math.max(...extents.map((extent) => estimator.inArea(extent, Math.sqrt(limit)))),
+      share,
       tests: maxIterations * effort * meanModels,
       alarms: falseAlarms,
     });

@@ -140,8 +140,8 @@ export class HomographyEstimator implements Estimator {
     return found !== undefined;
   }
 
-  errors(model: Float64Array, out: Float64Array): void {
-    transferErrors(model, this.#points, out);
+  errors(model: Float64Array, out: Float64Array, points: PointPairs = this.#points): void {
+    transferErrors(model, points, out);
   }
 }
 
