@@ -10,7 +10,10 @@ import { nameOf } from "../video/output.ts";
 export interface LoopRecord {
   /** Number of the frame in its source, from 0; a frame that was skipped takes one too. */
   frame: number;
-  /** Number of the frame in the map, by which `match` and `candidates` count; left out where it is `frame`. */
+  /**
+   * Number of the frame in the map, by which `match` and `candidates` count, or which it would have if it were added; left
+   * out where it is `frame`.
+   */
   id?: number;
   /** File name of the image, where the source is made of images. */
   name?: string;
@@ -19,6 +22,8 @@ export interface LoopRecord {
   status: LoopStatus;
   /** The earlier frame that was settled on. */
   match?: number;
+  /** What that one is called, where it is of an earlier run of the map. */
+  match_name?: string;
   /** Inner product of the global descriptors of the two. */
   similarity?: number;
   /** Score of their bags of words. */
@@ -42,8 +47,8 @@ function round(value: number): number {
   return Math.round(value * 1e6) / 1e6 + 0;
 }
 
-/** The record of one frame: scores and times with 6 decimals. */
-export function loopRecord(frame: RecordedFrame, result: LoopResult): LoopRecord {
+/** The record of one frame: scores and times with 6 decimals. @param matchName see {@linkcode LoopRecord}. */
+export function loopRecord(frame: RecordedFrame, result: LoopResult, matchName?: string): LoopRecord {
   const { id, status, match, similarity, bow, matches, inliers, candidates } = result;
   return {
     frame: frame.index,
@@ -51,6 +56,7 @@ export function loopRecord(frame: RecordedFrame, result: LoopResult): LoopRecord
     ...(frame.name === undefined ? { time_s: round(frame.timeSeconds) } : { name: nameOf(frame.name) }),
     status,
     ...(match !== undefined && { match }),
+    ...(matchName !== undefined && { match_name: nameOf(matchName) }),
     ...(similarity !== undefined && { similarity: round(similarity) }),
     ...(bow !== undefined && { bow: round(bow) }),
     ...(matches !== undefined && { matches }),

@@ -14,7 +14,7 @@ import { untilInterrupted } from "./interrupt.ts";
 import { readTruth } from "./loop_truth.ts";
 import { LOOPS_USAGE, type LoopsOptions, readLoopsOptions } from "./loops_options.ts";
 import { openLoopsOutputs } from "./loops_outputs.ts";
-import { openPlaces } from "./loops_places.ts";
+import { describeDropped, type OpenedPlaces, openParts, openPlaces } from "./loops_places.ts";
 import { LoopsSummary } from "./loops_summary.ts";
 import { ProgressBar } from "./progress.ts";
 import { openVocabulary } from "./vocabulary_file.ts";
@@ -44,19 +44,24 @@ async function loops(options: LoopsOptions): Promise<void> {
   const truth = options.truth === undefined ? undefined : await readTruth(options.truth);
   const vocabulary = options.vocabulary === undefined ? undefined : await openVocabulary(options.vocabulary);
   const source = stack.adopt(await openSource(spec, { ...raw, buffers: slots + 4 }), (it) => it.close());
-  const { sinks, report: page } = await openLoopsOutputs(options, source, stack);
   const { frameCount } = source.info;
   const frames = frameCount === undefined ? undefined : Math.min(frameCount, limit);
   const bar = progress.bar = new ProgressBar(frames, quiet);
   stack.defer(() => bar.clear());
   bar.say("preparing the networks");
   const device = stack.use(await Device.request({ onWarning: warn }));
-  const places = await openPlaces(device, options, {
-    vocabulary,
-    frame: largestFrame(source, raw.size),
-    frames,
-    warn,
-  }, stack);
+  const parts = await openParts(device, options, vocabulary, stack);
+  // Outputs are emptied when all that may be wrong with what was given has been found.
+  const { sinks, report: page } = await openLoopsOutputs(
+    options,
+    source,
+    (id) => matchName(places, id),
+    stack,
+  );
+  const forecast = { frame: largestFrame(source, raw.size), frames, warn };
+  const places: OpenedPlaces = await openPlaces(device, options, parts, forecast, stack);
+  const dropped = places.map && describeDropped(places.map);
+  if (dropped !== undefined) tell(dropped);
   const summary = new LoopsSummary(options, places, device);
   const conclude = async (report: LoopReport): Promise<void> => {
     bar.clear();
@@ -95,12 +100,22 @@ async function loops(options: LoopsOptions): Promise<void> {
       })
     );
     refuseNothing(report);
+    await places.map?.close();
     await conclude(report);
   } catch (error) {
     if (!(error instanceof LoopError)) throw error;
-    if (error.report.frames > 0) await conclude(error.report);
+    if (error.report.frames > 0) {
+      // Why it ended is told even if closing fails, too.
+      await places.map?.close().catch((failure) => tell(String(failure?.message ?? failure)));
+      await conclude(error.report);
+    }
     const unknown = frameCount === undefined && options.capacity === undefined;
     const advice = unknown ? "; tell the number of frames to come by --capacity N" : "";
     throw withAdvice(error, source, options, advice);
   }
+}
+
+/** What an earlier frame of the map is called, if it is not of this run. */
+function matchName({ map, before }: OpenedPlaces, id: number): string | undefined {
+  return map && id < before ? map.entry(id).name : undefined;
 }

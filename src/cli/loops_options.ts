@@ -26,12 +26,15 @@ export const LOOPS_USAGE = `Usage:
     --json FILE|-      write a JSON line a frame
     --video FILE       write annotated video (or, for images, a folder): each frame, beside it its match
     --report FILE.html write a page with pictures, and with --truth FILE the precision-recall curve
+    --map DIR          go on with the map in a folder, or begin one, and keep all frames in it
+    --relocalise       only look frames up in the map; nothing is added
+    --remember N       frames of the map that are searched at most; others are forgotten, and recalled when near
     --top 10           candidates that are told
     --min-similarity S candidates resemble the frame so much (0.8; 0.5 where they are verified)
     --min-inliers 20   so many features fit one motion of the camera
     --intrinsics fx,fy,cx,cy     of the camera in pixels: the check is stricter then
     --max-features 1000          of a frame
-    --index f32|f16|int8         how descriptors are kept on the GPU
+    --index f32|f16|int8         how descriptors are kept (f32, or as the map has them)
     --capacity N       frames that there is room for from the start
     --slots 4          frames in flight
     --f16              keep values between kernels in 16 bits: half the memory, about three digits
@@ -47,10 +50,11 @@ export const LOOPS_USAGE = `Usage:
     --pooling average|max|gem|gem=3         how a map of features becomes a descriptor
     --whitening FILE   applied to descriptors`;
 
-const FLAGS = ["f16", "strict", "quiet"];
-const VALUES = ("embed features vocabulary method gap json video report truth top min-similarity " +
-  "min-inliers intrinsics max-features index capacity slots limit size format rate input features-input output " +
-  "pooling whitening").split(" ");
+const FLAGS = ["f16", "relocalise", "strict", "quiet"];
+const VALUES =
+  ("embed features vocabulary method gap json video report truth map remember top min-similarity " +
+    "min-inliers intrinsics max-features index capacity slots limit size format rate input features-input output " +
+    "pooling whitening").split(" ");
 
 /** How descriptors are kept, by the names that the command line has for it. */
 export const INDEX_TYPES = ["f32", "f16", "int8"] as const;
@@ -79,12 +83,15 @@ export interface LoopsOptions {
   video: string | undefined;
   report: string | undefined;
   truth: string | undefined;
+  map: string | undefined;
+  relocalise: boolean;
+  remember: number | undefined;
   top: number;
   minSimilarity: number | undefined;
   minInliers: number | undefined;
   intrinsics: CameraOption | undefined;
   mostFeatures: number | undefined;
-  index: IndexType;
+  index: IndexType | undefined;
   capacity: number | undefined;
   slots: number;
   f16: boolean;
@@ -126,6 +133,9 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
     video: given.value("video"),
     report: given.value("report"),
     truth: given.value("truth"),
+    map: given.value("map"),
+    relocalise: given.flag("relocalise"),
+    remember: whole("remember", 1),
     top: whole("top", 1, 1024) ?? 10,
     minSimilarity: given.value("min-similarity") === undefined
       ? undefined
@@ -133,7 +143,7 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
     minInliers: whole("min-inliers", 0),
     intrinsics: readIntrinsics(given.value("intrinsics")),
     mostFeatures: whole("max-features", 1, 32768),
-    index: oneOf(given, "index", INDEX_TYPES) ?? "f32",
+    index: oneOf(given, "index", INDEX_TYPES),
     capacity: whole("capacity", 1),
     slots: whole("slots", 1, 64) ?? 4,
     f16: given.flag("f16"),
@@ -169,11 +179,14 @@ function refuseContradictions(options: LoopsOptions): void {
     throw new UsageError(`--method ${method} needs --features and --vocabulary`);
   }
   const needs: [keyof LoopsOptions, keyof LoopsOptions][] = [
+    ["relocalise", "map"],
+    ["remember", "map"],
     ["truth", "report"],
     ["input", "embed"],
     ["output", "embed"],
     ["pooling", "embed"],
     ["whitening", "embed"],
+    ["index", "embed"],
     ["minSimilarity", "embed"],
     ["featuresInput", "features"],
     ["mostFeatures", "features"],
@@ -185,6 +198,9 @@ function refuseContradictions(options: LoopsOptions): void {
     if (given && options[other] === undefined) {
       throw new UsageError(`--${optionName(option)} goes with --${optionName(other)}`);
     }
+  }
+  if (options.relocalise && options.remember !== undefined) {
+    throw new UsageError("--remember goes with frames that are added; --relocalise adds none");
   }
   const outputs = [options.json, options.video, options.report].filter((path) => path !== undefined);
   const twice = outputs.find((path, i) => outputs.indexOf(path) !== i);

@@ -11,7 +11,7 @@ import { JsonLinesSink } from "../video/mod.ts";
 import { annotated, refuseSource } from "./detect_outputs.ts";
 import { UsageError } from "./failure.ts";
 import { FramePictures } from "./frame_pictures.ts";
-import { type LoopRecord, loopRecord } from "./loop_record.ts";
+import { type LoopRecord, loopRecord, type RecordedFrame } from "./loop_record.ts";
 import type { LoopsOptions } from "./loops_options.ts";
 import { LoopView } from "./loops_view.ts";
 import type { LoopsReport } from "./loops_report/report.ts";
@@ -28,12 +28,14 @@ export interface LoopsOutputs {
 /**
  * Opens the outputs; the stack closes them.
  *
+ * @param matchName what an earlier frame is called that is not of this run.
  * @throws {UsageError} if one is the source itself, or no kind of output.
  * @throws {SinkError} if one cannot be written.
  */
 export async function openLoopsOutputs(
   options: Pick<LoopsOptions, "source" | "json" | "video" | "report" | "limit">,
   source: FrameSource,
+  matchName: (id: number) => string | undefined,
   stack: AsyncDisposableStack,
 ): Promise<LoopsOutputs> {
   const { json, video, report: page } = options;
@@ -46,7 +48,9 @@ export async function openLoopsOutputs(
   }
   // Checked before the JSON lines are opened, which empties their file.
   const open = video === undefined ? undefined : await annotated(video, source, options.limit);
-  if (json !== undefined) sinks.push(adopt(await JsonLinesSink.open(json, loopRecord)));
+  const recordOf = (frame: RecordedFrame, result: PlaceResult): LoopRecord =>
+    loopRecord(frame, result, result.match === undefined ? undefined : matchName(result.match));
+  if (json !== undefined) sinks.push(adopt(await JsonLinesSink.open(json, recordOf)));
   if (open === undefined && page === undefined) return { sinks, report: undefined };
   const pictures = stack.use(await FramePictures.open());
   const annotate = open && adopt(await open());
@@ -56,7 +60,7 @@ export async function openLoopsOutputs(
     const { LoopsReport } = await import("./loops_report/report.ts");
     report = new LoopsReport(pictures);
   }
-  sinks.push(new PictureSink(pictures, annotate, report));
+  sinks.push(new PictureSink(pictures, annotate, report, recordOf));
   return { sinks, report };
 }
 
@@ -65,15 +69,18 @@ export class PictureSink implements Sink {
   readonly #pictures: FramePictures;
   readonly #video: FrameSink<readonly Detection[]> | undefined;
   readonly #report: LoopsReport | undefined;
+  readonly #recordOf: (frame: Frame, result: PlaceResult) => LoopRecord;
   #view: LoopView | undefined;
-  #doneAt = performance.now();
+  #doneAt: number | undefined;
   #closed = false;
 
   constructor(
     pictures: FramePictures,
     video: FrameSink<readonly Detection[]> | undefined,
     report: LoopsReport | undefined,
+    recordOf: (frame: Frame, result: PlaceResult) => LoopRecord,
   ) {
+    this.#recordOf = recordOf;
     this.#pictures = pictures;
     this.#video = video;
     this.#report = report;
@@ -83,7 +90,7 @@ export class PictureSink implements Sink {
   async write(frame: Frame, result: PlaceResult): Promise<void> {
     const { id } = result;
     const picture = await this.#pictures.keep(id, frame);
-    const record = loopRecord(frame, result);
+    const record = this.#recordOf(frame, result);
     const lines = inlierLines(result);
     if (this.#video) {
       this.#view ??= new LoopView(picture);
@@ -115,7 +122,7 @@ export class PictureSink implements Sink {
     const now = performance.now();
     this.#report?.add({
       record,
-      ms: now - this.#doneAt,
+      ms: this.#doneAt === undefined ? undefined : now - this.#doneAt,
       ...(result.descriptor && { descriptor: result.descriptor }),
       lines,
     });
@@ -153,8 +160,10 @@ function captionOf({ frame, name, status }: LoopRecord): string {
 }
 
 /** Below the match: its number, and what speaks for it. */
-function matchCaption({ match, similarity, bow, matches, inliers }: LoopRecord): string {
-  const parts = [`frame ${match}`];
+function matchCaption({ match, match_name, similarity, bow, matches, inliers }: LoopRecord): string {
+  const parts = [
+    match_name === undefined ? `frame ${match}` : `frame ${match} of the map  ${match_name}`,
+  ];
   if (similarity !== undefined) parts.push(`similarity ${similarity.toFixed(2)}`);
   if (bow !== undefined) parts.push(`words ${bow.toFixed(2)}`);
   if (matches !== undefined) parts.push(`${inliers ?? 0} of ${matches} fit`);

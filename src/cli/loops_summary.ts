@@ -33,7 +33,7 @@ export class LoopsSummary {
 
   /** What the run was made with, what and its value. */
   setup(): [string, string][] {
-    const { embedding, features, vocabulary, recogniser } = this.#places;
+    const { embedding, features, vocabulary, recogniser, map, before } = this.#places;
     const { description, vendor } = this.#device.adapterInfo;
     const rows: [string, string][] = [];
     if (embedding) {
@@ -43,6 +43,16 @@ export class LoopsSummary {
     if (features) rows.push(["features", features.described]);
     if (vocabulary) {
       rows.push(["vocabulary", `${this.#options.vocabulary}, ${plural(vocabulary.wordCount, "word")}`]);
+    }
+    if (map) {
+      const added = map.size - before;
+      const forgotten = map.size - map.remembered;
+      rows.push([
+        "map",
+        `${map.label}, ${plural(map.size, "frame")}${
+          added > 0 ? ` (${added.toLocaleString("en")} of them new)` : ""
+        }${forgotten > 0 ? `, ${forgotten.toLocaleString("en")} forgotten` : ""}`,
+      ]);
     }
     rows.push(["adapter", description || vendor || "unnamed"]);
     return rows;

@@ -7,7 +7,7 @@ const read = (...args: string[]): LoopsOptions => readLoopsOptions(args)!;
 Deno.test("readLoopsOptions() fills in what is not told", () => {
   const options = read("a.mp4", "--embed", "net.onnx");
   assertEquals(options.source, "a.mp4");
-  assertEquals([options.gap, options.top, options.slots, options.index], [15, 10, 4, "f32"]);
+  assertEquals([options.gap, options.top, options.slots], [15, 10, 4]);
   assertEquals([options.limit, options.strict, options.quiet, options.f16], [Infinity, false, false, false]);
   const told = Object.entries(options).filter(([, value]) => value !== undefined).map(([name]) => name);
   assertEquals(
@@ -37,6 +37,7 @@ Deno.test("readLoopsOptions() takes every option", () => {
     ],
     ...["--intrinsics", "500,501,320,240.5", "--max-features", "700", "--index", "int8", "--capacity", "99"],
     ...["--slots", "2", "--f16", "--limit", "10", "--strict", "--quiet", "--input", "64x64", "--output", "o"],
+    ...["--map", "m", "--remember", "500"],
     ...["--features-input", "320x240", "--pooling", "gem=2.5", "--whitening", "w.bin"],
   );
   assertEquals(options.raw, { size: { width: 640, height: 480 }, format: "i420", frameRate: 30 });
@@ -44,6 +45,8 @@ Deno.test("readLoopsOptions() takes every option", () => {
   assertEquals([options.minSimilarity, options.minInliers, options.mostFeatures], [-0.5, 12, 700]);
   assertEquals(options.intrinsics, { fx: 500, fy: 501, cx: 320, cy: 240.5 });
   assertEquals([options.pooling, options.whitening, options.output], [{ gem: 2.5 }, "w.bin", "o"]);
+  assertEquals([options.map, options.remember, options.relocalise], ["m", 500, false]);
+  assertEquals(read("a", "--embed", "n", "--map", "m", "--relocalise").relocalise, true);
   assertEquals([options.capacity, options.slots, options.limit], [99, 2, 10]);
   assertEquals([options.f16, options.strict, options.quiet], [true, true, true]);
   assertEquals(read("a", "--embed", "n", "--pooling", "gem").pooling, { gem: 3 });
@@ -70,6 +73,10 @@ Deno.test("readLoopsOptions() says what is wrong with the usage", () => {
     [[...net, "--top", "2000"], `--top is "2000"`],
     [[...net, "--min-similarity", "2"], `--min-similarity is "2"`],
     [[...net, "--truth", "t.json"], "--truth goes with --report"],
+    [[...net, "--relocalise"], "--relocalise goes with --map"],
+    [[...net, "--remember", "100"], "--remember goes with --map"],
+    [[...net, "--map", "m", "--relocalise", "--remember", "100"], "--relocalise adds none"],
+    [["a", "--features", "orb", "--vocabulary", "v", "--index", "f16"], "--index goes with --embed"],
     [[...net, "--min-inliers", "5"], "--min-inliers goes with --features"],
     [[...net, "--max-features", "5"], "--max-features goes with --features"],
     [[...net, "--intrinsics", "1,1,1,1"], "--intrinsics goes with --features"],

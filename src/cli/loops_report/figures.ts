@@ -4,7 +4,7 @@
  * @module
  */
 import type { LoopEvaluation } from "../../place/evaluation.ts";
-import { frameAxis, line, numberAxis, PAGE_THEME, renderChart, valueAxis } from "../charts.ts";
+import { FONT, frameAxis, line, numberAxis, PAGE_THEME, renderChart, valueAxis } from "../charts.ts";
 import type { LoopRank } from "../loop_truth.ts";
 import { escape } from "./html.ts";
 import type { LikenessPicture } from "./likeness.ts";
@@ -45,7 +45,15 @@ export function drawCurve({ curve }: LoopEvaluation): string {
   return renderChart(PAGE_THEME, { width: 560, height: 360 }, {
     grid: { left: 60, right: 24, top: 20, bottom: 48 },
     xAxis: { ...numberAxis(PAGE_THEME, 0, "recall", 1), splitNumber: 5 },
-    yAxis: { ...valueAxis(PAGE_THEME, 0, (value) => String(value)), min: 0, max: 1 },
+    yAxis: {
+      ...valueAxis(PAGE_THEME, 0, (value) => String(value)),
+      min: 0,
+      max: 1,
+      name: "precision",
+      nameLocation: "middle",
+      nameGap: 38,
+      nameTextStyle: { color: PAGE_THEME.faint, fontFamily: FONT, fontSize: 12 },
+    },
     series: [{
       ...line("precision", first ? [[0, first[1]], ...points] : [], "var(--accent)", 0),
       areaStyle: { color: "var(--accent)", opacity: 0.12 },
@@ -76,15 +84,18 @@ export function drawMatrix(
   const at = (id: number): string => ((id + 0.5) / frames * SIDE).toFixed(1);
   // Few frames have large pixels; marks of many frames must not hide each other.
   const radius = Math.min(7, Math.max(2.5, SIDE / frames * 0.8)).toFixed(1);
+  // What is seen on light and on dark: light, with a dark rim.
+  const circle = (kind: string, x: number, y: number, r: string, title = ""): string =>
+    `<circle class="rim ${kind}" cx="${at(x)}" cy="${at(y)}" r="${r}"/>` +
+    `<circle class="${kind}" cx="${at(x)}" cy="${at(y)}" r="${r}">${title}</circle>`;
   const marks = loops.filter(({ id }) => id < frames).map(({ id, match, right }) => {
-    const kind = right === false ? "wrong" : "found";
-    return `<circle class="${kind}" cx="${at(match)}" cy="${
-      at(id)
-    }" r="${radius}"><title>frame ${id}: ${match}${right === false ? " (wrong)" : ""}</title></circle>`;
+    const wrong = right === false;
+    const title = `<title>frame ${id}: ${match}${wrong ? " (wrong)" : ""}</title>`;
+    return circle(wrong ? "wrong" : "found", match, id, radius, title);
   });
   const dots = truth.map(([a, b]) => [Math.max(a, b), Math.min(a, b)] as const)
     .filter(([later]) => later < frames)
-    .map(([later, earlier]) => `<circle class="true" cx="${at(later)}" cy="${at(earlier)}" r="1.6"/>`);
+    .map(([later, earlier]) => circle("true", later, earlier, "1.6"));
   const ticks = roundSteps(frames).map((id) => {
     const place = (id / frames * SIDE).toFixed(1);
     return `<text x="${place}" y="${SIDE + 18}" text-anchor="middle">${id}</text>` +

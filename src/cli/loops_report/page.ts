@@ -14,8 +14,9 @@ import { LIKENESS_GRADIENT, type LikenessPicture } from "./likeness.ts";
 /** Two frames side by side. */
 export interface PagePair {
   readonly svg: string;
-  readonly id: number;
-  readonly match: number;
+  /** What the two frames are called. */
+  readonly later: string;
+  readonly earlier: string;
   /** What is known of the pair, in words. */
   readonly facts: string;
   readonly right?: boolean;
@@ -139,10 +140,10 @@ there was no room for more pictures.</p>`
 <p>${some}: the frame on the left, the earlier one on the right. Lines join the same detail in both, where details were
 compared and fit one motion of the camera.</p>
 ${missing}<div class="pairs">${
-    pairs.map(({ svg, id, match, facts, right }) =>
-      `<figure${right === false ? ` class="wrong"` : ""}>${svg}<figcaption>frame ${id} and frame ${match}${
-        facts ? `: ${escape(facts)}` : ""
-      }${
+    pairs.map(({ svg, later, earlier, facts, right }) =>
+      `<figure${right === false ? ` class="wrong"` : ""}>${svg}<figcaption>${escape(later)} and ${
+        escape(earlier)
+      }${facts ? `: ${escape(facts)}` : ""}${
         right === false ? ` <b class="wrong">not the same place by the truth</b>` : ""
       }</figcaption></figure>`
     ).join("\n")
@@ -202,7 +203,9 @@ figcaption { color: var(--faint); font-size: 14px; margin-top: 8px; }
 .matrix image { image-rendering: pixelated; }
 .matrix .found { fill: none; stroke: #fff; stroke-width: 1.8; }
 .matrix .wrong { fill: none; stroke: #ff4d3d; stroke-width: 2.4; }
-.matrix .true { fill: #fff; fill-opacity: .8; }
+.matrix .true { fill: #fff; }
+.matrix .rim { stroke: #14161c; stroke-opacity: .75; stroke-width: 4; }
+.matrix .rim.true { fill: #14161c; stroke-width: 1.6; }
 .ticks text { fill: var(--faint); font: 12px ${FONT}; }
 .gradient { display: inline-block; width: 10em; height: .8em; border-radius: 3px; vertical-align: -1px; }
 .key { display: inline-block; width: .6em; height: .6em; border-radius: 50%; border: 2px solid #ff4d3d; }

@@ -20,8 +20,8 @@ import { loopsPage, type PagePair } from "./page.ts";
 /** What the report takes of a frame beside its record. */
 export interface ReportedFrame {
   readonly record: LoopRecord;
-  /** Milliseconds since the frame before was done. */
-  readonly ms: number;
+  /** Milliseconds since the frame before was done; undefined for the first, which waits for all that are under way. */
+  readonly ms: number | undefined;
   readonly descriptor?: Float32Array;
   /** See {@linkcode ShownPair}. */
   readonly lines: Float32Array;
@@ -62,7 +62,7 @@ export class LoopsReport {
   /** Takes a frame. */
   add({ record, ms, descriptor, lines }: ReportedFrame): void {
     this.#records.push(record);
-    this.#ms.push(ms);
+    if (ms !== undefined) this.#ms.push(ms);
     const { status, match } = record;
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
     if (descriptor) this.#likeness.add({ kind: "similarity", descriptor });
@@ -141,8 +141,8 @@ export class LoopsReport {
       const { id, match } = pair;
       shown.push({
         svg,
-        id,
-        match,
+        later: called(id, records.get(id)),
+        earlier: called(match, records.get(match)),
         facts: factsOf(records.get(id)!),
         ...(isRight && { right: isRight(id, match) }),
       });
@@ -160,6 +160,10 @@ export class LoopsReport {
     }
     return drawPair(sides[0]!, sides[1]!, lines);
   }
+}
+
+function called(id: number, record: LoopRecord | undefined): string {
+  return `frame ${id}${record?.name === undefined ? "" : ` (${record.name})`}`;
 }
 
 function pairSet(pairs: readonly (readonly [number, number])[]): (id: number, match: number) => boolean {
