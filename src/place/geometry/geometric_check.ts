@@ -84,11 +84,17 @@ interface Found {
  * does; and the homography where no more pairs off its plane follow the epipolar geometry than by chance. The same frames and
  * seed give the same match.
  *
- * @example
- * ```ts ignore
- * const check = new GeometricCheck({ intrinsics: { fx: 525, fy: 525, cx: 320, cy: 240 } });
- * const match = check.check(12, now, earlier, matchByNodes(now, earlier));
- * if (match.inliers >= check.minInliers) console.log(match.model, match.inliers, match.pose);
+ * @example A frame, and the same one moved by 10 pixels
+ * ```ts
+ * import { GeometricCheck, keepFeatures, matchAll } from "@framewise/framewise";
+ *
+ * const scores = new Float32Array(40), descriptors = Uint8Array.from({ length: 40 }, (_, i) => i);
+ * const places = Array.from({ length: 40 }, (_, i) => [97 * i % 640, 61 * i % 480]);
+ * const earlier = keepFeatures({ points: Float32Array.from(places.flat()), scores, descriptors }, 1);
+ * const moved = places.flatMap(([x, y]) => [x! + 10, y!]);
+ * const now = keepFeatures({ points: Float32Array.from(moved), scores, descriptors }, 1);
+ * const match = new GeometricCheck().check(0, now, earlier, matchAll(now, earlier, { ratio: 1 }));
+ * console.assert(match.inliers === 40 && match.model === "homography");
  * ```
  */
 export class GeometricCheck {
