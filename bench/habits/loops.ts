@@ -14,8 +14,8 @@ import {
 } from "../../src/gpu/mod.ts";
 import { runLoop } from "../../src/frame/mod.ts";
 import { GpuBytes } from "../../tests/support/gpu_bytes.ts";
-import { BEST_ROW, INNER_PRODUCTS, type Match, readMatch, RESULT_BYTES } from "./descriptor_store.ts";
 import { describeMachine } from "./machine.ts";
+import { BEST_ROW, INNER_PRODUCTS, type Match, readMatch, RESULT_BYTES } from "./match.ts";
 import { DESCRIPTOR_DIMENSIONS, FEATURE_CELLS, FEATURE_CHANNELS } from "./networks.ts";
 import { networkFiles, Networks, Observation } from "./observation.ts";
 import { PlaceSlot, PlaceStore } from "./place_slot.ts";

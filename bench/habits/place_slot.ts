@@ -4,15 +4,18 @@
  *
  * @module
  */
-import { type BufferRange, type Device, type Dispatch, GpuTimer, Readback } from "../../src/gpu/mod.ts";
-import type { Frame, FrameSlot, SlotResult } from "../../src/frame/mod.ts";
 import {
-  DescriptorSearch,
-  DescriptorStore,
-  type Match,
-  readMatch,
-  RESULT_BYTES,
-} from "./descriptor_store.ts";
+  type BufferRange,
+  type Device,
+  type Dispatch,
+  GpuTimer,
+  Readback,
+  type Stream,
+} from "../../src/gpu/mod.ts";
+import type { Frame, FrameSlot, SlotResult } from "../../src/frame/mod.ts";
+import { DescriptorIndex } from "../../src/place/index/descriptor_index.ts";
+import type { DescriptorSearch } from "../../src/place/index/descriptor_search.ts";
+import type { Match } from "./match.ts";
 import { type Networks, Observation } from "./observation.ts";
 
 /** What a place slot works with. */
@@ -33,13 +36,13 @@ export interface PlaceResult {
 
 /** What is kept of every frame: its descriptor, and the descriptors of its cells. All memory is made at the start. */
 export class PlaceStore implements Disposable {
-  readonly descriptors: DescriptorStore;
+  readonly descriptors: DescriptorIndex;
   readonly #features: GPUBuffer;
   readonly #featureBytes: number;
 
   /** Room for `capacity` frames. */
   constructor(device: Device, capacity: number, dimensions: number, featureBytes: number) {
-    this.descriptors = new DescriptorStore(device, { dimensions, capacity });
+    this.descriptors = new DescriptorIndex(device, { dimensions, capacity });
     this.#featureBytes = featureBytes;
     this.#features = device.createBuffer({
       label: "features",
@@ -83,34 +86,36 @@ export class PlaceSlot implements FrameSlot<PlaceResult>, Disposable {
     this.#observation = observation;
     this.#store = store;
     this.#recent = recent;
-    this.#search = new DescriptorSearch(
-      device,
-      store.descriptors,
-      observation.descriptor,
-      (bytes, name) => observation.allocate(bytes, name),
-    );
-    this.#timer = GpuTimer.create(device, 1);
-    this.#readback = new Readback(device, RESULT_BYTES + 16, label);
+    this.#search = store.descriptors.search({ k: 1 });
+    store.descriptors.prepare(observation.descriptor);
+    // One pass before the search, and one after it.
+    this.#timer = GpuTimer.create(device, 2);
+    this.#readback = new Readback(device, this.#search.resultBytes + 32, label);
   }
 
   submit(frame: Frame): void {
     const { stream, descriptor, features } = this.#observation;
     this.#observation.write(frame.data);
     stream.run(this.#network ??= this.#observation.dispatches());
-    const search = this.#search.dispatches(Math.max(0, this.#store.descriptors.rows - this.#recent));
-    if (this.#timer) stream.runTimed(search, this.#timer.writes(0));
-    else stream.run(search);
+    this.#stamp(stream, 0);
+    this.#search.record(stream, descriptor, { exceptNewest: this.#recent });
+    this.#stamp(stream, 1);
     this.#store.keep(stream, descriptor, features);
-    const { result } = this.#search;
-    this.#readback.record(stream, ...this.#timer ? [result, this.#timer.resolve(stream, 1)] : [result]);
+    const result = { ...this.#search.result, bytes: this.#search.resultBytes };
+    this.#readback.record(stream, ...this.#timer ? [result, this.#timer.resolve(stream, 2)] : [result]);
     stream.submit();
   }
 
   async collect(): Promise<SlotResult<PlaceResult>> {
     return await this.#readback.take((bytes) => {
-      const searchMs = this.#timer && GpuTimer.milliseconds(new BigUint64Array(bytes, RESULT_BYTES, 2))[0];
-      return { result: { match: readMatch(bytes), searchMs } };
+      const [{ ids, scores }] = this.#search.decode(bytes) as [{ ids: Int32Array; scores: Float32Array }];
+      const match = ids.length > 0 ? { row: ids[0]!, score: scores[0]! } : undefined;
+      return { result: { match, searchMs: this.#timer && searchMs(bytes, this.#search.resultBytes) } };
     });
+  }
+
+  #stamp(stream: Stream, pass: number): void {
+    if (this.#timer) stream.runTimed([], this.#timer.writes(pass));
   }
 
   [Symbol.dispose](): void {
@@ -119,4 +124,10 @@ export class PlaceSlot implements FrameSlot<PlaceResult>, Disposable {
     this.#timer?.[Symbol.dispose]();
     this.#observation[Symbol.dispose]();
   }
+}
+
+/** From the end of the pass before the search to the beginning of the one after it. */
+function searchMs(bytes: ArrayBuffer, at: number): number {
+  const [, begin, end] = new BigUint64Array(bytes.slice(at, at + 32));
+  return GpuTimer.milliseconds(BigUint64Array.of(begin!, end!))[0]!;
 }
