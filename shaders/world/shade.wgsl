@@ -3,7 +3,7 @@
 // solids  as in trace.wgsl
 // lists   as in trace.wgsl; a shadow caster takes two entries: (centre x, z, cosine and sine of its turn), (half length, half
 //         width, height, height above the ground)
-// field   a square of cells over the town: height below which buildings shade it, the same for trees, openness to the sky, light
+// field   a square of cells over the town, row after row: height below which buildings shade it, the same for trees, openness to the sky, light
 //         of street lamps
 // hits    what each sample shows, depths how far (trace.wgsl)
 // mirror  half size: what the wet ground reflects, packed like `colours`; not read unless WET
@@ -81,6 +81,10 @@ fn solid_texel(solid: i32, part: i32) -> vec4f {
 
 fn list_texel(index: i32) -> vec4f {
   return textureLoad(lists, vec2i(index & 1023, index >> 10u), 0);
+}
+
+fn field_cell(index: i32) -> vec4f {
+  return textureLoad(field, vec2i(index & 1023, index >> 10u), 0);
 }
 
 fn undistort(at: vec2f) -> vec2f {
@@ -599,9 +603,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let cell_at = clamp((place.xz + normal.xz * 0.45 - params.field.xy) * params.field.z - 0.5, vec2f(0.0), vec2f(params.field.w - 1.01));
   let cell = vec2i(cell_at);
   let part = fract(cell_at);
+  let first = cell.y * i32(params.field.w) + cell.x;
+  let next = first + i32(params.field.w);
   let field_at = mix(
-    mix(textureLoad(field, cell, 0), textureLoad(field, cell + vec2i(1, 0), 0), part.x),
-    mix(textureLoad(field, cell + vec2i(0, 1), 0), textureLoad(field, cell + vec2i(1, 1), 0), part.x), part.y);
+    mix(field_cell(first), field_cell(first + 1), part.x),
+    mix(field_cell(next), field_cell(next + 1), part.x), part.y);
   var shade = smoothstep(-0.35, 0.35, place.y - field_at.x + 0.05);
   let dapple = smoothstep(0.3, 0.62, noise(place.xz * 1.7 + place.y, 61) * 0.7 + noise(place.xz * 5.0, 62) * 0.3);
   let under = smoothstep(0.4, -0.4, place.y - field_at.y) * select(1.0, 0.25, kind == LEAVES);

@@ -14,6 +14,8 @@ import { MODELS_USAGE, modelsCommand } from "./models_command.ts";
 import { reportFailure } from "./failure.ts";
 import { quietMesa } from "./mesa.ts";
 import { VOCABULARY_USAGE, vocabularyCommand } from "./vocabulary_command.ts";
+import { worldCommand } from "./world_command.ts";
+import { WORLD_USAGE } from "./world_options.ts";
 
 const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<number>>> = {
   detect: detectCommand,
@@ -22,15 +24,16 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
   loops: loopsCommand,
   models: modelsCommand,
   vocabulary: vocabularyCommand,
+  world: worldCommand,
 };
 
 const USAGE = `framewise ${config.version}: vision networks in frame loops, on WebGPU
 
 Usage:
 ${
-  [DETECT_USAGE, EVAL_USAGE, INFO_USAGE, LOOPS_USAGE, MODELS_USAGE, VOCABULARY_USAGE].map((usage) =>
-    usage.split("\n").slice(1).join("\n")
-  )
+  [DETECT_USAGE, EVAL_USAGE, INFO_USAGE, LOOPS_USAGE, MODELS_USAGE, VOCABULARY_USAGE, WORLD_USAGE].map((
+    usage,
+  ) => usage.split("\n").slice(1).join("\n"))
     .join("\n\n")
 }
 

@@ -8,7 +8,6 @@ import {
   Readback,
   type Stream,
   type TextureRange,
-  type UniformValues,
 } from "../gpu/mod.ts";
 import finishWgsl from "../../shaders/world/finish.wgsl" with { type: "text" };
 import shadeWgsl from "../../shaders/world/shade.wgsl" with { type: "text" };
@@ -16,20 +15,25 @@ import traceWgsl from "../../shaders/world/trace.wgsl" with { type: "text" };
 import { FIELD_SIDE } from "./field.ts";
 import type { Lens, Pose } from "./lens.ts";
 import type { Light } from "./light.ts";
+import { Pass } from "./pass.ts";
+import { centres, type Picture, type Shown } from "./picture.ts";
 import { Sight } from "./sight.ts";
 import { SOLID_FLOATS } from "./solids.ts";
-import { TABLE_WIDTH, TileLists } from "./tiles.ts";
+import { TABLE_WIDTH } from "./tiles.ts";
 import { SOLIDS, type Town } from "./town.ts";
 
 /** Things that coverage is counted for in one picture. */
 const SLOTS = 1024;
 const SOLIDS_A_ROW = TABLE_WIDTH * 4 / SOLID_FLOATS;
+/** Beyond this nothing that moves is drawn; from here on it is drawn coarsely. */
+const FARTHEST = 130;
+const COARSE = 32;
 
 /** What the camera does to the light. */
 export interface CameraEffects {
   /** Times what the light's automatic exposure gives; 1 unless told. */
   readonly exposure?: number;
-  /** Standard deviation of sensor noise, as a share of full scale; 0.008 unless told. */
+  /** Standard deviation of sensor noise in mid grey, as a share of full scale; 0.008 unless told. */
   readonly noise?: number;
   /** How long the shutter is open, as a share of the time between frames, for motion blur; 0 unless told. */
   readonly shutter?: number;
@@ -49,131 +53,105 @@ export interface View {
   readonly light: Light;
   /** Seconds since the beginning, for what moves. */
   readonly time: number;
-  /** Which day it is; see {@linkcode Traffic.add}. */
+  /** Which day it is: from one to the next about half of what stands about is exchanged. */
   readonly occasion?: number;
   readonly effects?: CameraEffects;
   /** Seed of the noise. */
   readonly noiseSeed?: number;
 }
 
-/** What is known of a thing in a picture that was drawn. */
-export interface Shown {
-  readonly id: number;
-  readonly label: number;
-  readonly moving: boolean;
-  /** Pixels that it would cover if nothing else were there. */
-  covered: number;
-  readonly low: readonly [number, number, number];
-  readonly high: readonly [number, number, number];
-}
-
-/** A picture with what each pixel shows. Valid until the next picture is taken from the same slot. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  /** Red, green, blue, a byte each. */
-  readonly pixels: Uint8Array<ArrayBuffer>;
-  /** For each pixel: 0 sky, 1 ground, else 2 + the solid at its centre. */
-  readonly hits: Uint32Array;
-  /** For each pixel: depth along the camera's axis in metres at its centre, 0 for the sky. */
-  readonly depths: Float32Array;
-  /** The thing that each solid belongs to: indices into `things`; as many as there were solids. */
-  readonly owners: Int32Array;
-  /** All things of the frame; those without a class too. */
-  readonly things: readonly Shown[];
-}
-
 /** How a renderer is made. */
 export interface RendererOptions {
   readonly lens: Lens;
-  /** Samples a pixel each way: 1, or 2 for smooth edges at a quarter of the speed. */
+  /** Smooth edges: nine samples a pixel under a tent, four of them its own, at a quarter of the speed; true unless told. */
   readonly smooth?: boolean;
-  /** Pictures under way at once. */
+  /** Pictures under way at once; 3 unless told. */
   readonly slots?: number;
-  /** Whether reflections on wet ground can be asked for. */
-  readonly wet?: boolean;
-  /** Whether blur can be asked for. */
+  /** Whether views may ask for motion blur or defocus; true unless told. Without, pictures are made faster. */
   readonly blur?: boolean;
 }
 
 interface Slot {
   readonly readback: Readback;
-  owners: Int32Array;
+  readonly owners: Int32Array;
   things: Shown[];
-  slots: number[];
+  counted: number[];
 }
 
-/** The dispatches of one direction of looking: straight, or by way of the ground. */
-interface Pass {
-  readonly lists: TileLists;
-  readonly listTexture: TextureRange;
-  readonly traceUniforms: BufferRange;
-  readonly shadeUniforms: BufferRange;
-  readonly dispatches: readonly Dispatch[];
-  readonly width: number;
-  readonly height: number;
-}
-
-/** Draws pictures of a town with one lens. Made once; a picture makes nothing on the GPU. */
+/** Draws pictures of a town. Made once; a picture makes nothing on the GPU. */
 export class WorldRenderer implements Disposable {
-  readonly lens: Lens;
   readonly #device: Device;
   readonly #stream: Stream;
   readonly #slots: Slot[];
-  readonly #trace: Kernel;
-  readonly #shade: Kernel;
   readonly #finish: Kernel;
   readonly #solids: TextureRange;
   readonly #field: TextureRange;
-  readonly #main: Pass;
-  readonly #mirror: Pass | undefined;
+  /** The picture; where the ground is wet, with what it reflects. */
+  readonly #dry: Pass;
+  readonly #wet: Pass;
+  readonly #mirror: Pass;
   readonly #finishUniforms: BufferRange;
   readonly #finishDispatch: Dispatch;
-  readonly #results: readonly BufferRange[];
-  readonly #counts: BufferRange;
-  readonly #step: number;
-  readonly #sight: Sight;
+  readonly #results: readonly [
+    pixels: BufferRange,
+    hits: BufferRange,
+    depths: BufferRange,
+    counts: BufferRange,
+  ];
+  readonly #owned: BufferRange[] = [];
+  readonly #smooth: boolean;
   readonly #visible = new Int32Array(1 << 14);
   readonly #zeros = new Uint32Array(SLOTS);
+  #lens: Lens;
+  #sight: Sight;
   #town: Town | undefined;
-  #litFor: Light | undefined;
+  #sun: Light["sun"] | undefined;
   #next = 0;
+  #disposed = false;
 
-  constructor(device: Device, { lens, smooth = true, slots = 3, wet = true, blur = true }: RendererOptions) {
-    this.lens = lens;
+  /** Makes all that it needs on the GPU. @throws {GpuError} as the device does. */
+  constructor(device: Device, { lens, smooth = true, slots = 3, blur = true }: RendererOptions) {
+    const { width, height } = lens;
     this.#device = device;
-    this.#step = smooth ? 2 : 1;
+    this.#smooth = smooth;
+    this.#lens = lens;
     this.#sight = new Sight(lens);
     this.#stream = device.stream({ label: "world" });
-    const STEP = this.#step;
-    this.#trace = device.kernel({ name: "world/trace", wgsl: traceWgsl }, { overrides: { STEP } });
-    this.#shade = device.kernel({ name: "world/shade", wgsl: shadeWgsl }, { overrides: { STEP, WET: wet } });
+    const STEP = smooth ? 2 : 1;
+    const trace = (STEP: number): Kernel =>
+      device.kernel({ name: "world/trace", wgsl: traceWgsl }, { overrides: { STEP } });
+    const shade = (STEP: number, WET: boolean): Kernel =>
+      device.kernel({ name: "world/shade", wgsl: shadeWgsl }, { overrides: { STEP, WET } });
     this.#finish = device.kernel({ name: "world/finish", wgsl: finishWgsl }, {
       overrides: { STEP, BLUR: blur },
     });
-    this.#solids = device.uploadTexture(new Float32Array(SOLIDS * SOLID_FLOATS), "world solids");
-    this.#field = this.#fieldTexture();
-    const { width, height } = lens;
-    const bytes = Math.ceil(width * height * 3 / 12) * 12;
-    const buffer = (size: number, label: string): BufferRange => device.upload(new Uint8Array(size), label);
-    this.#counts = buffer(SLOTS * 4, "world coverage");
-    const grid = [STEP * width + STEP - 1, STEP * height + STEP - 1] as const;
-    const colours = buffer(grid[0] * grid[1] * 8, "world colours");
-    const hits = buffer(grid[0] * grid[1] * 4, "world hits"),
-      depths = buffer(grid[0] * grid[1] * 4, "world depths");
-    const half = wet ? this.#makeMirror() : undefined;
-    this.#mirror = half?.pass;
-    this.#main = this.#makePass(
-      lens,
-      grid,
-      this.#trace,
-      this.#shade,
-      hits,
-      depths,
-      half?.colours ?? this.#counts,
-      colours,
-    );
-    const pixels = buffer(bytes, "world pixels");
+    const solids = device.uploadTexture(new Float32Array(SOLIDS * SOLID_FLOATS), "world solids");
+    const field = device.uploadTexture(new Float32Array(FIELD_SIDE * FIELD_SIDE * 4), "world field");
+    [this.#solids, this.#field] = [solids, field];
+    const counts = this.#buffer(SLOTS * 4, "coverage");
+
+    const half = halved(lens);
+    const small = half.width * half.height;
+    const mirror = this.#buffer(small * 8, "mirror colours");
+    this.#mirror = new Pass(device, half, half.width, half.height, {
+      trace: trace(1),
+      shade: shade(1, false),
+      solids,
+      field,
+      counts,
+      mirror: this.#buffer(16, "nothing"),
+      hits: this.#buffer(small * 4, "mirror hits"),
+      depths: this.#buffer(small * 4, "mirror depths"),
+      colours: mirror,
+    }, true);
+    const [columns, rows] = [STEP * width + STEP - 1, STEP * height + STEP - 1];
+    const hits = this.#buffer(columns * rows * 4, "hits"),
+      depths = this.#buffer(columns * rows * 4, "depths");
+    const colours = this.#buffer(columns * rows * 8, "colours");
+    const parts = { trace: trace(STEP), solids, field, counts, mirror, hits, depths, colours };
+    this.#dry = new Pass(device, lens, columns, rows, { ...parts, shade: shade(STEP, false) }, false);
+    this.#wet = new Pass(device, lens, columns, rows, { ...parts, shade: shade(STEP, true) }, false);
+    const pixels = this.#buffer(Math.ceil(width * height / 4) * 12, "pixels");
     this.#finishUniforms = device.uploadUniforms(
       new Uint8Array(this.#finish.uniforms!.bytes),
       "world finish",
@@ -181,108 +159,61 @@ export class WorldRenderer implements Disposable {
     this.#finishDispatch = device.dispatch(this.#finish, {
       bindings: { colours, depths, pixels },
       uniforms: this.#finishUniforms,
-      workgroups: [Math.ceil(Math.ceil(width * height / 4) / 64), 1, 1],
+      workgroups: [Math.ceil(width * height / 4 / 64), 1, 1],
     });
-    this.#results = [pixels, hits, depths, this.#counts];
+    this.#owned.push(this.#finishUniforms, ...this.#passes.flatMap(({ owned }) => owned));
+    this.#results = [pixels, hits, depths, counts];
     const total = this.#results.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#slots = Array.from({ length: slots }, (_, i) => ({
       readback: new Readback(device, total, `world slot ${i}`),
       owners: new Int32Array(SOLIDS),
       things: [],
-      slots: [],
+      counted: [],
     }));
   }
 
-  #fieldTexture(): TextureRange {
-    const texture = this.#device.gpu.createTexture({
-      label: "world field",
-      size: [FIELD_SIDE, FIELD_SIDE],
-      format: "rgba32float",
-      usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
-    });
-    return { texture, bytes: FIELD_SIDE * FIELD_SIDE * 16, label: "world field" };
+  #buffer(size: number, label: string): BufferRange {
+    const range = this.#device.upload(new Uint8Array(size), `world ${label}`);
+    this.#owned.push(range);
+    return range;
   }
 
-  #makeMirror(): { pass: Pass; colours: BufferRange } {
-    const { lens } = this;
-    const small: Lens = {
-      ...lens,
-      width: Math.ceil(lens.width / 2),
-      height: Math.ceil(lens.height / 2),
-      focal: lens.focal / 2,
-      centre: [lens.centre[0] / 2, lens.centre[1] / 2],
-    };
-    const size = small.width * small.height;
-    const buffer = (size: number, label: string): BufferRange =>
-      this.#device.upload(new Uint8Array(size), label);
-    const trace = this.#device.kernel({ name: "world/trace", wgsl: traceWgsl }, { overrides: { STEP: 1 } });
-    const shade = this.#device.kernel({ name: "world/shade", wgsl: shadeWgsl }, {
-      overrides: { STEP: 1, WET: false },
-    });
-    const colours = buffer(size * 8, "world mirror colours");
-    const unused = buffer(16, "world mirror nothing");
-    const pass = this.#makePass(
-      small,
-      [small.width, small.height],
-      trace,
-      shade,
-      buffer(size * 4, "world mirror hits"),
-      buffer(size * 4, "world mirror depths"),
-      unused,
-      colours,
-    );
-    return { pass, colours };
-  }
-
-  #makePass(
-    lens: Lens,
-    [width, height]: readonly [number, number],
-    trace: Kernel,
-    shade: Kernel,
-    hits: BufferRange,
-    depths: BufferRange,
-    mirror: BufferRange,
-    colours: BufferRange,
-  ): Pass {
-    const device = this.#device;
-    const lists = new TileLists(lens);
-    const listTexture = device.uploadTexture(lists.table, "world lists");
-    const traceUniforms = device.uploadUniforms(new Uint8Array(trace.uniforms!.bytes), "world trace");
-    const shadeUniforms = device.uploadUniforms(new Uint8Array(shade.uniforms!.bytes), "world shade");
-    const workgroups = [Math.ceil(width / 8), Math.ceil(height / 8), 1] as const;
-    const shared = { solids: this.#solids, lists: listTexture };
-    return {
-      lists,
-      listTexture,
-      traceUniforms,
-      shadeUniforms,
-      width,
-      height,
-      dispatches: [
-        device.dispatch(trace, {
-          bindings: { ...shared, hits, depths, counts: this.#counts },
-          uniforms: traceUniforms,
-          workgroups,
-        }),
-        device.dispatch(shade, {
-          bindings: { ...shared, field: this.#field, hits, depths, mirror, colours },
-          uniforms: shadeUniforms,
-          workgroups,
-        }),
-      ],
-    };
-  }
-
-  /** The town that is drawn from now on. */
-  set town(town: Town) {
-    this.#town = town;
-    this.#litFor = undefined;
-    this.#writeSolids(0, town.things.keptSolids);
+  get #passes(): readonly Pass[] {
+    return [this.#mirror, this.#dry, this.#wet];
   }
 
   /** How many pictures may be under way. */
   get slots(): number {
     return this.#slots.length;
+  }
+
+  /** The lens of the pictures from now on. */
+  get lens(): Lens {
+    return this.#lens;
+  }
+
+  /** @throws {RangeError} if its images have another size. */
+  set lens(lens: Lens) {
+    const { width, height } = this.#lens;
+    if (lens.width !== width || lens.height !== height) {
+      throw new RangeError(
+        `Cannot change to a lens of ${lens.width}x${lens.height}: this renderer draws ${width}x${height}; make another`,
+      );
+    }
+    this.#lens = lens;
+    this.#sight = new Sight(lens);
+    for (const pass of this.#passes) pass.lists.lens = pass === this.#mirror ? halved(lens) : lens;
+  }
+
+  /** The town that is drawn from now on. */
+  get town(): Town | undefined {
+    return this.#town;
+  }
+
+  set town(town: Town) {
+    this.#town = town;
+    this.#sun = undefined;
+    this.#writeSolids(0, town.things.keptSolids);
   }
 
   #writeSolids(first: number, end: number): void {
@@ -301,46 +232,53 @@ export class WorldRenderer implements Disposable {
    * Submits a picture; {@linkcode take} gives it. At most {@linkcode slots} may be under way.
    *
    * @returns the slot to take it from.
-   * @throws {GpuError} as submits do. @throws {Error} if no town was set.
+   * @throws {GpuError} as submits do, or if the slot's last picture was not taken. @throws {Error} if no town was set.
    */
   submit(view: View): number {
     const town = this.#town;
     if (!town) throw new Error("Cannot draw a picture: no town was set");
     const { things } = town;
-    const { pose, light, time } = view;
+    const { pose, light, time, occasion = 0 } = view;
     const number = this.#next;
-    this.#next = (number + 1) % this.#slots.length;
     const slot = this.#slots[number]!;
 
     things.rewind();
-    const [ex, , ez] = pose.position;
-    town.traffic.add(things, time, view.occasion ?? 0, (x, z, radius) => {
-      const away = Math.hypot(x - ex, z - ez);
-      if (away > 130 || away < radius * 0.12 + 0.25) return "no";
+    const [x0, , z0] = pose.position;
+    town.traffic.add(things, time, occasion, (x, z, radius) => {
+      const away = Math.hypot(x - x0, z - z0);
+      // What the camera would stand in is left out.
+      if (away > FARTHEST || away < radius * 0.3 + 0.4) return "no";
       if (!this.#sight.meets(pose, [x, 1.2, z], radius + 1.2)) return "no";
-      return away > 32 ? "coarse" : "fine";
+      return away > COARSE ? "coarse" : "fine";
     });
     this.#writeSolids(things.keptSolids, things.solids.count);
-    if (this.#litFor !== light) {
-      if (!this.#litFor || this.#litFor.sun !== light.sun) {
-        town.field.light(light.sun);
-        this.#device.gpu.queue.writeTexture(
-          { texture: this.#field.texture },
-          town.field.cells,
-          { bytesPerRow: FIELD_SIDE * 16 },
-          [FIELD_SIDE, FIELD_SIDE],
-        );
-      }
-      this.#litFor = light;
+    if (this.#sun !== light.sun) {
+      this.#sun = light.sun;
+      town.field.light(light.sun);
+      this.#device.gpu.queue.writeTexture(
+        { texture: this.#field.texture },
+        town.field.cells,
+        { bytesPerRow: TABLE_WIDTH * 16 },
+        [TABLE_WIDTH, FIELD_SIDE * FIELD_SIDE / TABLE_WIDTH],
+      );
     }
     const count = this.#sight.find(things.list, pose, this.#visible);
-    const wet = light.wet > 0.01 && this.#mirror !== undefined;
-    if (wet) this.#prepare(this.#mirror!, this.#trace, this.#shade, view, count, true);
-    this.#prepare(this.#main, this.#trace, this.#shade, view, count, false);
-    this.#prepareFinish(view);
+    const isWet = light.wet > 0.01;
+    const scene = { pose, light, time, visible: this.#visible, count, mirrorWidth: this.#mirror.width };
+    if (isWet) this.#mirror.prepare(town, halved(this.#lens), scene);
+    const main = isWet ? this.#wet : this.#dry;
+    main.prepare(town, this.#lens, scene);
+    this.#prepareFinish(view, main);
     this.#device.gpu.queue.writeBuffer(this.#counts.buffer, this.#counts.offset, this.#zeros);
 
-    slot.slots = [...this.#main.lists.slots];
+    const stream = this.#stream;
+    if (isWet) stream.run(this.#mirror.dispatches);
+    stream.run(main.dispatches);
+    stream.run(this.#finishDispatch);
+    slot.readback.record(stream, ...this.#results);
+    stream.submit();
+    this.#next = (number + 1) % this.#slots.length;
+    slot.counted = [...main.lists.slots];
     slot.owners.set(things.solids.owner.subarray(0, things.solids.count));
     slot.things = things.list.map(({ id, label, moving, low, high }) => ({
       id,
@@ -350,87 +288,34 @@ export class WorldRenderer implements Disposable {
       low,
       high,
     }));
-    const stream = this.#stream;
-    if (wet) stream.run(this.#mirror!.dispatches);
-    stream.run(this.#main.dispatches);
-    stream.run(this.#finishDispatch);
-    slot.readback.record(stream, ...this.#results);
-    stream.submit();
     return number;
   }
 
-  #prepare(pass: Pass, trace: Kernel, shade: Kernel, view: View, count: number, mirrored: boolean): void {
-    const town = this.#town!;
-    const { pose, light, time } = view;
-    const { lists, listTexture } = pass;
-    lists.fill(town.things.list, this.#visible, count, town.things.solids, pose, light.sun, mirrored);
-    const rows = Math.ceil(lists.used / TABLE_WIDTH);
-    const queue = this.#device.gpu.queue;
-    queue.writeTexture({ texture: listTexture.texture }, lists.table, { bytesPerRow: TABLE_WIDTH * 16 }, [
-      TABLE_WIDTH,
-      rows,
-    ]);
-    const { position, rotation: r } = pose;
-    const flip = mirrored ? -1 : 1;
-    const scale = mirrored ? 0.5 : 1;
-    const { lens } = this;
-    const camera: UniformValues = {
-      eye: [position[0], flip * position[1], position[2], flip],
-      right: [r[0]!, flip * r[1]!, r[2]!, lens.focal * scale],
-      down: [r[3]!, flip * r[4]!, r[5]!, lens.centre[0] * scale],
-      forward: [r[6]!, flip * r[7]!, r[8]!, lens.centre[1] * scale],
-      lens: [lens.k1, lens.k2, 0, 0],
-    };
-    const write = (kernel: Kernel, to: BufferRange, values: UniformValues): void =>
-      queue.writeBuffer(to.buffer, to.offset, packUniforms(kernel.uniforms!, values, kernel.label));
-    write(trace, pass.traceUniforms, {
-      ...camera,
-      size: [pass.width, pass.height, lists.columns, mirrored ? 0 : 1],
-    });
-    const [west, north, perMetre] = town.field.place;
-    const streets = (
-      list: readonly { middle: number; half: number; parking: boolean; seed: number }[],
-    ): number[] =>
-      Array.from({ length: 8 }, (_, i) => {
-        const street = list[i];
-        return street ? [street.middle, street.half, street.parking ? 1 : 0, street.seed] : [1e5, 1, 0, 0];
-      }).flat();
-    write(shade, pass.shadeUniforms, {
-      ...camera,
-      size: [pass.width, pass.height, lists.columns, this.#mirror?.width ?? 1],
-      sun: [...light.sun, light.clouds],
-      sunlight: [...light.sunlight, light.wet],
-      zenith: [...light.zenith, 0],
-      horizon: [...light.horizon, light.haze],
-      skylight: [...light.skylight, light.lamps],
-      town: [light.windows, time % 3600, town.plan.seed % 1000, light.cloudLight],
-      field: [west, north, perMetre, FIELD_SIDE],
-      streets_x: streets(town.plan.streetsX),
-      streets_z: streets(town.plan.streetsZ),
-    });
+  get #counts(): BufferRange {
+    return this.#results[3];
   }
 
-  #prepareFinish({ pose, before = pose, light, time, effects = {}, noiseSeed = 0 }: View): void {
+  #prepareFinish({ pose, before = pose, light, time, effects = {}, noiseSeed = 0 }: View, main: Pass): void {
     const { exposure = 1, noise = 0.008, shutter = 0, defocus = 0, focus = 12, vignette = 0.12 } = effects;
-    const { lens } = this;
+    const lens = this.#lens;
     // Camera now to world to camera before.
     const [p, q] = [pose.rotation, before.rotation];
     const move = [0, 1, 2].map((axis) => pose.position[axis]! - before.position[axis]!);
+    const sum = (term: (k: number) => number): number => term(0) + term(1) + term(2);
     const row = (i: number): number[] => [
-      ...[0, 1, 2].map((j) => [0, 1, 2].reduce((sum, k) => sum + q[i * 3 + k]! * p[j * 3 + k]!, 0)),
-      [0, 1, 2].reduce((sum, k) => sum + q[i * 3 + k]! * move[k]!, 0),
+      ...[0, 1, 2].map((j) => sum((k) => q[i * 3 + k]! * p[j * 3 + k]!)),
+      sum((k) => q[i * 3 + k]! * move[k]!),
     ];
-    const values: UniformValues = {
-      size: [lens.width, lens.height, this.#main.width, this.#main.height],
-      treat: [light.exposure * exposure, noise * 1.7, light.drops, time % 3600],
+    const packed = packUniforms(this.#finish.uniforms!, {
+      size: [lens.width, lens.height, main.width, main.height],
+      treat: [light.exposure * exposure, noise, light.drops, time % 3600],
       blur: [defocus, focus, shutter, vignette],
       before_x: row(0),
       before_y: row(1),
       before_z: row(2),
       lens: [lens.focal, lens.centre[0], lens.centre[1], 0],
       seed: [noiseSeed >>> 0, 0, 0, 0],
-    };
-    const packed = packUniforms(this.#finish.uniforms!, values, "world/finish");
+    }, "world/finish");
     this.#device.gpu.queue.writeBuffer(this.#finishUniforms.buffer, this.#finishUniforms.offset, packed);
   }
 
@@ -441,67 +326,47 @@ export class WorldRenderer implements Disposable {
    */
   take<T>(number: number, use: (picture: Picture) => T): Promise<T> {
     const slot = this.#slots[number]!;
-    const { width, height } = this.lens;
-    const step = this.#step;
+    const { width, height } = this.#lens;
+    const size = width * height;
     return slot.readback.take((bytes) => {
-      const [pixels, hits, depths, counts] = this.#results as [
-        BufferRange,
-        BufferRange,
-        BufferRange,
-        BufferRange,
-      ];
-      const at = [
-        0,
-        pixels.bytes,
-        pixels.bytes + hits.bytes,
-        pixels.bytes + hits.bytes + depths.bytes,
-      ] as const;
-      const covered = new Uint32Array(bytes, at[3], counts.bytes / 4);
-      slot.slots.forEach((thing, i) => slot.things[thing]!.covered = covered[i] ?? 0);
+      const [pixels, hits, depths, counts] = this.#results;
+      const at = [pixels.bytes, pixels.bytes + hits.bytes, pixels.bytes + hits.bytes + depths.bytes] as const;
+      const covered = new Uint32Array(bytes, at[2], counts.bytes / 4);
+      slot.counted.forEach((thing, i) => slot.things[thing]!.covered = covered[i] ?? 0);
+      const found = new Uint32Array(bytes, at[0], hits.bytes / 4);
+      const deep = new Float32Array(bytes, at[1], depths.bytes / 4);
       return use({
         width,
         height,
-        pixels: new Uint8Array(bytes, at[0], width * height * 3),
-        hits: centres(
-          new Uint32Array(bytes, at[1], hits.bytes / 4),
-          new Uint32Array(width * height),
-          width,
-          height,
-          step,
-        ),
-        depths: centres(
-          new Float32Array(bytes, at[2], depths.bytes / 4),
-          new Float32Array(width * height),
-          width,
-          height,
-          step,
-        ),
+        pixels: new Uint8Array(bytes, 0, size * 3),
+        hits: this.#smooth ? centres(found, new Uint32Array(size), width, height) : found.subarray(0, size),
+        depths: this.#smooth ? centres(deep, new Float32Array(size), width, height) : deep.subarray(0, size),
         owners: slot.owners,
         things: slot.things,
       });
     });
   }
 
+  /** Ends everything it made on the GPU but the kernels, which the device keeps. A second call does nothing. */
   [Symbol.dispose](): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
     for (const { readback } of this.#slots) readback[Symbol.dispose]();
     this.#stream[Symbol.dispose]();
-    for (const { texture } of [this.#solids, this.#field, this.#main.listTexture]) texture.destroy();
-    this.#mirror?.listTexture.texture.destroy();
+    for (const { texture } of [this.#solids, this.#field, ...this.#passes.map(({ table }) => table)]) {
+      texture.destroy();
+    }
+    for (const { buffer } of this.#owned) buffer.destroy();
   }
 }
 
-/** The samples at the centres of pixels. */
-function centres<T extends Uint32Array | Float32Array>(
-  samples: T,
-  to: T,
-  width: number,
-  height: number,
-  step: number,
-): T {
-  if (step === 1) return samples.subarray(0, width * height) as T;
-  const stride = 2 * width + 1;
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0, at = (2 * y + 1) * stride + 1; x < width; x++, at += 2) to[i++] = samples[at]!;
-  }
-  return to;
+/** A lens for a picture of half the size. */
+function halved(lens: Lens): Lens {
+  return {
+    ...lens,
+    width: Math.ceil(lens.width / 2),
+    height: Math.ceil(lens.height / 2),
+    focal: lens.focal / 2,
+    centre: [lens.centre[0] / 2, lens.centre[1] / 2],
+  };
 }

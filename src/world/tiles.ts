@@ -33,10 +33,10 @@ export class TileLists {
   used = 0;
   /** What each slot of the coverage counts stands for: indices into the list of things. */
   readonly slots: number[] = [];
-  readonly #lens: Lens;
-  readonly #bent: boolean;
-  readonly #guard: readonly [number, number];
-  readonly #pad: number;
+  #lens: Lens;
+  #bent = false;
+  #guard: readonly [number, number] = [1, 1];
+  #pad = 0;
   /** Records, in the order they were made: tile, four a tile and group; what to write. */
   #place: Int32Array;
   #what: Float32Array;
@@ -64,16 +64,19 @@ export class TileLists {
     this.#counts = new Int32Array(tiles * 4 + 1);
     this.#left = new Float64Array(this.rows);
     this.#right = new Float64Array(this.rows);
+    this.lens = lens;
+  }
+
+  /** The lens, which may change to another of the same size. */
+  set lens(lens: Lens) {
+    this.#lens = lens;
     this.#bent = lens.k1 !== 0 || lens.k2 !== 0;
     this.#pad = this.#bent ? 1 : 0.05;
     let [gx, gy] = [0, 0];
     for (let i = 0; i <= 8; i++) {
-      for (const [u, v] of [[-2, i / 8 * lens.height], [lens.width + 2, i / 8 * lens.height]] as const) {
-        gx = Math.max(gx, Math.abs(rayOf(lens, u, v)[0]));
-      }
-      for (const [u, v] of [[i / 8 * lens.width, -2], [i / 8 * lens.width, lens.height + 2]] as const) {
-        gy = Math.max(gy, Math.abs(rayOf(lens, u, v)[1]));
-      }
+      const [u, v] = [i / 8 * lens.width, i / 8 * lens.height];
+      for (const side of [-2, lens.width + 2]) gx = Math.max(gx, Math.abs(rayOf(lens, side, v)[0]));
+      for (const side of [-2, lens.height + 2]) gy = Math.max(gy, Math.abs(rayOf(lens, u, side)[1]));
     }
     this.#guard = [gx * 1.02, gy * 1.02];
   }
