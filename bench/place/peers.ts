@@ -7,6 +7,8 @@
 /** One search of a peer: how long it took, and what it found. */
 export interface PeerSearch {
   ms: number;
+  /** Of the processor's time, where it can be told apart. */
+  cpuMs?: number;
   ids: number[];
 }
 

@@ -6,11 +6,13 @@
  * [--python python3] [--out bench/results/search.json]`
  *
  * Of the index two times are told: that of one search with the wait for its result, which is at least 11 ms in Deno; and
- * that of each of ten more that are submitted before one wait, which is what a search adds to a frame. A peer that is
- * absent is told so. What is found is checked against a search on the host in double precision.
+ * that of each of ten more that are submitted before one wait, which is what a search adds to a frame. The processor's time
+ * is told besides, that of all threads together: on software Vulkan it is the search's own, and other programs lengthen it
+ * less. A peer that is absent is told so. What is found is checked against a search on the host in double precision.
  *
  * @module
  */
+import { cpuUsage } from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { Device, Readback, type Stream } from "../../src/gpu/mod.ts";
 import { DescriptorIndex } from "../../src/place/index/descriptor_index.ts";
@@ -33,6 +35,12 @@ function times(ms: readonly number[]): Times {
   return { median: round(median([...ms].sort((a, b) => a - b))), least: round(Math.min(...ms)) };
 }
 
+/** Milliseconds of the processor that this process took so far. */
+function cpuMs(): number {
+  const { user, system } = cpuUsage();
+  return (user + system) / 1000;
+}
+
 /** Every row's inner product in double precision. */
 function scoresOf({ rows, query, dimensions }: Task): Float64Array {
   return Float64Array.from({ length: rows.length / dimensions }, (_, row) => {
@@ -47,6 +55,7 @@ class Searcher implements Disposable {
   readonly index: DescriptorIndex;
   readonly one: number[] = [];
   readonly each: number[] = [];
+  readonly eachCpu: number[] = [];
   readonly #stream: Stream;
   readonly #query;
   readonly #search;
@@ -78,9 +87,11 @@ class Searcher implements Disposable {
   /** One measurement of both times. */
   async measure(): Promise<void> {
     const { ms: one } = await this.run(1);
+    const begin = cpuMs();
     const { ms: many } = await this.run(1 + MORE);
     this.one.push(one);
     this.each.push((many - one) / MORE);
+    this.eachCpu.push((cpuMs() - begin) / (1 + MORE));
   }
 
   [Symbol.dispose](): void {
@@ -140,21 +151,24 @@ const types = ["f32", "f16", "i8"] as const;
 const searchers = types.map((type) => new Searcher(device, task, type));
 const small = new Searcher(device, { ...task, rows: task.rows.slice(0, 1000 * dimensions) }, "f32");
 const recalls = new Map<string, number>();
-const peerMs = new Map<string, number[]>();
+const peerMs = new Map<string, number[]>(), peerCpuMs = new Map<string, number[]>();
 for (const [i, searcher] of searchers.entries()) recalls.set(types[i]!, right((await searcher.run(2)).ids));
 if (recalls.get("f32") !== 1) {
   throw new Error(`The f32 index found only ${recalls.get("f32")} of the nearest rows`);
 }
 await small.run(2);
-for (let round = 0; round < rounds; round++) {
+for (let round = 0; round <= rounds; round++) {
   for (const searcher of [...searchers, small]) await searcher.measure();
   for (const peer of peers) {
     if ("absent" in peer) continue;
-    const { ms, ids } = await peer.search();
+    const { ms, cpuMs, ids } = await peer.search();
     // The first search makes pipelines.
     if (round === 0) {
       if (right(ids) !== 1) throw new Error(`${peer.name} found other rows: ${ids.join(", ")}`);
-    } else peerMs.set(peer.name, [...peerMs.get(peer.name) ?? [], ms]);
+      continue;
+    }
+    peerMs.set(peer.name, [...peerMs.get(peer.name) ?? [], ms]);
+    if (cpuMs !== undefined) peerCpuMs.set(peer.name, [...peerCpuMs.get(peer.name) ?? [], cpuMs]);
   }
 }
 const copy = await copyGigabytes(device);
@@ -167,6 +181,7 @@ const ours = searchers.map((searcher, i) => {
     storage: searcher.index.storage,
     oneMs: times(searcher.one),
     eachMs: each,
+    eachProcessorMs: times(searcher.eachCpu),
     gigabytesPerSecond: Number((bytes / each.median / 1e6).toFixed(1)),
     recall: recalls.get(type)!,
   };
@@ -185,25 +200,29 @@ const result = {
   copyGigabytesPerSecond: copy,
   index: ours,
   thousandRows: { type: "f32", oneMs: times(small.one), eachMs: times(small.each) },
-  peers: peers.map((peer) =>
-    "absent" in peer
-      ? { name: peer.name, absent: peer.absent }
-      : { name: peer.name, ms: times(peerMs.get(peer.name) ?? []) }
-  ),
+  peers: peers.map((peer) => {
+    if ("absent" in peer) return { name: peer.name, absent: peer.absent };
+    const processor = peerCpuMs.get(peer.name);
+    return {
+      name: peer.name,
+      ms: times(peerMs.get(peer.name)!),
+      ...(processor && { processorMs: times(processor) }),
+    };
+  }),
 };
-for (const { type, oneMs, eachMs, gigabytesPerSecond, recall } of ours) {
+for (const { type, oneMs, eachMs, eachProcessorMs, gigabytesPerSecond, recall } of ours) {
   console.log(
     `${type}: one with its wait ${oneMs.median} ms, each of ${MORE} more ${eachMs.median} ms (least ${eachMs.least}), ` +
-      `${gigabytesPerSecond} GB/s, recall ${recall}`,
+      `processor ${eachProcessorMs.median} ms, ${gigabytesPerSecond} GB/s, recall ${recall}`,
   );
 }
 console.log(`1,000 rows, f32: each ${result.thousandRows.eachMs.median} ms`);
 for (const peer of result.peers) {
-  console.log(
-    "ms" in peer
-      ? `${peer.name}: ${peer.ms!.median} ms (least ${peer.ms!.least})`
-      : `${peer.name}: absent (${peer.absent})`,
-  );
+  if (peer.absent !== undefined) console.log(`${peer.name}: absent (${peer.absent})`);
+  else {
+    const processor = peer.processorMs ? `, processor ${peer.processorMs.median} ms` : "";
+    console.log(`${peer.name}: ${peer.ms.median} ms (least ${peer.ms.least})${processor}`);
+  }
 }
 console.log(`copies: ${copy} GB/s`);
 await Deno.writeTextFile(given.out ?? "bench/results/search.json", JSON.stringify(result, null, 2) + "\n");

@@ -213,6 +213,56 @@ Deno.test("a frame creates nothing while the reserved rows last", async () => {
   assertEquals(index.rows, 301);
 });
 
+Deno.test("slots of their own streams append and search in turn, are read late, and make things only when a chunk is added", async () => {
+  using device = await Device.request({ pool: false });
+  for (const storage of STORAGES) {
+    const random = new Random(21), dimensions = 6, k = 5, gap = 3, slotCount = 3, first = 230, frames = 300;
+    using index = new DescriptorIndex(device, { dimensions, capacity: 256, chunkRows: 256, storage });
+    const rows = exactRows(random, frames, dimensions, 40);
+    index.add(rows.subarray(0, first * dimensions));
+    const slots = Array.from({ length: slotCount }, (_, i) => {
+      const stream = device.stream({ label: `slot ${i}` });
+      const range = { ...device.upload(new Float32Array(dimensions), "descriptor"), bytes: dimensions * 4 };
+      const search = index.search({ k });
+      index.prepare(range);
+      return { stream, range, search, readback: new Readback(device, search.resultBytes, "nearest") };
+    });
+    const submit = (frame: number): void => {
+      const { stream, range, search, readback } = slots[frame % slotCount]!;
+      device.gpu.queue.writeBuffer(
+        range.buffer,
+        0,
+        rows.subarray(frame * dimensions, (frame + 1) * dimensions),
+      );
+      assertEquals(index.append(stream, range), frame);
+      search.record(stream, range, { exceptNewest: gap });
+      readback.record(stream, { ...search.result, bytes: search.resultBytes });
+      stream.submit();
+    };
+    const collect = async (frame: number): Promise<void> => {
+      const { search, readback } = slots[frame % slotCount]!;
+      const [found] = await readback.take((bytes) => search.decode(bytes));
+      const wanted = rows.subarray(frame * dimensions, (frame + 1) * dimensions);
+      const exact = bruteForce(rows, wanted, "inner_product", k, (row) => row <= frame - gap);
+      assertEquals(plain(found!), exact, JSON.stringify({ seed: random.seed, storage, frame }));
+    };
+    const made: number[] = [];
+    for (let frame = first; frame < frames + slotCount; frame++) {
+      if (frame >= first + slotCount) await collect(frame - slotCount);
+      if (frame >= frames) continue;
+      const before = JSON.stringify(device.counters.snapshot());
+      submit(frame);
+      if (JSON.stringify(device.counters.snapshot()) !== before) made.push(frame);
+    }
+    // The frame that finds no place makes a chunk; each slot's next search what it needs for that.
+    assertEquals(made, [256, 257, 258], storage);
+    for (const { stream, range, search, readback } of slots) {
+      for (const part of [search, readback, stream]) part[Symbol.dispose]();
+      range.buffer.destroy();
+    }
+  }
+});
+
 Deno.test("query() serves many different sizes, at the same time too", async () => {
   using device = await Device.request({ pool: false });
   const random = new Random(14), dimensions = 3;
