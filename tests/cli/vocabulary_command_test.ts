@@ -1,11 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { main } from "../../src/cli/mod.ts";
 import { openVocabulary } from "../../src/cli/vocabulary_file.ts";
+import { DescriptorCollection } from "../../src/cli/vocabulary_training.ts";
 import { type DescriptorForm, writeBinaryForm } from "../../src/place/mod.ts";
 import { sampleVocabulary } from "../place/vocabulary/vocabulary_samples.ts";
 import { Random } from "../support/random.ts";
+import { tinyEmbedding } from "../support/tiny_embedding.ts";
 import { inFolder } from "../video/media.ts";
 import { inProcess, isOneMessage, type Outcome } from "./command.ts";
+import { writeWalk } from "./walk_images.ts";
 
 const vocabulary = (...args: string[]): Promise<Outcome> => inProcess(() => main(["vocabulary", ...args]));
 
@@ -101,4 +104,90 @@ Deno.test("framewise vocabulary says what is wrong with a file in one line, and 
     assertEquals(await Deno.readTextFile(`${folder}/out.yml`), "before");
     assertEquals(await names(folder), ["a.fwv", "cut.fwv", "out.yml", "text.txt"]);
   });
+});
+
+Deno.test("framewise vocabulary train makes the same vocabulary of the same images, and tells of it", async () => {
+  await inFolder(async (folder) => {
+    await writeWalk(`${folder}/a`, 6);
+    await writeWalk(`${folder}/b`, 3);
+    const sources = [`${folder}/a`, `${folder}/b/3.pgm`];
+    const settings = [
+      "--features",
+      "orb",
+      "--max-features",
+      "200",
+      "--k",
+      "4",
+      "--levels",
+      "3",
+      "--scoring",
+      "l2",
+    ];
+    const train = async (out: string, ...args: string[]): Promise<string> => {
+      const { code, out: told, err } = await vocabulary(
+        "train",
+        ...sources,
+        ...settings,
+        "--out",
+        out,
+        ...args,
+      );
+      assertEquals([code, err], [0, ""], err);
+      return told;
+    };
+    const told = await train(`${folder}/one.fwv`, "--seed", "3");
+    assertMatch(told, /^features: ORB\n[\d,]+ descriptors of 7 frames, trained in [\d.]+ s\n/);
+    assertMatch(told, /\n[\d,]+ words, [\d,]+ nodes; k 4, L 3\nweighting tf-idf, score l2\n.*one\.fwv: /);
+    const one = await openVocabulary(`${folder}/one.fwv`);
+    assertEquals([one.form, one.k, one.levels], [{ kind: "binary", size: 32 }, 4, 3]);
+    assert(one.wordCount > 30 && one.wordCount <= 64, `${one.wordCount} words`);
+    await train(`${folder}/two.txt`, "--seed", "3");
+    assertEquals(await openVocabulary(`${folder}/two.txt`, "binary"), one);
+    assertStringIncludes(
+      await train(`${folder}/few.fwv`, "--max-descriptors", "500"),
+      " (of 7: --max-descriptors), trained",
+    );
+    assertStringIncludes(
+      await train(`${folder}/short.fwv`, "--limit-seconds", "0"),
+      "closed after 1 of 3 levels",
+    );
+    assertEquals(await train(`${folder}/quiet.fwv`, "--quiet", "--limit", "2"), "");
+  });
+});
+
+Deno.test("framewise vocabulary train says what is wrong, and writes nothing", async () => {
+  await inFolder(async (folder) => {
+    await writeWalk(`${folder}/a`, 2);
+    await Deno.mkdir(`${folder}/grey`);
+    for (const name of ["1", "2"]) {
+      const head = new TextEncoder().encode("P5 192 144 255\n");
+      const pixels = new Uint8Array(192 * 144).fill(100);
+      await Deno.writeFile(`${folder}/grey/${name}.pgm`, new Uint8Array([...head, ...pixels]));
+    }
+    await Deno.writeFile(`${folder}/net.onnx`, tinyEmbedding());
+    const cases: [string[], number, string][] = [
+      [[`${folder}/none`, "--features", "orb"], 1, "there is no such file or folder"],
+      [[`${folder}/a`, "--features", "/nowhere/net.onnx"], 1, "there is no model file"],
+      [[`${folder}/a`, "--features", `${folder}/net.onnx`], 2, "finds no local features"],
+      [[`${folder}/grey`, "--features", "orb"], 1, "no local features were found in 2 frames"],
+      [[`${folder}/a/1.pgm`, "--features", "orb"], 1, `1 images with the weighting "tf-idf"`],
+    ];
+    for (const [args, expected, message] of cases) {
+      const { code, out, err } = await vocabulary("train", ...args, "--out", `${folder}/out.fwv`);
+      assertEquals([code, out], [expected, ""], `${args}: ${err}`);
+      assertStringIncludes(err, message);
+      assert(isOneMessage(err, "framewise vocabulary"), err);
+    }
+    assertEquals(await names(folder), ["a", "grey", "net.onnx"]);
+  });
+});
+
+Deno.test("DescriptorCollection keeps whole images, and of too many every second one", async () => {
+  const collection = new DescriptorCollection(4, 30);
+  for (let i = 0; i < 11; i++) {
+    const descriptors = new Uint8Array(4 * 5).fill(i);
+    await collection.write({}, { descriptors, points: new Float32Array(10), scores: new Float32Array(5) });
+  }
+  assertEquals(collection.images.map(([first]) => first), [0, 2, 4, 6, 8, 10]);
+  assertEquals([collection.count, collection.seen], [30, 11]);
 });
