@@ -115,6 +115,26 @@ fn noise(p: vec2f, seed: i32) -> f32 {
   return mix(low, high, f.y);
 }
 
+fn cells3(p: vec3f) -> f32 {
+  let c = vec3i(floor(p));
+  return mixed(c.x, c.y, c.z);
+}
+
+fn noise3(p: vec3f, seed: i32) -> f32 {
+  let cell = floor(p);
+  let c = vec3i(cell);
+  var f = p - cell;
+  f = f * f * (3.0 - 2.0 * f);
+  let s = c.z * 57 + seed;
+  let near = mix(
+    mix(mixed(c.x, c.y, s), mixed(c.x + 1, c.y, s), f.x),
+    mix(mixed(c.x, c.y + 1, s), mixed(c.x + 1, c.y + 1, s), f.x), f.y);
+  let far = mix(
+    mix(mixed(c.x, c.y, s + 57), mixed(c.x + 1, c.y, s + 57), f.x),
+    mix(mixed(c.x, c.y + 1, s + 57), mixed(c.x + 1, c.y + 1, s + 57), f.x), f.y);
+  return mix(near, far, f.z);
+}
+
 // 1 between a and b, 0 outside, the steps as wide as a pixel.
 fn band(x: f32, a: f32, b: f32, w: f32) -> f32 {
   return clamp((x - a) / w + 0.5, 0.0, 1.0) - clamp((x - b) / w + 0.5, 0.0, 1.0);
@@ -172,8 +192,10 @@ fn wall_texture(u: f32, v: f32, wall: i32, seed: i32, colour: vec3f, w: f32) -> 
 }
 
 fn palette(h: f32) -> vec3f {
-  let a = h * 6.2832;
-  return vec3f(0.3, 0.27, 0.26) + vec3f(0.24, 0.2, 0.24) * cos(vec3f(a, a + 2.3, a + 4.4));
+  // Around the circle of hues, more of it near reds, browns, greens and blues that paint comes in.
+  let a = (h + 0.09 * sin(h * 12.5664)) * 6.2832;
+  let tone = 0.72 + 0.5 * fract(h * 7.31);
+  return (vec3f(0.21, 0.19, 0.18) + vec3f(0.165, 0.11, 0.14) * cos(vec3f(a, a + 2.2, a + 4.3))) * tone;
 }
 
 // u along the wall from its left edge, v up from its foot.
@@ -334,7 +356,7 @@ fn ground(p: vec2f, w: f32, street_x: vec4f, street_z: vec4f) -> vec3f {
   let patch_tone = step(mixed(patch_cell.x, patch_cell.y, 34), 0.13);
   let f = fract(p / vec2f(3.1, 4.3));
   tar *= 1.0 - 0.22 * patch_tone * band(f.x, 0.15, 0.85, 0.02 + w * 0.3) * band(f.y, 0.1, 0.8, 0.02 + w * 0.3);
-  let crack = abs(noise(p * 0.9, 35) - 0.5) * 2.0;
+  let crack = abs(noise(p * 0.9, 35) - 0.5) * 2.0 + smoothstep(0.72, 0.5, noise(p * 0.23, 37));
   tar *= 1.0 - 0.3 * (1.0 - smoothstep(0.0, 0.02 + 0.2 * w, crack)) * detail(w, 0.25);
   // Lengthwise and crosswise, whichever way the street runs.
   let along_z = in_x < 0.0;
@@ -592,9 +614,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     surface.colour = colour * tone * (0.85 + 0.3 * noise(vec2f(run * 0.4, height * 0.4), i32(look.x)));
   }
   if (kind == LEAVES) {
-    let q = place * 3.2;
-    let tuft = noise(q.xz + q.y * 0.7, i32(look.x)) * 0.55 + noise(q.xy * 2.3 + 9.0, i32(look.x) + 1) * 0.45 * detail(w, 0.4) + 0.1;
-    surface.colour = colour * (0.35 + 1.15 * tuft);
+    let clump = noise3(place * 2.6, i32(look.x));
+    let leaf = cells3(place * 11.0) * detail(w, 0.16) + 0.5 * (1.0 - detail(w, 0.16));
+    let spray = cells3(place * 5.3 + 31.0) * detail(w, 0.3) + 0.5 * (1.0 - detail(w, 0.3));
+    let tuft = clump * 0.5 + leaf * 0.24 + spray * 0.26;
+    surface.colour = colour * (0.25 + 1.35 * tuft) * mix(vec3f(1.0), vec3f(1.22, 1.08, 0.7), clump * leaf);
     // Light comes through, and the under side is dark.
     normal = normalize(normal + vec3f(0.0, 0.25, 0.0) + (tuft - 0.5) * vec3f(0.8, 1.2, -0.8));
   }

@@ -161,7 +161,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     }
     let hit = meet(i32(entry.x), eye, ray);
     // Clumps of leaves: the nearer to the outline, the more of them are missing.
-    let grain = hash3((eye + min(hit.t, 1e3) * ray) * 4.5 + 4096.0);
+    let leaf = eye + min(hit.t, 1e3) * ray + 512.0;
+    let grain = 0.55 * hash3(leaf * 4.1) + 0.45 * hash3(leaf * 10.3);
     let open = grain * hit.torn > hit.facing;
     if (hit.t < best && !open) {
       best = hit.t;

@@ -58,7 +58,7 @@ export function addTree(things: Things, frame: Frame3, kind: TreeKind, size: num
       kind: KIND.leaves,
       colour: [green[0] * tone, green[1] * tone, green[2] * tone],
       round: [1, 1, 1],
-      torn: 0.5,
+      torn: 0.95,
       look: [random.below(900), 0, 0, 0],
     });
   if (kind === "tall") {
@@ -155,7 +155,7 @@ function addPlanter(things: Things, frame: Frame3, random: Random): void {
     kind: KIND.leaves,
     colour: [0.09, 0.17, 0.05],
     round: [0.8, 0.8, 0.8],
-    torn: 0.35,
+    torn: 0.6,
     look: [random.below(99), 0, 0, 0],
   });
   things.end({ caster: casterOf(frame, 0.55, 0.3, 0.7) });

@@ -101,7 +101,7 @@ function addCar(things: Things, frame: Frame3, look: VehicleLook): void {
     kind: KIND.paint,
     colour,
     taper: [0.05, 0.035, 0.08],
-    round: [0.42, 0.26, 0.4],
+    round: [0.6, 0.28, 0.5],
     look: [axle, axle, radius - middle, radius + 0.065],
   });
   // The cabin: where it begins and ends along the body, and how its ends lean.
@@ -123,10 +123,10 @@ function addCar(things: Things, frame: Frame3, look: VehicleLook): void {
     look: [half * 0.96, -0.86, 0.7, 1],
   });
   // Bumpers and mirrors.
-  for (const x of [long * 0.985, -long * 0.985]) {
-    things.add(frame.at([x, low + 0.16, 0]), [0.07, 0.13, wide * 0.93], {
+  for (const x of [long * 0.96, -long * 0.96]) {
+    things.add(frame.at([x, low + 0.16, 0]), [0.1, 0.11, wide * 0.8], {
       colour: RUBBER,
-      round: [0.6, 0.3, 0.3],
+      round: [0.4, 0.3, 0.55],
     });
   }
   for (const z of [wide + 0.06, -wide - 0.06]) {
