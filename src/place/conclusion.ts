@@ -20,6 +20,7 @@ import type { LoopDetectorOptions } from "./loop/loop_options.ts";
 import type { GeometricMatch, LoopResult } from "./loop/result.ts";
 import type { MapFrame } from "./map/map_frame.ts";
 import type { SeenFrame } from "./place_slot.ts";
+import type { Recollection } from "./recollection.ts";
 import type { Vocabulary } from "./vocabulary/vocabulary.ts";
 
 /** What is told of a frame. */
@@ -63,6 +64,8 @@ export interface ConclusionOptions {
   vocabulary?: Vocabulary;
   /** The frames that see the same, by their tracks. */
   covisibility?: CovisibilityGraph;
+  /** Finds again what the store has forgotten. */
+  recollection?: Recollection;
   /** Whether only features are compared that passed the same node. Default: where there is a vocabulary. */
   byNodes?: boolean;
   geometry?: GeometricCheckOptions;
@@ -128,6 +131,8 @@ export class Conclusion {
         result,
       });
     }
+    const query = descriptor ?? bag;
+    if (query) await this.#options.recollection?.follow(query, result);
     const matchFeatures = geometry && compared.get(geometry.id);
     return {
       ...result,

@@ -15,6 +15,7 @@ import { DescriptorIndex, type DescriptorIndexOptions } from "./index/descriptor
 import type { LoopDetectorOptions, LoopMethod } from "./loop/loop_options.ts";
 import type { PlaceMap } from "./map/place_map.ts";
 import { type PlaceFrame, PlaceSlot, reserveStacks, type SlotParts } from "./place_slot.ts";
+import { Recollection } from "./recollection.ts";
 import { Turns } from "./turns.ts";
 import type { Vocabulary } from "./vocabulary/vocabulary.ts";
 import { VocabularyTree } from "./vocabulary/vocabulary_tree.ts";
@@ -54,6 +55,11 @@ export interface PlaceRecogniserOptions extends FrameForecast {
    * compares them. It stays the caller's to close.
    */
   map?: PlaceMap;
+  /**
+   * Frames that a map has forgotten of which so many are read for a frame that closes no loop, to recall what is more like
+   * it than all that is remembered; 0: none. Default 256.
+   */
+  recollect?: number;
   /** Frames are compared with the map and not added to it. Default false. */
   relocaliseOnly?: boolean;
   /** How descriptors are kept in the index, where there is no map that says so. */
@@ -133,6 +139,7 @@ export class PlaceRecogniser implements Disposable {
     const covisibility = followed ? await map?.covisibility() ?? new CovisibilityGraph() : undefined;
     const conclusion = new Conclusion({
       store,
+      ...(map && options.recollect !== 0 && { recollection: new Recollection(map, options.recollect) }),
       keep: !relocaliseOnly,
       size: features?.form.size ?? 0,
       decision: { ...options.decision, method, gap, candidates, firstId },
@@ -202,6 +209,14 @@ function indexFor(
         map!.label
       }": its descriptors have ${embedding.dimensions} elements, and the network gives ` +
         `${dimensions}; give the network that it was made with`,
+    );
+  }
+  if (embedding && embedding.metric !== "inner_product") {
+    throw new RangeError(
+      `Cannot use the map "${
+        map!.label
+      }": its descriptors are compared by "${embedding.metric}", and places are ` +
+        `recognised by their inner product; begin another map`,
     );
   }
   return new DescriptorIndex(device, {

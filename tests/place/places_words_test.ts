@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertRejects } from "@std/assert";
+import { LoopError as FrameLoopError } from "../../src/frame/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import { Session } from "../../src/graph/mod.ts";
 import {
@@ -6,6 +7,7 @@ import {
   featureNodes,
   fingerprintVocabulary,
   type LocalFeatures,
+  MapError,
   type MapNetworks,
   MemoryFolder,
   orbFeatures,
@@ -234,5 +236,54 @@ Deno.test("a map of other parts is refused", async () => {
     const embedding = { ...networks.embedding!, dimensions: 7 };
     await using narrow = await PlaceMap.inMemory({ networks: { ...networks, embedding } });
     await refused({ embed, vocabulary, map: narrow }, "have 7 elements, and the network gives 512");
+  });
+});
+
+Deno.test("what the map has forgotten is recalled when the camera comes back", async () => {
+  await withParts(async ({ device, embed, vocabulary }) => {
+    const frames = new Walk(10).frames(2 * WALK_LAP);
+    for (const parts of [{ embed, vocabulary }, { vocabulary }]) {
+      const { embedding, ...others } = await networksOf({ embed, vocabulary });
+      const networks = "embed" in parts ? { ...others, embedding } : others;
+      const run = async (recollect: number): Promise<{ results: PlaceResult[]; old: number }> => {
+        await using map = await PlaceMap.inMemory({ networks, remember: 14, gap: 8 });
+        using places = await PlaceRecogniser.create(device, { ...USUAL, ...parts, map, recollect, slots: 1 });
+        const { results } = await runPlaces(device, places, frames.slice(0, WALK_LAP));
+        const gone = Array.from({ length: WALK_LAP }, (_, id) => id).filter((id) =>
+          !map.entry(id).remembered
+        );
+        assertEquals(gone.length, WALK_LAP - 14);
+        results.push(...(await runPlaces(device, places, frames.slice(WALK_LAP))).results);
+        const loops = results.filter(({ status }) => status === "loop");
+        assertEquals(map.remembered, 14);
+        return { results, old: loops.filter(({ match }) => gone.includes(match!)).length };
+      };
+      const what = Object.keys(parts).join();
+      const without = await run(0), recalled = await run(4);
+      assertRightLoops(recalled.results, 8, what);
+      assertGreaterOrEqual(recalled.old, 4, what);
+      assertLess(without.old, recalled.old, what);
+    }
+  });
+});
+
+Deno.test("when the map can no longer be written to, the frames before are kept and none after", async () => {
+  await withParts(async ({ device, embed, vocabulary }) => {
+    const folder = new MemoryFolder();
+    const networks = await networksOf({ embed, vocabulary });
+    const map = await PlaceMap.open(folder, { networks });
+    using places = await PlaceRecogniser.create(device, { ...USUAL, embed, vocabulary, map, slots: 3 });
+    const frames = new Walk(11).frames(12);
+    await runPlaces(device, places, frames.slice(0, 6));
+    await map.close();
+    const error = await assertRejects(
+      () => runPlaces(device, places, frames.slice(6)),
+      FrameLoopError,
+      "it is closed",
+    );
+    assertEquals(error.report.frames, 0);
+    await assertRejects(() => places.recognise(frames[0]!), MapError, "it is closed");
+    await using again = await PlaceMap.open(folder, { networks });
+    assertEquals(again.size, 6);
   });
 });

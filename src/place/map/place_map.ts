@@ -326,6 +326,11 @@ export class PlaceMap implements AsyncDisposable {
     );
   }
 
+  /** How many frames can be recalled at once. */
+  get recallable(): number {
+    return this.#memory.remember - this.#memory.gap;
+  }
+
   /**
    * Remembers frames again, those remembered already included; others are forgotten for them.
    *
@@ -334,7 +339,7 @@ export class PlaceMap implements AsyncDisposable {
   recall(ids: readonly number[]): Promise<readonly number[]> {
     return this.#inTurn(async () => {
       for (const id of ids) this.#check(id);
-      const most = this.#memory.remember - this.#memory.gap;
+      const most = this.recallable;
       if (ids.length > most) {
         throw new RangeError(
           `Cannot recall ${ids.length} frames: besides the newest, ${most} are remembered at most`,

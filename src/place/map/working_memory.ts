@@ -3,9 +3,10 @@
  * Closure Detection for Online Large-Scale and Long-Term Operation", IEEE Transactions on Robotics 29(3), 2013).
  *
  * A frame weighs as much as it was seen again: matched by a later frame, or shown again by the next one, which then takes
- * its weight over. When there are too many, the oldest of those that weigh least is forgotten; never one of the newest, and none
- * of those that were just matched or retrieved. When a frame matches an earlier one, those next to that (by a loop, then in
- * time) that were forgotten are retrieved: two a frame, as in RTAB-Map.
+ * its weight over. When there are too many, of those that weigh least the one is forgotten that has been remembered for the
+ * longest time, so that what is retrieved is not forgotten at once; never one of the newest, and none of those that were
+ * just matched or retrieved. When a frame matches an earlier one, those next to that (by a loop, then in time) that were
+ * forgotten are retrieved: two a frame, as in RTAB-Map.
  *
  * @module
  */
@@ -41,6 +42,9 @@ export class WorkingMemory {
   readonly #retrieve: number;
   #bits: Uint32Array<ArrayBuffer> = new Uint32Array(SPARE_BITS / 32).fill(0xffffffff);
   #weights: Uint32Array<ArrayBuffer> = new Uint32Array(SPARE_BITS);
+  /** When each frame came into memory, at last: a count of all that did. */
+  #entered: Uint32Array<ArrayBuffer> = new Uint32Array(SPARE_BITS);
+  #entries = 0;
   #size = 0;
   #remembered = 0;
   readonly #links = new Map<number, number[]>();
@@ -98,6 +102,7 @@ export class WorkingMemory {
     this.#grow();
     const id = this.#size++;
     this.#remembered++;
+    this.#entered[id] = ++this.#entries;
     if (rehearsal && id > 0) {
       this.#weigh(id, this.weight(id - 1) + 1);
       this.#weigh(id - 1, 0);
@@ -119,7 +124,8 @@ export class WorkingMemory {
       if (this.has(id)) continue;
       this.#bits[id >>> 5]! |= 1 << (id & 31);
       this.#remembered++;
-      this.#heap.push(this.weight(id), id);
+      this.#entered[id] = ++this.#entries;
+      this.#push(id);
     }
     const kept = new Set(ids);
     if (match !== undefined) kept.add(match);
@@ -127,21 +133,21 @@ export class WorkingMemory {
   }
 
   #forget(kept: ReadonlySet<number>): number[] {
-    const forgotten: number[] = [], aside: [weight: number, id: number][] = [];
+    const forgotten: number[] = [], aside = new Set<number>();
     while (this.#remembered > this.remember) {
       const next = this.#heap.pop();
       if (!next) break;
-      const [weight, id] = next;
-      if (!this.has(id) || weight !== this.weight(id)) continue;
+      const [weight, entered, id] = next;
+      if (!this.has(id) || weight !== this.weight(id) || entered !== this.#entered[id]) continue;
       if (id >= this.#size - this.gap || kept.has(id)) {
-        aside.push(next);
+        aside.add(id);
         continue;
       }
       this.#bits[id >>> 5]! &= ~(1 << (id & 31));
       this.#remembered--;
       forgotten.push(id);
     }
-    for (const [weight, id] of aside) this.#heap.push(weight, id);
+    for (const id of aside) this.#push(id);
     return forgotten;
   }
 
@@ -153,7 +159,11 @@ export class WorkingMemory {
 
   #weigh(id: number, weight: number): void {
     this.#weights[id] = weight;
-    if (this.remember !== Infinity && this.has(id)) this.#heap.push(weight, id);
+    if (this.remember !== Infinity && this.has(id)) this.#push(id);
+  }
+
+  #push(id: number): void {
+    this.#heap.push(this.weight(id), this.#entered[id]!, id);
   }
 
   #link(from: number, to: number): void {
@@ -168,20 +178,24 @@ export class WorkingMemory {
     const bits = new Uint32Array(this.#bits.length * 2).fill(0xffffffff);
     bits.set(this.#bits);
     this.#bits = bits;
-    const weights = new Uint32Array(this.#weights.length * 2);
-    weights.set(this.#weights);
-    this.#weights = weights;
+    [this.#weights, this.#entered] = [twiceAsLong(this.#weights), twiceAsLong(this.#entered)];
   }
 }
 
-/** Pairs of a weight and a number, the least first. */
-class Heap {
-  readonly #items: [weight: number, id: number][] = [];
+function twiceAsLong(list: Uint32Array): Uint32Array<ArrayBuffer> {
+  const longer = new Uint32Array(list.length * 2);
+  longer.set(list);
+  return longer;
+}
 
-  push(weight: number, id: number): void {
+/** Frames by weight and by when they came in, the least first. */
+class Heap {
+  readonly #items: [weight: number, entered: number, id: number][] = [];
+
+  push(weight: number, entered: number, id: number): void {
     const items = this.#items;
     let at = items.length;
-    items.push([weight, id]);
+    items.push([weight, entered, id]);
     while (at > 0) {
       const parent = (at - 1) >>> 1;
       if (!this.#less(at, parent)) break;
@@ -190,7 +204,7 @@ class Heap {
     }
   }
 
-  pop(): [weight: number, id: number] | undefined {
+  pop(): [weight: number, entered: number, id: number] | undefined {
     const items = this.#items, last = items.pop();
     if (items.length === 0 || !last) return last;
     const first = items[0]!;
@@ -207,8 +221,8 @@ class Heap {
   }
 
   #less(a: number, b: number): boolean {
-    const [weightA, idA] = this.#items[a]!, [weightB, idB] = this.#items[b]!;
-    return weightA < weightB || (weightA === weightB && idA < idB);
+    const [weightA, enteredA] = this.#items[a]!, [weightB, enteredB] = this.#items[b]!;
+    return weightA < weightB || (weightA === weightB && enteredA < enteredB);
   }
 
   #swap(a: number, b: number): void {
