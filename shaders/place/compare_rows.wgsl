@@ -1,8 +1,8 @@
 // Compares up to eight queries with the rows of a chunk: one sortable key a row and query, and the best of each panel.
 //
 // rows    the chunk: panels of 64 rows. Of a row, 16 bytes lie together; those of the panel's other rows follow, then the
-//         next 16 of each. So the invocations of a workgroup read memory in order. How 16 elements are read is injected
-//         ("rows": 32-, 16- or 8-bit, buffer or texture)
+//         next 16 of each. So the invocations of a workgroup read memory in order. How these parts, PARTS a block of 16 elements,
+//         are read is injected ("rows": 32-, 16- or 8-bit, buffer or texture)
 // scales  one factor a row; only 8-bit rows have them
 // place   number of the chunk's first row among the rows of all chunks
 // allowed a bit a number, 1: may be found; read only if params.masked is 1
@@ -37,30 +37,20 @@ struct Params {
   queries: Queries,
 };
 
-struct Elements {
-  a: vec4f,
-  b: vec4f,
-  c: vec4f,
-  d: vec4f,
-};
-
 @group(0) @binding(0) var<storage, read> place: array<u32>;
 @group(0) @binding(1) var<storage, read> allowed: array<u32>;
 @group(0) @binding(2) var<storage, read_write> keys: array<u32>;
 @group(0) @binding(3) var<uniform> params: Params;
 //#inject rows
+const PARTS = 4u;
+alias Part = vec4f;
 @group(0) @binding(4) var<storage, read> rows: array<vec4f>;
-fn load(panel: u32, at: u32, row: u32) -> Elements {
-  let i = (panel * BLOCKS + at) * 256u + row;
-  return Elements(rows[i], rows[i + 64u], rows[i + 128u], rows[i + 192u]);
-}
+fn load(panel: u32, part: u32, row: u32) -> Part { return rows[(panel * BLOCKS * PARTS + part) * 64u + row]; }
 fn scale_of(row: u32) -> f32 { return 1.0; }
 //#end
 @group(0) @binding(6) var<storage, read_write> maxima: array<atomic<u32>>;
 //#inject metric
-fn compare(x: Elements, scale: f32, a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 {
-  return dot(x.a, a) + dot(x.b, b) + dot(x.c, c) + dot(x.d, d);
-}
+fn compare(x: Part, scale: f32, at: u32) -> f32 { return dot(x, params.queries[at]); }
 fn score_of(sum: f32, scale: f32) -> f32 { return sum * scale; }
 const FLIP = 0u;
 //#end
@@ -113,17 +103,16 @@ fn main(
   }
   //#end
   for (var k = 0u; k < BLOCKS; k++) {
-    //#unroll j ROWS
-    for (var j = 0u; j < ROWS; j++) {
-      let x = load(panel, k, lane + j * LANES);
-      //#unroll q QUERIES
-      for (var q = 0u; q < QUERIES; q++) {
-        let i = (q * BLOCKS + k) * 4u;
-        let a = params.queries[i];
-        let b = params.queries[i + 1u];
-        let c = params.queries[i + 2u];
-        let d = params.queries[i + 3u];
-        sums[j * QUERIES + q] += compare(x, scales[j], a, b, c, d);
+    //#unroll e PARTS
+    for (var e = 0u; e < PARTS; e++) {
+      //#unroll j ROWS
+      for (var j = 0u; j < ROWS; j++) {
+        let x = load(panel, k * PARTS + e, lane + j * LANES);
+        //#unroll q QUERIES
+        for (var q = 0u; q < QUERIES; q++) {
+          sums[j * QUERIES + q] += compare(x, scales[j], (q * BLOCKS + k) * 4u + e * (4u / PARTS));
+        }
+        //#end
       }
       //#end
     }

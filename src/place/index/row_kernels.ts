@@ -34,13 +34,13 @@ export function compareOptions(form: CompareForm, target: KernelTarget, numbers?
   const blocks = blocksOf(dimensions);
   const tile = tileFor(target);
   return {
-    overrides: { QUERIES: queries, ROWS: tile.rows },
+    overrides: { QUERIES: queries, ROWS: tile.rows, PARTS: PARTS[type] },
     inject: {
       sizes: `const BLOCKS = ${blocks}u;\nalias Queries = array<vec4f, ${blocks * 4 * queries}>;`,
       queries: `const QUERIES = ${queries}u;`,
       tile: `const LANES = ${tile.lanes}u;\nconst ROWS = ${tile.rows}u;`,
       rows: fetchText(type, storage, rowBytesOf(dimensions, type) / 16) + LOADS[type] + SCALES[type],
-      metric: METRICS[metric],
+      metric: metricText(metric, type),
       ...(target.software && target.subgroups && { reduce: REDUCE_SUBGROUPS }),
       ...(numbers !== undefined && { numbers }),
     },
@@ -82,21 +82,24 @@ const SCALES: Readonly<Record<DescriptorType, string>> = {
     "\nfn scale_of(row: u32) -> f32 { return scales[row]; }",
 };
 
-const METRICS: Readonly<Record<DescriptorMetric, string>> = {
-  inner_product: `
-fn compare(x: Elements, scale: f32, a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 {
-  return dot(x.a, a) + dot(x.b, b) + dot(x.c, c) + dot(x.d, d);
-}
-fn score_of(sum: f32, scale: f32) -> f32 { return sum * scale; }
-const FLIP = 0u;`,
-  l2: `
+/** Parts of 16 bytes that a block of 16 elements has. */
+const PARTS: Readonly<Record<DescriptorType, number>> = { f32: 4, f16: 2, i8: 1 };
+
+/** How a part of a row is compared with the vectors of a query from `at` on. */
+function metricText(metric: DescriptorMetric, type: DescriptorType): string {
+  const parts = type === "f32"
+    ? ["x"]
+    : ["a", "b", "c", "d"].slice(0, 4 / PARTS[type]).map((part) => `x.${part}`);
+  const query = (i: number): string => `params.queries[at + ${i}u]`;
+  const [terms, score, flip] = metric === "l2"
+    ? [parts.map((x, i) => `square(${query(i)} - scale * ${x})`), "sum", "0xffffffffu"]
+    : [parts.map((x, i) => `dot(${x}, ${query(i)})`), "sum * scale", "0u"];
+  return `
 fn square(x: vec4f) -> f32 { return dot(x, x); }
-fn compare(x: Elements, scale: f32, a: vec4f, b: vec4f, c: vec4f, d: vec4f) -> f32 {
-  return square(a - scale * x.a) + square(b - scale * x.b) + square(c - scale * x.c) + square(d - scale * x.d);
+fn compare(x: Part, scale: f32, at: u32) -> f32 { return ${terms.join(" + ")}; }
+fn score_of(sum: f32, scale: f32) -> f32 { return ${score}; }
+const FLIP = ${flip};`;
 }
-fn score_of(sum: f32, scale: f32) -> f32 { return sum; }
-const FLIP = 0xffffffffu;`,
-};
 
 /** Reads 16 bytes of a row of a panel: the `i`-th. */
 function fetchText(type: DescriptorType, storage: RowStorage, row16s: number): string {
@@ -115,33 +118,28 @@ fn fetch(panel: u32, i: u32, row: u32) -> ${vector} { return rows[(panel * ${row
 
 const LOADS: Readonly<Record<DescriptorType, string>> = {
   f32: `
-fn load(panel: u32, at: u32, row: u32) -> Elements {
-  let i = at * 4u;
-  return Elements(
-    fetch(panel, i, row),
-    fetch(panel, i + 1u, row),
-    fetch(panel, i + 2u, row),
-    fetch(panel, i + 3u, row),
-  );
-}`,
+const PARTS = 4u;
+alias Part = vec4f;
+fn load(panel: u32, part: u32, row: u32) -> Part { return fetch(panel, part, row); }`,
   f16: `
-fn load(panel: u32, at: u32, row: u32) -> Elements {
-  let x = fetch(panel, at * 2u, row);
-  let y = fetch(panel, at * 2u + 1u, row);
-  return Elements(
+const PARTS = 2u;
+struct Part { a: vec4f, b: vec4f };
+fn load(panel: u32, part: u32, row: u32) -> Part {
+  let x = fetch(panel, part, row);
+  return Part(
     vec4f(unpack2x16float(x.x), unpack2x16float(x.y)),
     vec4f(unpack2x16float(x.z), unpack2x16float(x.w)),
-    vec4f(unpack2x16float(y.x), unpack2x16float(y.y)),
-    vec4f(unpack2x16float(y.z), unpack2x16float(y.w)),
   );
 }`,
   i8: `
+const PARTS = 1u;
+struct Part { a: vec4f, b: vec4f, c: vec4f, d: vec4f };
 fn bytes_of(word: u32) -> vec4f {
   return vec4f(bitcast<vec4i>(vec4u(word) << vec4u(24u, 16u, 8u, 0u)) >> vec4u(24u));
 }
-fn load(panel: u32, at: u32, row: u32) -> Elements {
-  let x = fetch(panel, at, row);
-  return Elements(bytes_of(x.x), bytes_of(x.y), bytes_of(x.z), bytes_of(x.w));
+fn load(panel: u32, part: u32, row: u32) -> Part {
+  let x = fetch(panel, part, row);
+  return Part(bytes_of(x.x), bytes_of(x.y), bytes_of(x.z), bytes_of(x.w));
 }`,
 };
 
