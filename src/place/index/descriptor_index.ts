@@ -11,6 +11,7 @@ import {
   type DescriptorType,
   type PackedRows,
   packRows,
+  refusePacked,
   rowBytesOf,
   unpackRows,
 } from "./packing.ts";
@@ -162,16 +163,8 @@ export class DescriptorIndex implements Disposable {
 
   /** Adds rows that were packed for an index of the same dimensions and type; gives the first one's row. */
   addPacked(packed: PackedRows): number {
+    refusePacked(packed, this.dimensions, this.type);
     const bytes = rowBytesOf(this.dimensions, this.type);
-    if (
-      packed.bytes.length !== packed.count * bytes ||
-      packed.scales?.length !== (this.type === "i8" ? packed.count : undefined)
-    ) {
-      throw new RangeError(
-        `Cannot add ${packed.count} packed rows of ${packed.bytes.length} bytes: this index takes ${bytes} bytes a row` +
-          `${this.type === "i8" ? " and a factor" : ""}`,
-      );
-    }
     const first = this.#rows;
     for (const { chunk, row, start, count } of this.#place(packed.count)) {
       this.#chunks[chunk]!.write(row, {

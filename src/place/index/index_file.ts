@@ -16,6 +16,7 @@
 import { crc32 } from "../files/crc32.ts";
 import type { RandomAccessFile } from "../files/random_access_file.ts";
 import type { DescriptorIndex } from "./descriptor_index.ts";
+import type { IvfIndex } from "./ivf_index.ts";
 import { type DescriptorMetric, type DescriptorType, type PackedRows, rowBytesOf } from "./packing.ts";
 
 /** What is wrong with an index file. */
@@ -247,9 +248,9 @@ export class IndexFile {
  *
  * @throws {IndexFileError} if they are of another kind, or a row does not check: those before it were added.
  */
-export async function loadIndex(index: DescriptorIndex, file: IndexFile): Promise<void> {
+export async function loadIndex(index: DescriptorIndex | IvfIndex, file: IndexFile): Promise<void> {
   refuseOther(index, file);
-  for await (const piece of file.pieces(index.rows)) index.addPacked(piece);
+  for await (const piece of file.pieces(index.rows)) await index.addPacked(piece);
 }
 
 /**
@@ -273,7 +274,7 @@ export async function saveIndex(index: DescriptorIndex, file: IndexFile): Promis
   await file.flush();
 }
 
-function refuseOther(index: DescriptorIndex, { layout }: IndexFile): void {
+function refuseOther(index: DescriptorIndex | IvfIndex, { layout }: IndexFile): void {
   const { dimensions, type, metric } = index;
   if (dimensions !== layout.dimensions || type !== layout.type || metric !== layout.metric) {
     throw new IndexFileError(

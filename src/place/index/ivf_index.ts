@@ -10,7 +10,14 @@ import type { SearchOptions } from "./descriptor_search.ts";
 import { InvertedLists } from "./inverted_lists.ts";
 import { type IvfParts, IvfSearch } from "./ivf_search.ts";
 import { mostLists, nearestCentres, trainCentres } from "./ivf_training.ts";
-import { type DescriptorMetric, type DescriptorType, packRows, unpackRows } from "./packing.ts";
+import {
+  type DescriptorMetric,
+  type DescriptorType,
+  type PackedRows,
+  packRows,
+  refusePacked,
+  unpackRows,
+} from "./packing.ts";
 import type { RowStorage } from "./row_kernels.ts";
 import { MAX_NEIGHBOURS, type Neighbours } from "./row_search.ts";
 
@@ -68,6 +75,8 @@ const BATCH = 8;
  * Schmid, 2011). A search compares a query with the centres, then with the rows of the nearest lists alone: their number,
  * `probes`, trades answers for time, and {@linkcode calibrate} says what recall it gives. With all lists the answer is
  * that of a `DescriptorIndex`, to the bit.
+ *
+ * To keep it, keep {@linkcode centres}, and the rows in an `IndexFile`, from which `loadIndex` takes them again.
  *
  * Rows that are appended on the GPU, frame by frame, stay in no list until {@linkcode sort}; all of them are compared.
  */
@@ -205,12 +214,16 @@ export class IvfIndex implements Disposable {
         `Cannot add ${rows.length} elements to an index of ${this.dimensions} dimensions: give whole descriptors`,
       );
     }
+    return await this.addPacked(packRows(rows, this.dimensions, this.type));
+  }
+
+  /** Adds rows that were packed for an index of the same dimensions and type, as {@linkcode add} does. */
+  async addPacked(packed: PackedRows): Promise<number> {
+    refusePacked(packed, this.dimensions, this.type);
     await this.sort();
     return await this.#whileSorting(async () => {
       const first = this.#sorted;
-      const nearest = await nearestCentres(this.#device, rows, this.centres, this.dimensions);
-      this.#lists.add(packRows(rows, this.dimensions, this.type), nearest, first);
-      this.#sorted += nearest.length;
+      await this.#addToLists(packed);
       return first;
     });
   }
@@ -247,10 +260,7 @@ export class IvfIndex implements Disposable {
     if (count === 0) return;
     await this.#whileSorting(async () => {
       const packed = await this.#tail.readPacked(0, count);
-      const rows = unpackRows(packed, this.dimensions, this.type);
-      const nearest = await nearestCentres(this.#device, rows, this.centres, this.dimensions);
-      this.#lists.add(packed, nearest, this.#sorted);
-      this.#sorted += count;
+      await this.#addToLists(packed);
       this.#tail.clear();
     });
   }
@@ -360,6 +370,13 @@ export class IvfIndex implements Disposable {
       found.push(...await this.query(queries.slice(at, at + step), { k }));
     }
     return found;
+  }
+
+  async #addToLists(packed: PackedRows): Promise<void> {
+    const rows = unpackRows(packed, this.dimensions, this.type);
+    const nearest = await nearestCentres(this.#device, rows, this.centres, this.dimensions);
+    this.#lists.add(packed, nearest, this.#sorted);
+    this.#sorted += packed.count;
   }
 
   #refuseSorting(): void {

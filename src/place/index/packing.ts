@@ -69,6 +69,20 @@ export function packRows(rows: Float32Array, dimensions: number, type: Descripto
   return { count, bytes, scales };
 }
 
+/** Refuses rows that were packed otherwise. @throws {RangeError} with what an index takes. */
+export function refusePacked(packed: PackedRows, dimensions: number, type: DescriptorType): void {
+  const bytes = rowBytesOf(dimensions, type);
+  if (
+    packed.bytes.length !== packed.count * bytes ||
+    packed.scales?.length !== (type === "i8" ? packed.count : undefined)
+  ) {
+    throw new RangeError(
+      `Cannot add ${packed.count} packed rows of ${packed.bytes.length} bytes: this index takes ${bytes} bytes a row` +
+        `${type === "i8" ? " and a factor" : ""}`,
+    );
+  }
+}
+
 /** The descriptors again, as near as their type keeps them. */
 export function unpackRows(
   packed: PackedRows,

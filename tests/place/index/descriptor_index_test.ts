@@ -128,7 +128,7 @@ Deno.test("the search is exact over many random cases of one index that grows", 
 
 Deno.test("random cases agree with a brute-force search to the bit, in order", async () => {
   using device = await Device.request({ pool: false });
-  for (let seed = 0; seed < 80; seed++) await checkCase(device, seed);
+  for (let seed = 0; seed < 25; seed++) await checkCase(device, seed);
 });
 
 Deno.test("real descriptors score as in double precision, in every type", async () => {

@@ -2,6 +2,9 @@ import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { Device, GpuError, Readback } from "../../../src/gpu/mod.ts";
 import { DescriptorIndex } from "../../../src/place/index/descriptor_index.ts";
 import { IvfIndex } from "../../../src/place/index/ivf_index.ts";
+import { IndexFile, loadIndex } from "../../../src/place/index/index_file.ts";
+import { packRows } from "../../../src/place/index/packing.ts";
+import { openFile } from "../../../src/video/random_access_file.ts";
 import { Random } from "../../support/random.ts";
 import { exactRows, maskOf, plain } from "./random_cases.ts";
 
@@ -138,6 +141,28 @@ Deno.test("frames that append and search create nothing, and see the rows just a
   assertEquals(device.counters.snapshot(), before);
   for (const { stream, search, readback } of slots) {
     for (const part of [search, readback, stream]) part[Symbol.dispose]();
+  }
+});
+
+Deno.test("an IVF index is made again from its centres and a file of rows", async () => {
+  using device = await Device.request({ pool: false });
+  const random = new Random(8), dimensions = 12, count = 600;
+  const rows = random.normals(count * dimensions), wanted = random.normals(3 * dimensions);
+  const options = { dimensions, type: "i8", metric: "l2", probes: 3 } as const;
+  using first = await IvfIndex.train(device, rows, { ...options, lists: 9 });
+  await first.add(rows);
+  const path = await Deno.makeTempFile();
+  try {
+    using file = await openFile(path);
+    const kept = await IndexFile.open(file, { dimensions, type: "i8", metric: "l2" });
+    await kept.append(packRows(rows, dimensions, "i8"));
+    using again = new IvfIndex(device, first.centres, options);
+    await loadIndex(again, kept);
+    assertEquals(again.rows, count);
+    const [before, after] = [await first.query(wanted, { k: 20 }), await again.query(wanted, { k: 20 })];
+    assertEquals(after, before);
+  } finally {
+    await Deno.remove(path);
   }
 });
 
