@@ -5,7 +5,7 @@
  */
 import type { PixelFormat } from "../frame/frame.ts";
 import type { Pooling } from "../place/embedding/pooling.ts";
-import type { LoopMethod } from "../place/loop/loop_options.ts";
+import { type LoopMethod, type LoopSettings, loopSettings } from "../place/loop/loop_options.ts";
 import type { Size } from "../vision/fit.ts";
 import { type Arguments, readArguments } from "./arguments.ts";
 import { readRaw } from "./detect_options.ts";
@@ -32,6 +32,7 @@ export const LOOPS_USAGE = `Usage:
     --top 10           candidates that are told
     --min-similarity S candidates resemble the frame so much (0.8; 0.5 where they are verified)
     --min-inliers 20   so many features fit one motion of the camera
+    --decide NAME=VALUE,...      any other setting of the decision, as docs/loops.md names them
     --intrinsics fx,fy,cx,cy     of the camera in pixels: the check is stricter then
     --max-features 1000          of a frame
     --index f32|f16|int8         how descriptors are kept (f32, or as the map has them)
@@ -53,7 +54,7 @@ export const LOOPS_USAGE = `Usage:
 const FLAGS = ["f16", "relocalise", "strict", "quiet"];
 const VALUES =
   ("embed features vocabulary method gap json video report truth map remember top min-similarity " +
-    "min-inliers intrinsics max-features index capacity slots limit size format rate input features-input output " +
+    "min-inliers decide intrinsics max-features index capacity slots limit size format rate input features-input output " +
     "pooling whitening").split(" ");
 
 /** How descriptors are kept, by the names that the command line has for it. */
@@ -89,6 +90,8 @@ export interface LoopsOptions {
   top: number;
   minSimilarity: number | undefined;
   minInliers: number | undefined;
+  /** Further settings of the decision. */
+  decide: Partial<LoopSettings>;
   intrinsics: CameraOption | undefined;
   mostFeatures: number | undefined;
   index: IndexType | undefined;
@@ -141,6 +144,7 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
       ? undefined
       : given.number("min-similarity", 0, { min: -1, max: 1 }),
     minInliers: whole("min-inliers", 0),
+    decide: readDecision(given.value("decide")),
     intrinsics: readIntrinsics(given.value("intrinsics")),
     mostFeatures: whole("max-features", 1, 32768),
     index: oneOf(given, "index", INDEX_TYPES),
@@ -218,6 +222,29 @@ function oneOf<T extends string>(given: Arguments, name: string, known: readonly
   return known.find((one) => one === value) ?? (() => {
     throw new UsageError(`--${name} is "${value}"; there are ${known.join(", ")}`);
   })();
+}
+
+/** Settings that have options of their own, or that are no matter of the user's. */
+const OTHERWISE_TOLD = ["method", "gap", "firstId", "candidates", "minSimilarity", "minInliers"];
+
+/** Reads `bowRatio=0.2,consistency=none`; the detector checks the values. */
+function readDecision(text: string | undefined): Partial<LoopSettings> {
+  const usual: Record<string, unknown> = loopSettings({ method: "bow" }, true);
+  const names = Object.keys(usual).filter((name) => !OTHERWISE_TOLD.includes(name));
+  const settings: Record<string, unknown> = {};
+  for (const part of text?.split(",") ?? []) {
+    const [, name, value] = /^\s*(\w+)=(.+?)\s*$/.exec(part) ?? [];
+    if (name === undefined || value === undefined || !names.includes(name)) {
+      throw new UsageError(`--decide: "${part}" is no NAME=VALUE; the names are ${names.join(", ")}`);
+    }
+    const kind = typeof usual[name];
+    const read = kind === "number" ? Number(value) : kind === "boolean" ? value === "true" : value;
+    if ((kind === "number" && Number.isNaN(read)) || (kind === "boolean" && !/^(true|false)$/.test(value))) {
+      throw new UsageError(`--decide: ${name} is "${value}"; it must be a ${kind}`);
+    }
+    settings[name] = read;
+  }
+  return settings as Partial<LoopSettings>;
 }
 
 function readIntrinsics(text: string | undefined): CameraOption | undefined {

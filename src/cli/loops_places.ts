@@ -104,6 +104,7 @@ export async function openPlaces(
       gap,
       candidates: top,
       decision: {
+        ...options.decide,
         ...(minSimilarity !== undefined && { minSimilarity }),
         ...(minInliers !== undefined && { minInliers }),
       },

@@ -315,6 +315,7 @@ Deno.test("framewise loops says in one message what is wrong", async () => {
       [[images, ...net, "--report", "/nowhere/a.html"], 1, "its folder does not exist"],
       [[images, ...net, "--report", `${folder}/a.html`, "--truth", `${folder}/text.txt`], 1, "it is no JSON"],
       [[images, ...net, "--video", `${folder}/a.xyz`], 2, "ends in no known kind"],
+      [[images, ...net, "--decide", "support=-1"], 1, "support is -1"],
       [[images, ...net, "--pooling", "max"], 1, "a descriptor already"],
     ];
     for (const [args, expected, message] of cases) {

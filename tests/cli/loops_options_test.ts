@@ -10,13 +10,10 @@ Deno.test("readLoopsOptions() fills in what is not told", () => {
   assertEquals([options.gap, options.top, options.slots], [15, 10, 4]);
   assertEquals([options.limit, options.strict, options.quiet, options.f16], [Infinity, false, false, false]);
   const told = Object.entries(options).filter(([, value]) => value !== undefined).map(([name]) => name);
-  assertEquals(
-    told.toSorted(),
-    [
-      ...["embed", "f16", "gap", "index", "limit", "quiet", "raw", "slots", "source", "strict", "top"],
-      ...Object.keys(options).filter((name) => name === "relocalise"),
-    ].toSorted(),
-  );
+  const flags = ["f16", "quiet", "relocalise", "strict"];
+  const others = ["decide", "embed", "gap", "limit", "raw", "slots", "source", "top"];
+  assertEquals(told.toSorted(), [...flags, ...others].toSorted());
+  assertEquals(options.decide, {});
 });
 
 Deno.test("readLoopsOptions() takes every option", () => {
@@ -37,7 +34,7 @@ Deno.test("readLoopsOptions() takes every option", () => {
     ],
     ...["--intrinsics", "500,501,320,240.5", "--max-features", "700", "--index", "int8", "--capacity", "99"],
     ...["--slots", "2", "--f16", "--limit", "10", "--strict", "--quiet", "--input", "64x64", "--output", "o"],
-    ...["--map", "m", "--remember", "500"],
+    ...["--map", "m", "--remember", "500", "--decide", "bowRatio=0.2,consistency=none,excludeCovisible=true"],
     ...["--features-input", "320x240", "--pooling", "gem=2.5", "--whitening", "w.bin"],
   );
   assertEquals(options.raw, { size: { width: 640, height: 480 }, format: "i420", frameRate: 30 });
@@ -45,6 +42,7 @@ Deno.test("readLoopsOptions() takes every option", () => {
   assertEquals([options.minSimilarity, options.minInliers, options.mostFeatures], [-0.5, 12, 700]);
   assertEquals(options.intrinsics, { fx: 500, fy: 501, cx: 320, cy: 240.5 });
   assertEquals([options.pooling, options.whitening, options.output], [{ gem: 2.5 }, "w.bin", "o"]);
+  assertEquals(options.decide, { bowRatio: 0.2, consistency: "none", excludeCovisible: true });
   assertEquals([options.map, options.remember, options.relocalise], ["m", 500, false]);
   assertEquals(read("a", "--embed", "n", "--map", "m", "--relocalise").relocalise, true);
   assertEquals([options.capacity, options.slots, options.limit], [99, 2, 10]);
@@ -84,6 +82,9 @@ Deno.test("readLoopsOptions() says what is wrong with the usage", () => {
     [[...net, "--features", "orb", "--intrinsics", "500,500,320"], `--intrinsics is "500,500,320"`],
     [[...net, "--features", "orb", "--intrinsics", "0,500,320,240"], `--intrinsics is "0,500,320,240"`],
     [[...net, "--pooling", "gem=-1"], `--pooling is "gem=-1"`],
+    [[...net, "--decide", "luck=1"], `--decide: "luck=1" is no NAME=VALUE; the names are `],
+    [[...net, "--decide", "gap=3"], `--decide: "gap=3" is no NAME=VALUE`],
+    [[...net, "--decide", "support=few"], `support is "few"; it must be a number`],
     [[...net, "--json", "x", "--report", "x"], `two outputs are both "x"`],
     [[...net, "--wibble"], "there is no option --wibble"],
   ];
