@@ -48,7 +48,9 @@ export interface PlaceRecogniserOptions extends FrameForecast {
   covisibility?: boolean;
   /** Settings of the geometric check, the camera's intrinsics among them. */
   geometry?: GeometricCheckOptions;
-  /** Which features are paired. */
+  /** Which features are compared: those that passed the same node of the vocabulary, where there is one (default), or all. */
+  matching?: "nodes" | "all";
+  /** Which of them are paired. */
   pairing?: PairingOptions;
   /**
    * A map that frames are compared with and added to. Its networks must be those that are given here: `PlaceMap.open`
@@ -147,6 +149,7 @@ export class PlaceRecogniser implements Disposable {
       ...(covisibility && { covisibility }),
       ...(options.geometry && { geometry: options.geometry }),
       ...(options.pairing && { pairing: options.pairing }),
+      byNodes: options.matching !== "all",
     });
     const parts: SlotParts<PlaceResult> = {
       embedding,
