@@ -79,7 +79,7 @@ export class Conclusion {
   readonly #check: GeometricCheck;
   #last: { id: number; descriptor: Float32Array | undefined; features: KeptFeatures | undefined } | undefined;
 
-  /** @throws {LoopError} for settings of the decision that make no sense. @throws {RangeError} for those of the check. */
+  /** @throws {LoopDetectionError} for settings of the decision that make no sense. @throws {RangeError} for those of the check. */
   constructor(options: ConclusionOptions) {
     this.#options = options;
     this.#detector = new LoopDetector({

@@ -42,7 +42,7 @@ export * from "./features/local_features.ts";
 export * from "./loop/result.ts";
 export { LoopDetector, type LoopEvidence } from "./loop/loop_detector.ts";
 export type { LoopConsistency, LoopDetectorOptions, LoopMethod } from "./loop/loop_options.ts";
-export { LoopError } from "./loop/loop_error.ts";
+export { LoopDetectionError } from "./loop/loop_detection_error.ts";
 export type { Verify } from "./loop/verification.ts";
 export * from "./loop/covisibility_graph.ts";
 export * from "./evaluation.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertGreaterOrEqual, assertLess, assertRejects, assertThrows } from "@std/assert";
-import { LoopError as FrameLoopError } from "../../src/frame/mod.ts";
+import { LoopError } from "../../src/frame/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import { Session } from "../../src/graph/mod.ts";
 import { type PlaceFrame, PlaceRecogniser, type PlaceRecogniserOptions } from "../../src/place/mod.ts";
@@ -91,7 +91,7 @@ Deno.test("frames beyond the capacity are told of once; a strict loop refuses th
     assertEquals(warnings, []);
     const error = await assertRejects(
       () => runPlaces(device, places, frames.slice(0, 1)),
-      FrameLoopError,
+      LoopError,
       "created GPU objects in a strict loop",
     );
     assertEquals(error.report.frames, 1);

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertGreaterOrEqual, assertLess, assertRejects } from "@std/assert";
-import { LoopError as FrameLoopError } from "../../src/frame/mod.ts";
+import { LoopError } from "../../src/frame/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import { Session } from "../../src/graph/mod.ts";
 import {
@@ -278,7 +278,7 @@ Deno.test("when the map can no longer be written to, the frames before are kept 
     await map.close();
     const error = await assertRejects(
       () => runPlaces(device, places, frames.slice(6)),
-      FrameLoopError,
+      LoopError,
       "it is closed",
     );
     assertEquals(error.report.frames, 0);

@@ -1,6 +1,6 @@
 import { EdgeLists } from "./edge_lists.ts";
 import { FeatureTrack, type FrameCount, framesOf, trackWeights } from "./feature_track.ts";
-import { LoopError } from "./loop_error.ts";
+import { LoopDetectionError } from "./loop_detection_error.ts";
 
 /** How a {@linkcode CovisibilityGraph} is made. */
 export interface CovisibilityOptions {
@@ -60,18 +60,18 @@ export class CovisibilityGraph {
   /** Tracks in common of the newest frame with all others. */
   #shared: readonly FrameCount[] = [];
 
-  /** @throws {LoopError} if an option is no whole number from 1 on, or `maxNeighbours` above 65,535. */
+  /** @throws {LoopDetectionError} if an option is no whole number from 1 on, or `maxNeighbours` above 65,535. */
   constructor(options: CovisibilityOptions = {}) {
     const { minWeight = 15, maxNeighbours = 20, trackedFrames = 100 } = options;
     for (const [name, value] of Object.entries({ minWeight, maxNeighbours, trackedFrames })) {
       if (!(Number.isSafeInteger(value) && value >= 1)) {
-        throw new LoopError(
+        throw new LoopDetectionError(
           `Cannot make a covisibility graph: ${name} is ${value}; give a whole number, 1 or more`,
         );
       }
     }
     if (maxNeighbours > 0xffff) {
-      throw new LoopError(
+      throw new LoopDetectionError(
         `Cannot make a covisibility graph: maxNeighbours is ${maxNeighbours}; at most 65,535 are counted`,
       );
     }
@@ -92,14 +92,16 @@ export class CovisibilityGraph {
    * @param features how many it has.
    * @param pairs its features and those of the frame added before that they match, by turns. Of two pairs with a feature in
    * common the first counts.
-   * @throws {LoopError} if the number is not above those before, or a pair names a feature that a frame does not have.
+   * @throws {LoopDetectionError} if the number is not above those before, or a pair names a feature that a frame does not have.
    */
   addFrame(id: number, features: number, pairs: Uint32Array = new Uint32Array()): void {
     const what = `Cannot add frame ${id} to the covisibility graph`;
     this.#checkNext(what, id);
     const before = this.size - 1;
     const earlier = this.#tracks.get(before);
-    if (pairs.length > 0 && before < 0) throw new LoopError(`${what}: it is the first, and has pairs`);
+    if (pairs.length > 0 && before < 0) {
+      throw new LoopDetectionError(`${what}: it is the first, and has pairs`);
+    }
     checkPairs(what, pairs, features, earlier?.length);
     const tracks: FeatureTrack[] = new Array(features);
     const taken = new Set<number>();
@@ -129,19 +131,19 @@ export class CovisibilityGraph {
    * @param id the newer frame. Must keep its tracks: be one of the newest.
    * @param earlier the earlier frame.
    * @param pairs features of the newer frame and of the earlier one, by turns, as in `GeometricMatch`.
-   * @throws {LoopError} if a frame is not there, the newer one keeps no tracks, or a pair names a feature that a frame does
+   * @throws {LoopDetectionError} if a frame is not there, the newer one keeps no tracks, or a pair names a feature that a frame does
    * not have.
    */
   join(id: number, earlier: number, pairs: Uint32Array): void {
     const what = `Cannot join frame ${id} to frame ${earlier} in the covisibility graph`;
     const tracks = this.#tracks.get(id);
     if (!tracks) {
-      throw new LoopError(
+      throw new LoopDetectionError(
         `${what}: frame ${id} is not one of the ${this.#trackedFrames} newest; join loops soon`,
       );
     }
     if (!(Number.isSafeInteger(earlier) && earlier >= 0 && earlier < id)) {
-      throw new LoopError(`${what}: there is no such earlier frame`);
+      throw new LoopDetectionError(`${what}: there is no such earlier frame`);
     }
     const others = this.#tracks.get(earlier);
     checkPairs(what, pairs, tracks.length, others?.length);
@@ -179,16 +181,18 @@ export class CovisibilityGraph {
    * Adds a frame from what {@linkcode neighbours} gave for it when it was the newest, or later: for a file with a record a frame.
    *
    * @param id its number, above those before.
-   * @throws {LoopError} if the number is not above those before, or a neighbour's is not below it.
+   * @throws {LoopDetectionError} if the number is not above those before, or a neighbour's is not below it.
    */
   restoreFrame(id: number, { ids, weights }: CovisibleFrames): void {
     const what = `Cannot restore frame ${id} of a covisibility graph`;
     this.#checkNext(what, id);
     if (ids.length !== weights.length) {
-      throw new LoopError(`${what}: ${ids.length} neighbours and ${weights.length} weights`);
+      throw new LoopDetectionError(`${what}: ${ids.length} neighbours and ${weights.length} weights`);
     }
     const wrong = ids.find((other) => other >= id);
-    if (wrong !== undefined) throw new LoopError(`${what}: its neighbour ${wrong} does not come before it`);
+    if (wrong !== undefined) {
+      throw new LoopDetectionError(`${what}: its neighbour ${wrong} does not come before it`);
+    }
     this.#edges.grow(id + 1);
     this.#newest = undefined;
     for (const [i, other] of ids.entries()) {
@@ -202,7 +206,7 @@ export class CovisibilityGraph {
     return this.#edges.data();
   }
 
-  /** A graph from what {@linkcode data} gave. @throws {LoopError} if the data do not fit together. */
+  /** A graph from what {@linkcode data} gave. @throws {LoopDetectionError} if the data do not fit together. */
   static load(data: CovisibilityData, options: CovisibilityOptions = {}): CovisibilityGraph {
     const graph = new CovisibilityGraph(options);
     graph.#edges.load(data);
@@ -211,7 +215,9 @@ export class CovisibilityGraph {
 
   #checkNext(what: string, id: number): void {
     if (!(Number.isSafeInteger(id) && id >= this.size)) {
-      throw new LoopError(`${what}: numbers are whole and rise, and the next is ${this.size} or more`);
+      throw new LoopDetectionError(
+        `${what}: numbers are whole and rise, and the next is ${this.size} or more`,
+      );
     }
   }
 
@@ -227,11 +233,11 @@ export class CovisibilityGraph {
 }
 
 function checkPairs(what: string, pairs: Uint32Array, features: number, others: number | undefined): void {
-  if (pairs.length % 2 === 1) throw new LoopError(`${what}: ${pairs.length} numbers are no pairs`);
+  if (pairs.length % 2 === 1) throw new LoopDetectionError(`${what}: ${pairs.length} numbers are no pairs`);
   for (let i = 0; i < pairs.length; i += 2) {
     const [feature, other] = [pairs[i]!, pairs[i + 1]!];
     if (feature >= features || (others !== undefined && other >= others)) {
-      throw new LoopError(
+      throw new LoopDetectionError(
         `${what}: pair ${i / 2} is of features ${feature} and ${other}, and there are ${features} and ${
           others ?? "unknown"
         }`,

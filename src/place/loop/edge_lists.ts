@@ -1,5 +1,5 @@
 import type { CovisibilityData, CovisibleFrames } from "./covisibility_graph.ts";
-import { LoopError } from "./loop_error.ts";
+import { LoopDetectionError } from "./loop_detection_error.ts";
 
 /** The heaviest edges of each frame, in typed arrays that grow by doubling: heaviest first, of equal ones the older entry. */
 export class EdgeLists {
@@ -93,11 +93,11 @@ export class EdgeLists {
     return { counts, ids, weights };
   }
 
-  /** Takes over what `data` gave; of more than `limit` edges a frame the heaviest. @throws {LoopError} */
+  /** Takes over what `data` gave; of more than `limit` edges a frame the heaviest. @throws {LoopDetectionError} */
   load({ counts, ids, weights }: CovisibilityData): void {
     const edges = counts.reduce((sum, count) => sum + count, 0);
     if (ids.length !== edges || weights.length !== edges) {
-      throw new LoopError(
+      throw new LoopDetectionError(
         `Cannot load a covisibility graph: ${counts.length} frames have ${edges} edges, and there are ${ids.length} ends ` +
           `and ${weights.length} weights`,
       );
@@ -107,7 +107,7 @@ export class EdgeLists {
     for (const [frame, count] of counts.entries()) {
       for (let i = 0; i < count; i++, at++) {
         if (ids[at]! >= counts.length || ids[at] === frame) {
-          throw new LoopError(
+          throw new LoopDetectionError(
             `Cannot load a covisibility graph: frame ${frame} of ${counts.length} has an edge to frame ${
               ids[at]
             }`,

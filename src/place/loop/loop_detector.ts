@@ -11,7 +11,7 @@ import {
   passingCandidates,
   type ScoredFrame,
 } from "./loop_candidates.ts";
-import { LoopError } from "./loop_error.ts";
+import { LoopDetectionError } from "./loop_detection_error.ts";
 import {
   checkLoopOptions,
   type LoopDetectorOptions,
@@ -68,7 +68,7 @@ export class LoopDetector {
   #verified: { readonly id: number; readonly match: number } | undefined;
   #busy = false;
 
-  /** @throws {LoopError} if options make no sense, alone or together. */
+  /** @throws {LoopDetectionError} if options make no sense, alone or together. */
   constructor(options: LoopDetectorOptions = {}) {
     checkLoopOptions(options);
     this.#options = { ...options };
@@ -100,12 +100,12 @@ export class LoopDetector {
    *
    * @param verify compares local features with those of earlier frames, most promising first; may be called more than once a
    * frame, and leaves out frames whose features are gone. Without it nothing is compared.
-   * @throws {LoopError} if the evidence does not fit the method, comes out of order or while another frame is decided about,
+   * @throws {LoopDetectionError} if the evidence does not fit the method, comes out of order or while another frame is decided about,
    * or `verify` answers about frames that it was not asked about. What `verify` throws is passed on; the next frame can follow.
    */
   async decide(evidence: LoopEvidence, verify?: Verify): Promise<LoopResult> {
     if (this.#busy) {
-      throw new LoopError(
+      throw new LoopDetectionError(
         `Cannot decide about frame ${evidence.id}: the frame before is not decided; await it first`,
       );
     }
@@ -122,7 +122,7 @@ export class LoopDetector {
   #check({ id, neighbours, bag }: LoopEvidence): void {
     const { method } = this.#settings[0];
     const refuse = (why: string): never => {
-      throw new LoopError(`Cannot decide about frame ${id}: ${why}`);
+      throw new LoopDetectionError(`Cannot decide about frame ${id}: ${why}`);
     };
     if (!(Number.isSafeInteger(id) && id >= 0)) refuse("its number is not a whole number from 0 on");
     if (this.#last && id <= this.#last.id) {

@@ -1,7 +1,7 @@
 import type { BagDatabase } from "../bags/bag_database.ts";
 import { lowerIsBetter } from "../vocabulary/score.ts";
 import type { CovisibilityGraph } from "./covisibility_graph.ts";
-import { LoopError } from "./loop_error.ts";
+import { LoopDetectionError } from "./loop_detection_error.ts";
 
 /** What candidates are found with: global descriptors, bags of words, or both, fused. */
 export type LoopMethod = "global" | "bow" | "both";
@@ -174,11 +174,11 @@ const CHOICES: Readonly<Partial<Record<keyof LoopSettings, readonly unknown[]>>>
   consistency: ["temporal", "covisible", "none"],
 };
 
-/** Refuses options that make no sense, alone or together. @throws {LoopError} */
+/** Refuses options that make no sense, alone or together. @throws {LoopDetectionError} */
 export function checkLoopOptions(options: LoopDetectorOptions): void {
   const settings = loopSettings(options, true);
   const refuse = (what: string): never => {
-    throw new LoopError(`Cannot make a loop detector: ${what}`);
+    throw new LoopDetectionError(`Cannot make a loop detector: ${what}`);
   };
   for (const [name, least] of Object.entries(WHOLE)) {
     const value = settings[name as keyof LoopSettings] as number;

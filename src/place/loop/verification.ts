@@ -1,4 +1,4 @@
-import { LoopError } from "./loop_error.ts";
+import { LoopDetectionError } from "./loop_detection_error.ts";
 import type { LoopSettings } from "./loop_options.ts";
 import type { GeometricMatch } from "./result.ts";
 
@@ -42,14 +42,14 @@ export class Answers {
     this.#verify = verify;
   }
 
-  /** Asks about frames. @throws {LoopError} if answers are about others. */
+  /** Asks about frames. @throws {LoopDetectionError} if answers are about others. */
   async about(ids: readonly number[]): Promise<GeometricMatch[]> {
     const unknown = ids.filter((id) => !this.#answers.has(id));
     if (unknown.length > 0) {
       for (const id of unknown) this.#answers.set(id, undefined);
       for (const answer of await this.#verify(unknown)) {
         if (!unknown.includes(answer.id)) {
-          throw new LoopError(
+          throw new LoopDetectionError(
             `Cannot decide about frame ${this.#id}: verification was asked about ${
               unknown.join(", ")
             } and answered ` +

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { CovisibilityGraph } from "../../../src/place/loop/covisibility_graph.ts";
-import { LoopError } from "../../../src/place/loop/loop_error.ts";
+import { LoopDetectionError } from "../../../src/place/loop/loop_detection_error.ts";
 import { Random } from "../../support/random.ts";
 
 /** The features `first` to `first + count - 1` of both frames. */
@@ -118,7 +118,7 @@ Deno.test("a loop to a frame whose tracks are gone joins that frame alone", () =
   for (let id = 0; id < 40; id++) graph.addFrame(id, 50, id % 20 > 0 ? same(40) : undefined);
   graph.join(39, 5, same(25));
   assertEquals([graph.weight(39, 5), graph.weight(39, 4)], [25, 0]);
-  assertThrows(() => graph.join(5, 2, same(25)), LoopError, "not one of the 10 newest");
+  assertThrows(() => graph.join(5, 2, same(25)), LoopDetectionError, "not one of the 10 newest");
 });
 
 Deno.test("a loaded graph has the same edges, and goes on with the next frame", () => {
@@ -177,6 +177,6 @@ Deno.test("errors of a covisibility graph name frame and numbers", () => {
         weights: Uint32Array.of(20),
       }), "an edge to frame 0"],
   ];
-  for (const [make, message] of cases) assertThrows(make, LoopError, message);
+  for (const [make, message] of cases) assertThrows(make, LoopDetectionError, message);
   assertEquals(graph.size, 3);
 });

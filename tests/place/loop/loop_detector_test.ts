@@ -4,7 +4,7 @@ import { BagDatabase } from "../../../src/place/bags/bag_database.ts";
 import type { Neighbours } from "../../../src/place/index/descriptor_search.ts";
 import { CovisibilityGraph } from "../../../src/place/loop/covisibility_graph.ts";
 import { LoopDetector, type LoopEvidence } from "../../../src/place/loop/loop_detector.ts";
-import { LoopError } from "../../../src/place/loop/loop_error.ts";
+import { LoopDetectionError } from "../../../src/place/loop/loop_detection_error.ts";
 import type { LoopDetectorOptions } from "../../../src/place/loop/loop_options.ts";
 import {
   type GeometricMatch,
@@ -369,20 +369,22 @@ Deno.test("errors name what is wrong with options and evidence", async () => {
     [{ excludeCovisible: true }, "give one as `covisibility`"],
     [{ grouping: "covisibility" }, "give one as `covisibility`"],
   ];
-  for (const [options, message] of bad) assertThrows(() => new LoopDetector(options), LoopError, message);
+  for (const [options, message] of bad) {
+    assertThrows(() => new LoopDetector(options), LoopDetectionError, message);
+  }
 
   const detector = new LoopDetector({ consistency: "none" });
   const evidence = { id: 30, neighbours: like([3, 0.9]) };
-  await assertRejects(() => detector.decide({ id: 30 }), LoopError, "needs `neighbours`");
-  await assertRejects(() => detector.decide({ ...evidence, id: -1 }), LoopError, "whole number");
+  await assertRejects(() => detector.decide({ id: 30 }), LoopDetectionError, "needs `neighbours`");
+  await assertRejects(() => detector.decide({ ...evidence, id: -1 }), LoopDetectionError, "whole number");
   await assertRejects(
     () => detector.decide(evidence, () => [geometry(4, 30, 30)]),
-    LoopError,
+    LoopDetectionError,
     "asked about 3 and answered about 4",
   );
-  await assertRejects(() => detector.decide(evidence), LoopError, "frame 30 came before");
+  await assertRejects(() => detector.decide(evidence), LoopDetectionError, "frame 30 came before");
   const first = detector.decide({ ...evidence, id: 31 });
-  await assertRejects(() => detector.decide({ ...evidence, id: 32 }), LoopError, "await it first");
+  await assertRejects(() => detector.decide({ ...evidence, id: 32 }), LoopDetectionError, "await it first");
   assertEquals((await first).status, "loop");
   await assertRejects(
     () =>
