@@ -469,7 +469,7 @@ fn thing(kind: i32, at: vec3f, half: vec3f, normal: vec3f, look: vec4f, colour: 
   let destination = select(0.0, 1.0, bus && at_end && front) * band(abs(at.z), -1.0, 0.6, e / half.z) * band(at.y, look.z + 0.05, look.z + 0.2, e / half.y);
   surface.colour = select(surface.colour, mix(shell, vec3f(0.6), bus_lamp), cabin);
   surface.gloss = select(surface.gloss, max(0.1, pane * 0.5), cabin);
-  surface.glow = select(surface.glow, beam * bus_lamp + vec3f(1.0, 0.55, 0.1) * destination * 0.6 + select(0.0, 0.7, bus) * lights_on * pane * vec3f(0.8, 0.75, 0.6), cabin);
+  surface.glow = select(surface.glow, beam * bus_lamp + vec3f(1.0, 0.55, 0.1) * destination * 0.6 + select(0.0, 0.28, bus) * lights_on * pane * vec3f(0.85, 0.78, 0.6) * (0.55 + 0.45 * at.y), cabin);
   // Wheels.
   let r = length(at.xy);
   let turn = atan2(at.y, at.x);

@@ -68,7 +68,7 @@ export function lightOf(name: LightName, seed: number): Light {
       name,
       sun: around(0.1 + 0.05 * turn),
       sunlight: [1.25, 0.5 + 0.08 * amount, 0.18 + 0.06 * amount],
-      skylight: [0.24, 0.25, 0.42],
+      skylight: [0.29, 0.29, 0.44],
       zenith: [0.07, 0.11, 0.3],
       horizon: [0.85, 0.42 + 0.08 * amount, 0.26],
       haze: 0.0035 + 0.002 * amount,

@@ -100,16 +100,14 @@ export class RandomViews {
       time: own.between(0, 600),
       occasion: own.below(1 << 16),
       effects: this.#options.effects === false ? {} : {
-        exposure: 2 ** own.between(-0.7, 0.6),
+        exposure: 2 ** own.between(-0.55, 0.6),
         noise: own.chance(0.5) ? own.between(0.002, 0.012) : own.between(0.01, 0.035),
         shutter: own.chance(0.3) ? own.between(0.2, 0.9) : 0,
         defocus: own.chance(0.25) ? own.between(0.3, 1.6) * width / 320 : 0,
         focus: own.between(5, 30),
         vignette: own.between(0, 0.3),
       },
-      lens: this.#options.lenses === false
-        ? lensOf(width, height)
-        : lensOf(width, height, own.between(58, 88), own.between(-0.16, 0.03), 0),
+      lens: this.#options.lenses === false ? lensOf(width, height) : someLens(width, height, own),
       group,
     };
   }
@@ -144,4 +142,12 @@ export class RandomViews {
     this.#town = { number, town };
     return town;
   }
+}
+
+/** A lens between a narrow and a wide one, with up to as much barrel distortion as leaves the corners in order. */
+function someLens(width: number, height: number, random: Random): Lens {
+  const field = random.between(58, 88);
+  const plain = lensOf(width, height, field);
+  const corner = Math.hypot(width, height) / 2 / plain.focal;
+  return lensOf(width, height, field, random.between(-0.11, 0.04) / (corner * corner));
 }

@@ -244,11 +244,14 @@ export class WorldRenderer implements Disposable {
 
     things.rewind();
     const [x0, , z0] = pose.position;
-    town.traffic.add(things, time, occasion, (x, z, radius) => {
-      const away = Math.hypot(x - x0, z - z0);
+    town.traffic.add(things, time, occasion, ({ origin: [x, , z], x: along }, halfLength, halfWidth) => {
+      const [a, b] = [x0 - x, z0 - z];
+      const away = Math.hypot(a, b);
+      if (away > FARTHEST) return "no";
       // What the camera would stand in is left out.
-      if (away > FARTHEST || away < radius * 0.3 + 0.4) return "no";
-      if (!this.#sight.meets(pose, [x, 1.2, z], radius + 1.2)) return "no";
+      const [ahead, aside] = [Math.abs(a * along[0] + b * along[2]), Math.abs(b * along[0] - a * along[2])];
+      if (ahead < halfLength + 0.5 && aside < halfWidth + 0.4) return "no";
+      if (!this.#sight.meets(pose, [x, 1.3, z], halfLength + 1.4)) return "no";
       return away > COARSE ? "coarse" : "fine";
     });
     this.#writeSolids(things.keptSolids, things.solids.count);

@@ -121,6 +121,8 @@ interface Shape {
   };
   readonly crossings: readonly (readonly [number, number])[];
   readonly closed: boolean;
+  /** As {@linkcode routeAlong} takes it. */
+  readonly start?: number;
   /** Land whose own traffic would be in the camera's lane. */
   readonly free: readonly string[];
 }
@@ -140,8 +142,10 @@ function shapeOf(name: ScenarioName): Shape {
     case "alike":
       return {
         plan: { twins: [1, 2] },
-        crossings: [[1, 0], [1, 3], [3, 3], [3, 0], [2, 0], [2, 3]],
+        // Back by the street to the west, so that the second street is not seen before.
+        crossings: [[1, 0], [1, 3], [0, 3], [0, 0], [2, 0], [2, 3]],
         closed: false,
+        start: -14,
         free: ["0,0", "0,1", "0,2", "1,0", "1,1", "1,2"],
       };
     case "straight":

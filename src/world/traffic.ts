@@ -54,8 +54,8 @@ export interface TrafficOptions {
   readonly free?: ReadonlySet<string>;
 }
 
-/** Decides whether something near a place is wanted in this frame, and how coarsely. */
-export type Wanted = (x: number, z: number, radius: number) => "no" | "coarse" | "fine";
+/** Decides whether something that stands on a frame, so long and so wide, is wanted in a picture, and how coarsely. */
+export type Wanted = (frame: Frame3, halfLength: number, halfWidth: number) => "no" | "coarse" | "fine";
 
 /** The traffic of one town. */
 export class Traffic {
@@ -201,8 +201,7 @@ export class Traffic {
     for (const { id, frame, spot, turn, what } of this.#standers) {
       // Two share a spot, and a coin says on each occasion anew who is there.
       if (turn !== (seedOf(spot, occasion) >>> 9 & 1)) continue;
-      const [x, , z] = frame.origin;
-      const how = wanted(x, z, what.kind === "vehicle" ? 3 : 1);
+      const how = wanted(frame, ...sizeOf(what));
       if (how === "no") continue;
       if (what.kind === "vehicle") addVehicle(things, frame, what.look, { id });
       else if (what.kind === "bicycle") addBicycle(things, frame, what.look, { id });
@@ -211,9 +210,9 @@ export class Traffic {
     for (const { ids, route, start, speed, what } of this.#walkers) {
       const gone = start + speed * time;
       const point = route.at(gone);
-      const how = wanted(point.x, point.z, what.kind === "vehicle" ? 6 : 1.2);
-      if (how === "no") continue;
       const frame = frameOf(point, what.kind === "person" ? KERB : 0, speed < 0);
+      const how = wanted(frame, ...sizeOf(what));
+      if (how === "no") continue;
       const [first, second] = ids;
       if (what.kind === "vehicle") {
         addVehicle(things, frame, what.look, { id: first! });
@@ -230,6 +229,11 @@ export class Traffic {
       }
     }
   }
+}
+
+/** Half the length and half the width that somebody or something takes. */
+function sizeOf(what: Walker["what"] | Stander["what"]): readonly [number, number] {
+  return what.kind === "vehicle" ? vehicleSize(what.look) : what.kind === "person" ? [0.8, 0.6] : [0.9, 0.4];
 }
 
 /** A frame at a point of a route, x along the way. */
