@@ -27,6 +27,8 @@ interface Times {
   searchMs: number | undefined;
   /** What is left without it. */
   restMs: number | undefined;
+  /** In the fastest tenth of the blocks it was at most so much: what is left of it when other programs pause. */
+  undisturbedMs: number | undefined;
   /** Milliseconds of the GPU a frame, without the search. */
   gpuRestMs: number | undefined;
 }
@@ -34,13 +36,16 @@ interface Times {
 /** Medians of milliseconds a frame over the blocks between two frames. */
 function times(samples: readonly PlaceSample[], from: number, to: number): Times {
   const inside = samples.filter(({ frames }) => frames >= from && frames <= to);
-  const steps = (of: (sample: PlaceSample) => number): number =>
-    median(inside.slice(1).map((sample, i) => (of(sample) - of(inside[i]!)) / BLOCK));
+  const blocks = (of: (sample: PlaceSample) => number): number[] =>
+    inside.slice(1).map((sample, i) => (of(sample) - of(inside[i]!)) / BLOCK).sort((a, b) => a - b);
+  const steps = (of: (sample: PlaceSample) => number): number => median(blocks(of));
   const timed = inside.every(({ searchMs, gpuMs }) => searchMs !== undefined && gpuMs !== undefined);
+  const rest = timed ? blocks(({ ms, searchMs }) => ms - searchMs!) : [];
   return {
     wallMs: round(steps(({ ms }) => ms), 4),
     searchMs: timed ? round(steps(({ searchMs }) => searchMs!), 4) : undefined,
-    restMs: timed ? round(steps(({ ms, searchMs }) => ms - searchMs!), 4) : undefined,
+    restMs: timed ? round(median(rest), 4) : undefined,
+    undisturbedMs: timed ? round(rest[Math.floor(rest.length / 10)]!, 4) : undefined,
     gpuRestMs: timed ? round(steps(({ gpuMs, searchMs }) => gpuMs! - searchMs!), 4) : undefined,
   };
 }
@@ -107,6 +112,7 @@ const result = {
   ratio: {
     wall: ratio(last.wallMs, first.wallMs),
     withoutSearch: ratio(last.restMs, first.restMs),
+    undisturbed: ratio(last.undisturbedMs, first.undisturbedMs),
     gpuWithoutSearch: ratio(last.gpuRestMs, first.gpuRestMs),
   },
   thousands: Array.from({ length: frames / THOUSAND }, (_, i) => {
