@@ -94,6 +94,9 @@ export interface BufferRange {
   readonly label?: string;
 }
 
+/** Texels in a row of the textures that hold constants. */
+export const TEXTURE_WIDTH = 1024;
+
 /** Constants in a texture, which some adapters read faster than a buffer. */
 export interface TextureRange {
   /** The texture that holds them. */

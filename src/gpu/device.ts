@@ -1,4 +1,10 @@
-import type { Allocation, Allocator, BufferRange, TextureRange } from "./allocator.ts";
+import {
+  type Allocation,
+  type Allocator,
+  type BufferRange,
+  TEXTURE_WIDTH,
+  type TextureRange,
+} from "./allocator.ts";
 import { openGpu } from "./adapter.ts";
 import { Completion } from "./completion.ts";
 import { CreationCounters } from "./counters.ts";
@@ -27,6 +33,7 @@ import {
   kernelText,
   overrideConstants,
   reflectKernel,
+  throughTexels,
 } from "./kernel.ts";
 import { describeMemory, type MemoryReport } from "./memory_report.ts";
 import { MemoryWatch } from "./memory_watch.ts";
@@ -35,6 +42,7 @@ import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
 import { TraceRecording } from "./trace.ts";
+import { texelCopies } from "./texel_loads.ts";
 import { packUniforms } from "./uniforms.ts";
 
 /** How a device is made. */
@@ -65,9 +73,6 @@ interface Following {
   /** Called when the GPU has refused it, before that is thrown. */
   refused?: () => void;
 }
-
-/** Texels in a row of the textures that hold constants. */
-export const TEXTURE_WIDTH = 1024;
 
 /**
  * A GPU with its memory, kernels and streams. Nothing that goes wrong on it is silent. The GPU reports errors late: one
@@ -323,7 +328,7 @@ export class Device implements Disposable {
     if (cached) return cached;
     const label = source.name;
     const text = kernelText(source, options);
-    const shape = reflectKernel(text, label);
+    const shape = throughTexels(reflectKernel(text, label), options.texels);
     const constants = overrideConstants(text, source, options);
     const code = compiledText(text, source, options);
     this.counters.add("modules", label);
@@ -357,6 +362,8 @@ export class Device implements Disposable {
     const label = descriptor.label ?? kernel.label;
     const ranges: Record<string, BufferRange | TextureRange> = { ...descriptor.bindings };
     refuseNames(kernel, descriptor, label);
+    const texels = texelCopies(kernel, ranges, descriptor.texels);
+    for (const { to, name } of texels) ranges[name] = to;
     refuseGrid(descriptor.workgroups, this.limits.maxComputeWorkgroupsPerDimension, label);
     refuseOverlap(kernel, ranges, label, descriptor.disjoint);
     if (kernel.uniformName && kernel.uniforms) {
@@ -377,7 +384,14 @@ export class Device implements Disposable {
       }));
     const parameters = kernel.uniformName === undefined ? undefined : ranges[kernel.uniformName];
     const uniforms = parameters && "buffer" in parameters ? parameters.buffer : undefined;
-    return { label, kernel, bindGroup, workgroups: descriptor.workgroups, uniforms };
+    return {
+      label,
+      kernel,
+      bindGroup,
+      workgroups: descriptor.workgroups,
+      uniforms,
+      ...(texels.length > 0 && { texels }),
+    };
   }
 
   /**

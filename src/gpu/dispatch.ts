@@ -1,6 +1,7 @@
 import { type BufferRange, rangesOverlap, type TextureRange } from "./allocator.ts";
 import { GpuError } from "./errors.ts";
 import type { Kernel } from "./kernel.ts";
+import type { TexelCopy } from "./texel_loads.ts";
 import type { UniformValues } from "./uniforms.ts";
 
 /** The grid of a dispatch, in workgroups. */
@@ -18,6 +19,8 @@ export interface Dispatch {
   readonly workgroups: Workgroups;
   /** Its parameters, if it has any; held so that they are counted as long as the bind group keeps their memory. */
   readonly uniforms: GPUBuffer | undefined;
+  /** What is copied to textures before it runs. */
+  readonly texels?: readonly TexelCopy[];
 }
 
 /** A dispatch before its bind group exists. */
@@ -28,6 +31,8 @@ export interface DispatchDescriptor {
   bindings: Readonly<Record<string, BufferRange | TextureRange>>;
   /** The parameters' values by field name, or a uniform buffer that holds them packed. */
   uniforms?: UniformValues | BufferRange;
+  /** Textures for those bindings that the kernel loads from textures and that are given as buffers. */
+  texels?: Readonly<Record<string, TextureRange>>;
   /** The grid; see {@linkcode foldWorkgroups}. */
   workgroups: Workgroups;
   /** Pairs of bindings that share a range but not an element; see {@linkcode refuseOverlap}. */

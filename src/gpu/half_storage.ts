@@ -1,4 +1,5 @@
 import { GpuError } from "./errors.ts";
+import { closingBracket, elementType } from "./storage_text.ts";
 
 /** The 16-bit type that stands in storage for a 32-bit one. */
 const HALVES: Readonly<Record<string, string>> = { f32: "f16", vec2f: "vec2h", vec4f: "vec4h" };
@@ -30,9 +31,9 @@ export function halveStorage(code: string, kernel: string, names: readonly strin
   let declared = code;
   for (const name of names) {
     const declaration = new RegExp(`(var<storage, read_write>\\s+${name}\\s*:\\s*array<)(\\w+)(>)`);
-    const type = resolved(code, declaration.exec(code)?.[2] ?? "");
-    const half = HALVES[type];
-    if (half === undefined) {
+    const type = elementType(code, name);
+    const half = HALVES[type ?? ""];
+    if (type === undefined || half === undefined) {
       throw new GpuError(
         `Cannot narrow the storage of ${kernel}: "${name}" is no array of f32, vec2f or vec4f; use it with f32`,
       );
@@ -41,14 +42,6 @@ export function halveStorage(code: string, kernel: string, names: readonly strin
     declared = declared.replace(declaration, `$1${half}$3`);
   }
   return types.size === 0 ? code : `enable f16;\n${rewritten(declared, kernel, types)}`;
-}
-
-/** What a type's name stands for. */
-function resolved(code: string, type: string): string {
-  const alias = new RegExp(`\\balias\\s+${type}\\s*=\\s*([\\w<>]+)\\s*;`).exec(code)?.[1];
-  return alias === undefined
-    ? type.replace(/^vec([24])<f32>$/, "vec$1f")
-    : resolved(code, alias.replace(/<f32>/, "f"));
 }
 
 /** Loads and stores of a stretch of code, indices and right-hand sides included. */
@@ -60,7 +53,7 @@ function rewritten(code: string, kernel: string, types: ReadonlyMap<string, stri
     if (!found) return output + rest;
     const [name, open] = [found[1]!, found.index + found[0].length];
     const type = types.get(name)!;
-    const close = closing(rest, open);
+    const close = closingBracket(rest, open);
     output += rest.slice(0, found.index);
     const place = `${name}[${rewritten(rest.slice(open, close), kernel, types)}]`;
     rest = rest.slice(close + 1);
@@ -83,14 +76,4 @@ function rewritten(code: string, kernel: string, types: ReadonlyMap<string, stri
     }(clamp(${value}, ${stored}(-${LARGEST}), ${stored}(${LARGEST})))`;
     rest = rest.slice(end);
   }
-}
-
-/** The index of the bracket that ends what begins at `start`. */
-function closing(code: string, start: number): number {
-  let depth = 1;
-  for (let i = start; i < code.length; i++) {
-    if (code[i] === "[") depth++;
-    else if (code[i] === "]" && --depth === 0) return i;
-  }
-  return code.length;
 }

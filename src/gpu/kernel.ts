@@ -2,6 +2,8 @@ import { WgslReflect } from "wgsl_reflect";
 import { GpuError } from "./errors.ts";
 import { halveStorage } from "./half_storage.ts";
 import { preprocess } from "./preprocess.ts";
+import { assigns, withoutComments } from "./storage_text.ts";
+import { loadTexels } from "./texel_loads.ts";
 import type { UniformField, UniformLayout } from "./uniforms.ts";
 
 /** A kernel's WGSL file and the name it goes by: its path below `shaders/`, without the extension. */
@@ -20,6 +22,8 @@ export interface KernelOptions {
   inject?: Readonly<Record<string, string>>;
   /** Arrays in storage that hold 16-bit floats in place of 32-bit ones; the device needs `shader-f16`. */
   half?: readonly string[];
+  /** Arrays in storage that are only loaded, and are loaded from textures that they are copied to: see `texelCandidates`. */
+  texels?: readonly string[];
 }
 
 /** A binding of group 0. */
@@ -93,6 +97,7 @@ export function kernelKey(source: KernelSource, options: KernelOptions): string 
     sorted(options.overrides),
     sorted(options.inject),
     options.half ?? [],
+    options.texels ?? [],
   ]);
 }
 
@@ -104,9 +109,15 @@ export function kernelText(source: KernelSource, options: KernelOptions): string
   });
 }
 
-/** What is compiled of a variant's text: with the 16-bit storage that was asked for. @throws {GpuError} */
-export function compiledText(text: string, source: KernelSource, { half = [] }: KernelOptions): string {
-  return half.length === 0 ? text : halveStorage(withoutComments(text), source.name, half);
+/** What is compiled of a variant's text: with the textures and the 16-bit storage that were asked for. @throws {GpuError} */
+export function compiledText(
+  text: string,
+  source: KernelSource,
+  { half = [], texels = [] }: KernelOptions,
+): string {
+  if (half.length === 0 && texels.length === 0) return text;
+  const narrow = half.filter((name) => !texels.includes(name));
+  return halveStorage(loadTexels(withoutComments(text), source.name, texels), source.name, narrow);
 }
 
 /**
@@ -205,6 +216,14 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   return { bindings, uniforms, uniformName };
 }
 
+/** The interface with some of its storage loaded from textures. */
+export function throughTexels(shape: KernelInterface, texels: readonly string[] = []): KernelInterface {
+  const bindings = shape.bindings.map((binding): KernelBinding =>
+    texels.includes(binding.name) ? { ...binding, kind: "texture", written: false } : binding
+  );
+  return { ...shape, bindings };
+}
+
 /** The WebGPU layout of group 0. */
 export function bindGroupLayoutEntries(bindings: readonly KernelBinding[]): GPUBindGroupLayoutEntry[] {
   return bindings.map((binding) => ({
@@ -216,41 +235,6 @@ export function bindGroupLayoutEntries(bindings: readonly KernelBinding[]): GPUB
       ? { texture: { sampleType: "uint" } }
       : { buffer: { type: binding.kind } }),
   }));
-}
-
-/** WGSL with its comments gone; block comments nest, and hold no line comments. */
-function withoutComments(wgsl: string): string {
-  let [code, depth] = ["", 0];
-  for (let i = 0; i < wgsl.length;) {
-    const two = wgsl.slice(i, i + 2);
-    if (two === "/*" || (two === "*/" && depth > 0)) {
-      depth += two === "/*" ? 1 : -1;
-      i += 2;
-    } else if (two === "//" && depth === 0) {
-      const end = wgsl.indexOf("\n", i);
-      i = end < 0 ? wgsl.length : end;
-    } else {
-      code += depth === 0 ? wgsl[i] : " ";
-      i++;
-    }
-  }
-  return code;
-}
-
-/**
- * Whether a statement of the text assigns to `name` or a part of it, or hands out a pointer to it. A pointer counts as
- * a write, since what happens to it is not followed; only `arrayLength` is known to read.
- */
-function assigns(code: string, name: string): boolean {
-  const place = `${name}\\s*(\\[[^;{}]*\\]\\s*|\\.\\s*\\w+\\s*)*`;
-  const assignment = new RegExp(
-    `(^|[;{}(])\\s*\\(*\\s*${place}\\)*\\s*(([-+*/%|&^]|<<|>>)?=(?!=)|\\+\\+|--)`,
-    "m",
-  );
-  // A unary "&" follows no operand; a binary one does.
-  const pointer = new RegExp(`(^|[(,=;{:]|\\breturn)\\s*&\\s*\\(*\\s*${name}\\b`, "m");
-  const unmeasured = code.replace(/\barrayLength\s*\(\s*&[^)]*\)/g, "0u");
-  return assignment.test(code) || pointer.test(unmeasured);
 }
 
 function uniformField(member: ReflectedMember, kernel: string): UniformField {

@@ -9,7 +9,7 @@ export { Completion } from "./completion.ts";
 export { BufferPool } from "./buffer_pool.ts";
 export * from "./counters.ts";
 export * from "./default_allocator.ts";
-export { Device, type DeviceOptions, TEXTURE_WIDTH } from "./device.ts";
+export { Device, type DeviceOptions } from "./device.ts";
 export * from "./dispatch.ts";
 export * from "./errors.ts";
 export { type EventOptions, GpuEvent } from "./event.ts";
@@ -31,6 +31,8 @@ export { StackRegion } from "./stack_region.ts";
 export { StackAllocator } from "./stack_allocator.ts";
 export { type StackBufferMaker, StackPool, type StackPoolOptions } from "./stack_pool.ts";
 export { Stream, type StreamOptions } from "./stream.ts";
+export { texelCandidates, type TexelCopy, TexelScratch } from "./texel_loads.ts";
+export { withoutComments } from "./storage_text.ts";
 export { GpuTimer } from "./timer.ts";
 export {
   AllocationTrace,

@@ -6,6 +6,7 @@ import { GpuError } from "./errors.ts";
 import { Mark } from "./mark.ts";
 import type { Recording } from "./recordings.ts";
 import type { StackAllocator } from "./stack_allocator.ts";
+import { recordTexelCopies } from "./texel_loads.ts";
 
 /** How a stream is made. */
 export interface StreamOptions {
@@ -156,7 +157,8 @@ export class Stream implements Disposable {
   }
 
   /**
-   * Records dispatches in one compute pass; consecutive calls share the pass.
+   * Records dispatches in one compute pass; consecutive calls share the pass. A dispatch that reads storage through
+   * textures begins another, after the copies.
    *
    * @throws {GpuError} after disposal of the stream or the device.
    */
@@ -164,8 +166,12 @@ export class Stream implements Disposable {
     this.#check();
     const list: readonly Dispatch[] = "kernel" in dispatches ? [dispatches] : dispatches;
     if (list.length === 0) return;
-    const pass = this.#pass ??= this.#open().beginComputePass({ label: this.label });
-    for (const { kernel, bindGroup, workgroups } of list) {
+    for (const { kernel, bindGroup, workgroups, texels } of list) {
+      if (texels) {
+        this.#endPass();
+        recordTexelCopies(this.#open(), texels);
+      }
+      const pass = this.#pass ??= this.#open().beginComputePass({ label: this.label });
       if (kernel.pipeline !== this.#pipeline) {
         this.#pipeline = kernel.pipeline;
         pass.setPipeline(kernel.pipeline);
@@ -176,15 +182,28 @@ export class Stream implements Disposable {
   }
 
   /**
-   * Records dispatches in a pass of their own with timestamps written at its two ends.
+   * Records dispatches in passes of their own with timestamps written at the two ends.
    *
    * @throws {GpuError} after disposal of the stream or the device.
    */
   runTimed(dispatches: readonly Dispatch[], timestampWrites: GPUComputePassTimestampWrites): void {
     this.#check();
     this.#endPass();
-    this.#pass = this.#open().beginComputePass({ label: this.label, timestampWrites });
-    this.run(dispatches);
+    const { querySet, beginningOfPassWriteIndex, endOfPassWriteIndex } = timestampWrites;
+    const begin = (writes: GPUComputePassTimestampWrites): void => {
+      this.#pass = this.#open().beginComputePass({ label: this.label, timestampWrites: writes });
+    };
+    if (dispatches.some(({ texels }) => texels)) {
+      // Copies part the work into several passes: those at its ends are empty, and hold the timestamps.
+      if (beginningOfPassWriteIndex !== undefined) begin({ querySet, beginningOfPassWriteIndex });
+      this.#endPass();
+      this.run(dispatches);
+      this.#endPass();
+      if (endOfPassWriteIndex !== undefined) begin({ querySet, endOfPassWriteIndex });
+    } else {
+      begin(timestampWrites);
+      this.run(dispatches);
+    }
     this.#endPass();
   }
 

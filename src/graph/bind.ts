@@ -9,13 +9,16 @@ import {
   type Dispatch,
   GpuError,
   packUniforms,
+  TexelScratch,
   type TextureRange,
 } from "../gpu/mod.ts";
 import type { View } from "../tensor/view.ts";
 import type { Plan, PlanStep } from "./plan.ts";
 
-/** The constants of a session on the GPU, shared by all its plans and slots. */
+/** What a session keeps on the GPU for all its plans and slots: its constants, and textures to load through. */
 export class WeightStore implements Disposable {
+  /** What plans load storage through; they run one after the other, so that they can share it. */
+  readonly scratch: TexelScratch;
   readonly #device: Device;
   readonly #ranges = new Map<string, BufferRange | TextureRange>();
   /** How many bound plans read each constant. */
@@ -23,6 +26,7 @@ export class WeightStore implements Disposable {
 
   constructor(device: Device) {
     this.#device = device;
+    this.scratch = new TexelScratch(device);
   }
 
   /** Uploads what is not there yet. */
@@ -77,6 +81,7 @@ export class WeightStore implements Disposable {
 
   [Symbol.dispose](): void {
     this.keep(new Set());
+    this.scratch[Symbol.dispose]();
   }
 }
 
@@ -124,9 +129,14 @@ export function bindPlan(
           "weight" in target ? weights.get(target.weight) : rangeOf(target, `${step.label} ${name}`),
         ]),
       );
+      const texels = step.options?.texels?.filter((name) => "buffer" in bindings[name]!) ?? [];
       return device.dispatch(device.kernel(step.kernel, step.options), {
         label: step.label,
         bindings,
+        texels: Object.fromEntries(texels.map((name, number) => {
+          const { bytes } = bindings[name]!;
+          return [name, weights.scratch.take(number, bytes, step.options?.half?.includes(name) ? 8 : 16)];
+        })),
         uniforms: uniforms.ranges[i]!,
         workgroups: step.workgroups,
         disjoint: step.disjoint,

@@ -15,6 +15,7 @@ import { runPasses } from "./passes/mod.ts";
 import { packQuantised } from "./passes/pack_quantised.ts";
 import { buildPlan, type Plan, type PlanOptions } from "./plan.ts";
 import { type GpuTensor, PreparedNetwork } from "./prepared.ts";
+import { loadThroughTexels } from "./texel_loads.ts";
 import { type InputShapes, type InputValues, specialise } from "./specialise.ts";
 import { refuseHostOnlyTypes, refuseUnsupported } from "./unsupported.ts";
 
@@ -47,7 +48,8 @@ export function planGraph(
     );
     own.outputs = [...own.outputs, ...values.map((name) => ({ name }))];
   } else packQuantised(specialised);
-  return buildPlan(specialised, target, options);
+  const plan = buildPlan(specialised, target, options);
+  return target.software && !target.plain ? loadThroughTexels(plan) : plan;
 }
 
 /** How a session is made. */

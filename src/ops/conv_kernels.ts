@@ -234,7 +234,7 @@ function prefersSubgroups(target: KernelTarget): boolean {
   return target.software && target.subgroups;
 }
 
-/** Output channel groups of an invocation's tile: even, at most 16, and no more than there are. */
+/** Output channel groups of an invocation's tile: even, at most `most`, and no more than there are. */
 function channelTile(shape: ConvShape, most: number): { q: number; blocks: number } {
   const groupOutC4 = Math.ceil(shape.outC / shape.groups / 4);
   const q = Math.min(most, Math.ceil(groupOutC4 / 2) * 2);
@@ -245,7 +245,7 @@ function chooseGemm(shape: ConvShape, target: KernelTarget): ConvChoice {
   const [kh, kw] = shape.kernel;
   const pixels = pixelsOf(shape);
   const subgroups = prefersSubgroups(target);
-  const { q, blocks } = channelTile(shape, subgroups ? 16 : 8);
+  const { q, blocks } = channelTile(shape, 8);
   const p = Math.min(8, Math.floor(MAX_UNROLLED / q));
   const wg = target.software ? 8 : 64;
   return {
@@ -259,7 +259,7 @@ function chooseDirect(shape: ConvShape, target: KernelTarget): ConvChoice {
   const { batch, inC, kernel: [kh, kw], out: [outH, outW], strides: [, strideW], dilations: [, dilationW] } =
     shape;
   const subgroups = prefersSubgroups(target);
-  const { q, blocks } = channelTile(shape, subgroups ? 16 : 8);
+  const { q, blocks } = channelTile(shape, subgroups ? 4 : 8);
   const widest = Math.min(8, Math.floor(MAX_UNROLLED / q));
   // On narrow images the tile that wastes the fewest columns.
   const waste = (tile: number): number => Math.ceil(outW / tile) * tile - outW;

@@ -1,0 +1,84 @@
+/**
+ * On adapters that are programs on the CPU, storage is loaded through textures: there a load of storage costs twenty times
+ * as much as one of a texture, and copying from one to the other next to nothing.
+ *
+ * @module
+ */
+import {
+  type KernelOptions,
+  type KernelSource,
+  kernelText,
+  texelCandidates,
+  TEXTURE_WIDTH,
+  withoutComments,
+} from "../gpu/mod.ts";
+import type { Plan, PlanStep } from "./plan.ts";
+
+/** Rows of textures that WebGPU grants everywhere. */
+const MOST_ROWS = 8192;
+/** Bytes from which a load through a texture pays where each element is loaded about once; below, the copy costs more. */
+const LEAST_BYTES = 64 * 1024;
+
+/** The same plan, with every load that can and is worth it going through a texture. */
+export function loadThroughTexels(plan: Plan): Plan {
+  const names = plan.steps.map((step) => worthwhile(plan, step));
+  // A constant is a buffer or a texture: all that read it must agree.
+  const refused = new Set<string>();
+  for (const [i, step] of plan.steps.entries()) {
+    for (const [name, target] of Object.entries(step.bindings)) {
+      if ("weight" in target && !names[i]!.includes(name)) refused.add(target.weight);
+    }
+  }
+  for (const { weight } of plan.storages) if (weight !== undefined) refused.add(weight);
+  const textures = new Set<string>();
+  const steps = plan.steps.map((step, i): PlanStep => {
+    const bindings = { ...step.bindings };
+    const texels = names[i]!.filter((name) => {
+      const target = bindings[name]!;
+      if (!("weight" in target)) return true;
+      if (refused.has(target.weight)) return false;
+      textures.add(target.weight);
+      bindings[name] = { weight: asTexture(target.weight), form: "texture" };
+      return true;
+    });
+    return texels.length === 0 ? step : { ...step, bindings, options: { ...step.options, texels } };
+  });
+  const weights = new Map(
+    [...plan.weights].map(([key, planned]) =>
+      textures.has(key) ? [asTexture(key), { ...planned, form: "texture" as const }] : [key, planned]
+    ),
+  );
+  return { ...plan, steps, weights };
+}
+
+/** Plans of one session may read the same constant from a buffer. */
+function asTexture(key: string): string {
+  return `${key}, as texels`;
+}
+
+/** The bindings of a step that are loaded through textures. */
+function worthwhile(plan: Plan, step: PlanStep): string[] {
+  const often = (step.multiplyAdds ?? 0) > 0;
+  return candidates(step.kernel, step.options).filter((name) => {
+    const target = step.bindings[name];
+    if (!target) return false;
+    if ("weight" in target) return target.form === "buffer" && plan.weights.has(target.weight);
+    const { bytes } = plan.storages[target.storage]!;
+    return bytes <= MOST_ROWS * TEXTURE_WIDTH * 16 && (often || bytes >= LEAST_BYTES);
+  });
+}
+
+const found = new WeakMap<KernelSource, Map<string, string[]>>();
+
+function candidates(kernel: KernelSource, options: KernelOptions = {}): string[] {
+  const known = found.get(kernel) ?? new Map<string, string[]>();
+  found.set(kernel, known);
+  const key = JSON.stringify(options.inject ?? {});
+  let names = known.get(key);
+  if (!names) {
+    const code = withoutComments(kernelText(kernel, options));
+    const bound = [...code.matchAll(/var<storage,\s*\w+>\s+(\w+)/g)].map((match) => match[1]!);
+    known.set(key, names = texelCandidates(code, bound));
+  }
+  return names;
+}
