@@ -11,6 +11,7 @@ import { openSource } from "../video/mod.ts";
 import { reportFailure } from "./failure.ts";
 import { describeSkipped, largestFrame, refuseNothing, withAdvice } from "./frame_run.ts";
 import { untilInterrupted } from "./interrupt.ts";
+import { LoopFileError } from "./loop_record.ts";
 import { readTruth } from "./loop_truth.ts";
 import { LOOPS_USAGE, type LoopsOptions, readLoopsOptions } from "./loops_options.ts";
 import { openLoopsOutputs } from "./loops_outputs.ts";
@@ -65,22 +66,28 @@ async function loops(options: LoopsOptions): Promise<void> {
   const summary = new LoopsSummary(options, places, device);
   const conclude = async (report: LoopReport): Promise<void> => {
     bar.clear();
-    if (options.report !== undefined && page) {
-      await page.write(options.report, {
-        source: source.info.name,
-        gap: options.gap,
-        slots,
-        facts: summary.facts(report),
-        truth,
-        ...(places.vocabulary && places.recogniser.bags && {
-          words: { bags: places.recogniser.bags.bags(), scoring: places.vocabulary.scoring },
-        }),
-      });
+    if (!quiet) {
+      // Standard output is for the JSON lines, if they go there.
+      const print = options.json === "-" ? console.error : console.log;
+      print(summary.describe(report));
     }
-    if (quiet) return;
-    // Standard output is for the JSON lines, if they go there.
-    const print = options.json === "-" ? console.error : console.log;
-    print(summary.describe(report));
+    if (options.report === undefined || !page) return;
+    const { bags } = places.recogniser, scoring = vocabulary?.scoring;
+    const run = {
+      source: source.info.name,
+      gap: options.gap,
+      slots,
+      facts: summary.facts(report),
+      ...(bags && scoring && { words: { bags: () => bags.bags(), scoring } }),
+    };
+    try {
+      await page.write(options.report, { ...run, truth });
+    } catch (error) {
+      if (!(error instanceof LoopFileError)) throw error;
+      // What was found is shown, whether the truth fits or not.
+      await page.write(options.report, run);
+      throw error;
+    }
   };
   try {
     const report = await untilInterrupted((signal) =>

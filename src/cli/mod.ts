@@ -1,5 +1,6 @@
 /**
- * The command line: `framewise detect`, `framewise info`, `framewise models`. As a program it runs the command that it
+ * The command line: `framewise detect`, `framewise loops`, `framewise vocabulary`, `framewise eval`, `framewise info`,
+ * `framewise models`. As a program it runs the command that it
  * is given; as a module it has it as a function.
  *
  * @module

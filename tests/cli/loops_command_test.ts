@@ -3,6 +3,7 @@ import type { LoopRecord } from "../../src/cli/loop_record.ts";
 import { main } from "../../src/cli/mod.ts";
 import { tinyDetector } from "../support/tiny_detector.ts";
 import { tinyEmbedding } from "../support/tiny_embedding.ts";
+import { Random } from "../support/random.ts";
 import { Walk, WALK_HEIGHT, WALK_LAP, WALK_WIDTH } from "../support/walk.ts";
 import { ffprobe, inFolder } from "../video/media.ts";
 import { framewise, inProcess, isOneMessage, type Outcome, runFramewise } from "./command.ts";
@@ -125,6 +126,14 @@ Deno.test("framewise loops goes on with a map, and looks frames up in it without
     assertStringIncludes(after.err, `the map "${folder}/map" was not closed: the last 1 frame (`);
     assertStringIncludes(after.err, "30 frames before are kept");
     assertStringIncludes(after.out, "31 frames (1 of them new)");
+    // The page of a run that goes on shows it, and that a truth of other frames is none of it.
+    await Deno.writeTextFile(`${folder}/few.json`, `{"pairs": [[25, 1]]}`);
+    const html = `${folder}/a.html`;
+    const both = ["--report", html, "--truth", `${folder}/few.json`, "--relocalise"];
+    const shown = await loops(`${images}/{${second}}.pgm`, ...net, "--map", `${folder}/map`, ...both);
+    assertEquals(shown.code, 1);
+    assertStringIncludes(shown.err, "results against a map that was there before");
+    assertStringIncludes(await Deno.readTextFile(html), "it is from an earlier run of the map");
     const results = `${folder}/results.jsonl`;
     await Deno.writeTextFile(results, again.found.map((record) => JSON.stringify(record)).join("\n"));
     await Deno.writeTextFile(`${folder}/truth.json`, `{"pairs": [[25, 1]]}`);
@@ -271,6 +280,60 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
     });
   });
 }
+
+Deno.test("framewise loops goes on with a map whose runs were killed, and loses no frame that was told of", async () => {
+  await inFolder(async (folder) => {
+    const { net } = await setUp(folder, 1);
+    const map = ["--map", `${folder}/map`];
+    const random = new Random(1);
+    const frames = new Walk().frames(30);
+    let least = 0;
+    for (let round = 0; round < 4; round++) {
+      const json = `${folder}/${round}.jsonl`;
+      const child = framewise(
+        [
+          ...["loops", "-", "--size", `${WALK_WIDTH}x${WALK_HEIGHT}`, "--format", "gray8", ...net, ...map],
+          ...["--json", json, "--quiet"],
+        ],
+        { stdin: "piped" },
+      ).spawn();
+      const writer = child.stdin.getWriter();
+      const writing = (async () => {
+        for (let i = 0;; i++) await writer.write(frames[i % frames.length]!.data);
+      })().catch(() => {});
+      const told = async (): Promise<LoopRecord[]> => {
+        const text = await Deno.readTextFile(json).catch(() => "");
+        return text === "" ? [] : records(text.slice(0, text.lastIndexOf("\n") + 1));
+      };
+      for (let tries = 0; (await told()).length === 0; tries++) {
+        assert(tries < 600, "no lines came");
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      }
+      await new Promise((resolve) => setTimeout(resolve, random.int(0, 400)));
+      child.kill("SIGKILL");
+      const [, err] = await Promise.all([
+        new Response(child.stdout).text(),
+        new Response(child.stderr).text(),
+      ]);
+      await child.status;
+      await writing;
+      await writer.abort().catch(() => {});
+      // It may say that the run before was cut short, and nothing else.
+      assert(err === "" || /^framewise loops: the map .* was not closed: .*\n$/.test(err), err);
+      const lines = await told();
+      const { id = 0 } = lines[0]!;
+      assert(id >= least, `round ${round} begins with frame ${id}, and ${least} were told of`);
+      least = id + lines.length;
+    }
+    const { code, out } = await loops(`${folder}/walk/1.pgm`, ...net, ...map);
+    assertEquals(code, 0);
+    const [, frameCount] = /map, ([\d,]+) frames \(1 of them new\)/.exec(out)!;
+    assert(
+      Number(frameCount!.replaceAll(",", "")) > least,
+      `${frameCount} frames, and ${least} were told of`,
+    );
+  });
+});
 
 Deno.test("framewise loops goes on after a broken image, and counts it", async () => {
   await inFolder(async (folder) => {

@@ -36,7 +36,7 @@ export interface ReportedRun {
   readonly slots: number;
   readonly truth?: LoopTruth | undefined;
   /** The bags of all frames, where there are no descriptors to compare. */
-  readonly words?: { readonly bags: readonly Bag[]; readonly scoring: Scoring };
+  readonly words?: { readonly bags: () => readonly Bag[]; readonly scoring: Scoring };
 }
 
 /** Pairs that are shown. */
@@ -87,8 +87,8 @@ export class LoopsReport {
   }
 
   async #page({ source, gap, facts, slots, truth, words }: ReportedRun): Promise<string> {
-    if (words && this.#likeness.empty) {
-      for (const bag of words.bags) this.#likeness.add({ kind: "bow", bag, scoring: words.scoring });
+    if (words && this.#likeness.empty && this.#first === 0) {
+      for (const bag of words.bags()) this.#likeness.add({ kind: "bow", bag, scoring: words.scoring });
     }
     const judgement = truth && judgeLoops(this.#records, truth, { gap });
     const pairs = truth && truePairs(this.#records, truth);
