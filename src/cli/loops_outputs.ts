@@ -122,7 +122,11 @@ export class PictureSink implements Sink {
     const now = performance.now();
     this.#report?.add({
       record,
-      ms: this.#doneAt === undefined ? undefined : now - this.#doneAt,
+      times: {
+        whole: this.#doneAt === undefined ? undefined : now - this.#doneAt,
+        gpu: result.gpuMs,
+        search: result.searchMs,
+      },
       ...(result.descriptor && { descriptor: result.descriptor }),
       lines,
     });

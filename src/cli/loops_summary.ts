@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Histogram } from "../frame/histogram.ts";
 import { describeReport, type LoopReport } from "../frame/report.ts";
 import type { Device } from "../gpu/mod.ts";
 import type { PlaceResult } from "../place/conclusion.ts";
@@ -17,6 +18,7 @@ export class LoopsSummary {
   readonly #places: OpenedPlaces;
   readonly #device: Device;
   readonly #statuses = new Map<LoopStatus, number>();
+  readonly #search = new Histogram();
   #frames = 0;
 
   constructor(options: LoopsOptions, places: OpenedPlaces, device: Device) {
@@ -26,8 +28,9 @@ export class LoopsSummary {
   }
 
   /** Counts a result. */
-  add({ status }: PlaceResult): void {
+  add({ status, searchMs }: PlaceResult): void {
     this.#frames++;
+    if (searchMs !== undefined && this.#places.recogniser.index) this.#search.add(searchMs);
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
   }
 
@@ -69,6 +72,17 @@ export class LoopsSummary {
     ];
   }
 
+  #describeSearch(): string[] {
+    const { index } = this.#places.recogniser;
+    if (!index || this.#search.count === 0) return [];
+    const [p50, p99] = [0.5, 0.99].map((share) => this.#search.percentileMs(share).toFixed(2));
+    return [
+      `search of the index: p50 ${p50} ms, p99 ${p99} ms of the GPU; ${
+        plural(index.rows, "descriptor")
+      } at the end`,
+    ];
+  }
+
   /** All of it as lines for people. */
   describe(report: LoopReport): string {
     const counts = LOOP_STATUSES.filter((status) => status !== "loop" && this.#statuses.has(status))
@@ -76,6 +90,7 @@ export class LoopsSummary {
     const lines = [
       ...this.setup().map(([what, value]) => `${what}: ${value}`),
       describeReport(report),
+      ...this.#describeSearch(),
       `loops: ${this.#statuses.get("loop") ?? 0} of ${plural(this.#frames, "frame")}${
         counts.length > 0 ? `; else ${counts.join(", ")}` : ""
       }`,

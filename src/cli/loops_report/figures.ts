@@ -19,23 +19,51 @@ export interface MatrixLoop {
 /** Points of the curve of times at most. */
 const MOST_POINTS = 300;
 
+/** What one frame took, in milliseconds; what is undefined was not measured. */
+export interface FrameTimes {
+  /** Since the frame before was done. */
+  readonly whole: number | undefined;
+  /** On the GPU, and of this in the search of the index alone. */
+  readonly gpu: number | undefined;
+  readonly search: number | undefined;
+}
+
+const TIME_LINES = [["whole", "frame", "var(--accent)"], ["gpu", "GPU", "var(--faint)"], [
+  "search",
+  "search",
+  "var(--good)",
+]] as const;
+
 /** Mean times of frames, over windows as long as the picture needs. */
-export function drawTimes(ms: readonly number[], least: number): { svg: string; window: number } {
-  const window = Math.max(least, Math.ceil(ms.length / MOST_POINTS));
-  const points: [number, number][] = [];
-  for (let from = 0; from < ms.length; from += window) {
-    const part = ms.slice(from, from + window);
-    // The rest at the end is too short for a mean of its own, unless it is all there is.
-    if (part.length < window && points.length > 0) break;
-    points.push([from + part.length, part.reduce((sum, value) => sum + value, 0) / part.length]);
-  }
+export function drawTimes(times: readonly FrameTimes[], least: number): { svg: string; window: number } {
+  const window = Math.max(least, Math.ceil(times.length / MOST_POINTS));
+  const series = TIME_LINES.flatMap(([key, name, colour]) => {
+    const points = means(times.map((time) => time[key]), window);
+    return points.length === 0
+      ? []
+      : [{ ...line(name, points, colour, 0, name), showSymbol: points.length < 3 }];
+  });
   const svg = renderChart(PAGE_THEME, { width: 1000, height: 300 }, {
-    grid: { left: 70, right: 24, top: 20, bottom: 48 },
-    xAxis: frameAxis(PAGE_THEME, 0, ms.length),
+    grid: { left: 70, right: 70, top: 20, bottom: 48 },
+    xAxis: frameAxis(PAGE_THEME, 0, times.length),
     yAxis: { ...valueAxis(PAGE_THEME, 0, (value) => `${value} ms`), min: 0 },
-    series: [{ ...line("time", points, "var(--accent)", 0), showSymbol: points.length < 3 }],
+    series,
   });
   return { svg, window };
+}
+
+/** Means over windows of frames, at the windows' ends; windows without a value have no point. */
+function means(values: readonly (number | undefined)[], window: number): [frame: number, mean: number][] {
+  const points: [number, number][] = [];
+  for (let from = 0; from < values.length; from += window) {
+    const part = values.slice(from, from + window);
+    // The rest at the end is too short for a mean of its own, unless it is all there is.
+    if (part.length < window && points.length > 0) break;
+    const known = part.filter((value) => value !== undefined);
+    if (known.length === 0) continue;
+    points.push([from + part.length, known.reduce((sum, value) => sum + value, 0) / known.length]);
+  }
+  return points;
 }
 
 /** Precision against recall. */

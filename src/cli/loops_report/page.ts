@@ -170,9 +170,10 @@ function timesSection({ times }: PageContent): string {
   if (!times) return "";
   return `<section>
 <h2>Time a frame</h2>
-<p>Means of ${times.window} frames, from one finished frame to the next, with reading the source and writing all outputs. A
-level line means that a frame costs the same however many came before; the search looks at each of them, so that a very long
-run rises slowly.</p>
+<p>Means of ${times.window} frames: from one finished frame to the next, with reading the source and writing all outputs; on
+the GPU by its own clock, where it has one, which frames that are under way together share; and of this the search of the
+index. A level line means that a frame costs the same however many came before. The search looks at each of them, so it alone
+rises with their number.</p>
 <figure>${times.svg}</figure>
 </section>`;
 }

@@ -13,15 +13,23 @@ import type { FramePictures } from "../frame_pictures.ts";
 import { idOf, type LoopRecord } from "../loop_record.ts";
 import { describeJudgement, judgeLoops, type LoopTruth, truePairs } from "../loop_truth.ts";
 import { BestPairs, type ShownPair } from "./best_pairs.ts";
-import { drawCurve, drawMatrix, drawPair, drawTimes, type MatrixLoop, type PairSide } from "./figures.ts";
+import {
+  drawCurve,
+  drawMatrix,
+  drawPair,
+  drawTimes,
+  type FrameTimes,
+  type MatrixLoop,
+  type PairSide,
+} from "./figures.ts";
 import { LikenessSample } from "./likeness.ts";
 import { loopsPage, type PagePair } from "./page.ts";
 
 /** What the report takes of a frame beside its record. */
 export interface ReportedFrame {
   readonly record: LoopRecord;
-  /** Milliseconds since the frame before was done; undefined for the first, which waits for all that are under way. */
-  readonly ms: number | undefined;
+  /** The first frame has no time as a whole: it waits for all that are under way. */
+  readonly times: FrameTimes;
   readonly descriptor?: Float32Array;
   /** See {@linkcode ShownPair}. */
   readonly lines: Float32Array;
@@ -49,7 +57,7 @@ const SHOWN_PAIRS = 12;
 export class LoopsReport {
   readonly #pictures: FramePictures;
   readonly #records: LoopRecord[] = [];
-  readonly #ms: number[] = [];
+  readonly #times: FrameTimes[] = [];
   readonly #statuses = new Map<LoopStatus, number>();
   readonly #pairs = new BestPairs();
   readonly #likeness = new LikenessSample();
@@ -60,9 +68,9 @@ export class LoopsReport {
   }
 
   /** Takes a frame. */
-  add({ record, ms, descriptor, lines }: ReportedFrame): void {
+  add({ record, times, descriptor, lines }: ReportedFrame): void {
     this.#records.push(record);
-    if (ms !== undefined) this.#ms.push(ms);
+    this.#times.push(times);
     const { status, match } = record;
     this.#statuses.set(status, (this.#statuses.get(status) ?? 0) + 1);
     if (descriptor) this.#likeness.add({ kind: "similarity", descriptor });
@@ -119,7 +127,7 @@ export class LoopsReport {
           lines: describeJudgement(judgement, gap),
         },
       }),
-      ...(this.#ms.length > 0 && { times: drawTimes(this.#ms, slots) }),
+      ...(this.#times.length > 1 && { times: drawTimes(this.#times, slots) }),
     });
   }
 
