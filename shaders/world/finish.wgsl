@@ -2,12 +2,12 @@
 // then packed to bytes. One invocation makes four pixels of a row.
 //
 // colours  two words a sample, halves (shade.wgsl)
-// depths   a float a sample (trace.wgsl)
+// depths   a float a pixel first, at its centre (trace.wgsl)
 // pixels   red, green and blue a byte each, no gaps: three words for four pixels
 // params   below
 //
 // With STEP 2 a pixel is the mean of 3 x 3 samples under a tent (1 2 1), so that the truth, which is of its middle sample, has
-// the same centre. Motion blur averages along the way that the point moved since the last frame; defocus over a disc.
+// the same centre; samples that pick.wgsl left out have the middle one's colour. Motion blur averages along the way that the point moved since the last frame; defocus over a disc.
 // The tone curve is Narkowicz's fit of ACES (2015).
 
 struct Params {
@@ -45,29 +45,47 @@ fn unit(h: u32) -> f32 {
   return f32(h >> 8u) / 16777216.0;
 }
 
-fn sample_at(x: i32, y: i32) -> vec3f {
+// Red, green, blue, and whether it was shaded.
+fn sample_at(x: i32, y: i32) -> vec4f {
   let column = u32(clamp(x, 0, i32(params.size.z) - 1));
   let row = u32(clamp(y, 0, i32(params.size.w) - 1));
   let word = colours[row * params.size.z + column];
   // Very bright samples would fray edges.
-  return min(vec3f(unpack2x16float(word.x), unpack2x16float(word.y).x), vec3f(6.0));
+  return min(vec4f(unpack2x16float(word.x), unpack2x16float(word.y)), vec4f(6.0));
+}
+
+// A sample of a pixel, which has the colour of its centre if it was left out.
+fn filled(u: i32, v: i32, centre: vec3f) -> vec3f {
+  let one = sample_at(u, v);
+  return select(centre, one.rgb, one.a > 0.5);
 }
 
 // A pixel's light: one sample, or a tent over nine.
 fn gathered(x: i32, y: i32) -> vec3f {
   if (STEP == 1u) {
-    return sample_at(x, y);
+    return sample_at(x, y).rgb;
   }
   let u = 2 * x + 1;
   let v = 2 * y + 1;
-  let corners = sample_at(u - 1, v - 1) + sample_at(u + 1, v - 1) + sample_at(u - 1, v + 1) + sample_at(u + 1, v + 1);
-  let sides = sample_at(u, v - 1) + sample_at(u - 1, v) + sample_at(u + 1, v) + sample_at(u, v + 1);
-  return sample_at(u, v) * 0.25 + sides * 0.125 + corners * 0.0625;
+  let c = sample_at(u, v).rgb;
+  let corners = filled(u - 1, v - 1, c) + filled(u + 1, v - 1, c) + filled(u - 1, v + 1, c) + filled(u + 1, v + 1, c);
+  let sides = filled(u, v - 1, c) + filled(u - 1, v, c) + filled(u + 1, v, c) + filled(u, v + 1, c);
+  return c * 0.25 + sides * 0.125 + corners * 0.0625;
+}
+
+// The light at a place between pixels.
+fn light_at(at: vec2f) -> vec3f {
+  let x = i32(floor(at.x));
+  let y = i32(floor(at.y));
+  if (STEP == 1u) {
+    return sample_at(x, y).rgb;
+  }
+  return filled(i32(round(2.0 * at.x)), i32(round(2.0 * at.y)), sample_at(2 * x + 1, 2 * y + 1).rgb);
 }
 
 fn blurred(x: i32, y: i32) -> vec3f {
   let at = vec2f(f32(x), f32(y)) + 0.5;
-  let stored = depths[u32(STEP * u32(y) + STEP - 1u) * params.size.z + STEP * u32(x) + STEP - 1u];
+  let stored = depths[u32(y) * params.size.x + u32(x)];
   let depth = select(stored, 1e4, stored <= 0.0);
   let ray = vec3f((at - params.lens.yz) / params.lens.x, 1.0) * depth;
   let moved = vec3f(
@@ -78,14 +96,15 @@ fn blurred(x: i32, y: i32) -> vec3f {
   let before = moved.xy / max(moved.z, 0.05) * params.lens.x + params.lens.yz;
   var way = (before - at) * params.blur.z;
   way *= min(1.0, 24.0 / max(length(way), 1e-3));
-  let disc = params.blur.x * abs(1.0 - params.blur.y / depth);
+  // At least as much as softens edges.
+  let disc = max(params.blur.x * abs(1.0 - params.blur.y / depth), 0.55 * f32(STEP - 1u));
   let spin = unit(hash(u32(y) * 9176u + u32(x))) * 6.2832;
   var sum = vec3f(0.0);
   for (var i = 0u; i < 9u; i++) {
     let share = (f32(i) + 0.5) / 9.0;
     let angle = spin + f32(i) * 2.39996;
     let offset = way * (share - 0.5) + disc * sqrt(share) * vec2f(cos(angle), sin(angle));
-    sum += gathered(i32(floor(at.x + offset.x)), i32(floor(at.y + offset.y)));
+    sum += light_at(at + offset);
   }
   return sum / 9.0;
 }

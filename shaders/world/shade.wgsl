@@ -6,14 +6,15 @@
 // field   a square of cells over the town, row after row: height below which buildings shade it, the same for trees, openness to the sky, light
 //         of street lamps
 // hits    what each sample shows, depths how far (trace.wgsl)
+// todo    if STEP is 2: places of the samples besides those on the centres of pixels, counts[TALLY] how many (pick.wgsl)
 // mirror  half size: what the wet ground reflects, packed like `colours`; not read unless WET
-// colours two words a sample: red and green, blue and nothing, as halves
+// colours two words a sample: red and green, blue and 1 (it was shaded), as halves
 //
 // Every texture is a function of metres, and takes the width of a pixel's footprint: lines thinner than that fade away rather
 // than flicker. Buildings' shadows come from `field`, which the host sweeps once a light; things' from a box each.
 
 struct Params {
-  // Samples a row, rows, tiles a row, samples a row of `mirror`.
+  // Pixels a row, rows, tiles a row, samples a row of `mirror`.
   size: vec4u,
   eye: vec4f,
   right: vec4f,
@@ -41,6 +42,7 @@ struct Params {
 
 override STEP: u32 = 1u;
 override WET: bool = false;
+override TALLY: u32 = 1024u;
 
 @group(0) @binding(0) var solids: texture_2d<f32>;
 @group(0) @binding(1) var lists: texture_2d<f32>;
@@ -49,7 +51,9 @@ override WET: bool = false;
 @group(0) @binding(4) var<storage, read_write> depths: array<f32>;
 @group(0) @binding(5) var<storage, read_write> mirror: array<vec2u>;
 @group(0) @binding(6) var<storage, read_write> colours: array<vec2u>;
-@group(0) @binding(7) var<uniform> params: Params;
+@group(0) @binding(7) var<storage, read_write> todo: array<u32>;
+@group(0) @binding(8) var<storage, read_write> counts: array<u32>;
+@group(0) @binding(9) var<uniform> params: Params;
 
 const PAVEMENT = 1;
 const WALL = 2;
@@ -522,19 +526,12 @@ fn sign_face(at: vec3f, normal: vec3f, look: vec4f, colour: vec3f, w: f32, half:
   return select(vec3f(0.2, 0.2, 0.21), face, abs(normal.z) > 0.7) * (colour * 0.0 + 1.0);
 }
 
-@compute @workgroup_size(8, 8)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= params.size.x || id.y >= params.size.y) {
-    return;
-  }
-  let shift = f32(STEP - 1u);
-  let pixel = (vec2f(id.xy) - shift) / f32(STEP) + 0.5;
+fn shade(index: u32, pixel: vec2f, to: u32) {
   let drawn = undistort((pixel - vec2f(params.down.w, params.forward.w)) / params.right.w);
   let ray = params.right.xyz * drawn.x + params.down.xyz * drawn.y + params.forward.xyz;
   let stretch = length(ray);
   let view = ray / stretch;
-  let index = id.y * params.size.x + id.x;
-  let found = hits[index];
+  let found = hits[index] & 0xffffu;
   let depth = depths[index];
   let place = params.eye.xyz + ray * depth;
   let far = depth * stretch;
@@ -577,7 +574,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   normal = select(normal, vec3f(0.0, 1.0, 0.0), is_ground);
 
   let cosine = max(abs(dot(normal, view)), 0.04);
-  let pixel_width = far / (params.right.w * f32(STEP)) * 1.1;
+  let pixel_width = far / params.right.w;
   // Footprint: wide in the direction that is seen at a slant, so between the two.
   let w = clamp(pixel_width * inverseSqrt(cosine), 0.0005, 50.0);
   let w_floor = clamp(pixel_width * mix(inverseSqrt(cosine), 1.0 / cosine, 0.25), 0.0005, 50.0);
@@ -641,17 +638,22 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   // Close to the ground walls are darker.
   open *= select(1.0, 0.72 + 0.28 * smoothstep(0.0, 1.4, place.y), kind == WALL);
   // Things stand on their shadows.
-  let tile = i32(id.y / (8u * STEP) * params.size.z + id.x / (8u * STEP));
+  let spot_tile = vec2u(pixel / 8.0);
+  let tile = i32(spot_tile.y * params.size.z + spot_tile.x);
   let casters = list_texel(tile * 2 + 1);
-  for (var i = 0; i < i32(casters.y); i++) {
-    let spot = list_texel(i32(casters.x) + 2 * i);
-    let extent = list_texel(i32(casters.x) + 2 * i + 1);
+  var caster = i32(casters.x);
+  let last_caster = caster + 2 * i32(casters.y);
+  loop {
+    // Left at its end, as in trace.wgsl; without casters it runs once for nothing.
+    let casts = caster < last_caster;
+    let spot = list_texel(caster);
+    let extent = list_texel(caster + 1);
     let off = place.xz - spot.xy;
     let q = vec2f(off.x * spot.z + off.y * spot.w, off.y * spot.z - off.x * spot.w);
     let low = place.y - extent.w;
     let to_sun = vec3f(params.sun.x * spot.z + params.sun.z * spot.w, params.sun.y, params.sun.z * spot.z - params.sun.x * spot.w);
     let gap = length(max(abs(q) - extent.xy, vec2f(0.0)));
-    let beneath = smoothstep(0.25, -0.05, low) * step(0.5, normal.y);
+    let beneath = select(0.0, smoothstep(0.25, -0.05, low) * step(0.5, normal.y), casts);
     open *= 1.0 - beneath * 0.72 * exp(-gap * gap * 9.0 / max(extent.z * extent.z, 0.2));
     // The box as the sun sees it, with soft edges.
     let inv = 1.0 / select(to_sun, vec3f(1e-4), abs(to_sun) < vec3f(1e-4));
@@ -661,6 +663,10 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let leave = min(min(max(ta.x, tb.x), max(ta.y, tb.y)), (extent.z - low) * inv.y);
     let depth_in = leave - max(enter, 0.0);
     shade *= 1.0 - beneath * 0.95 * smoothstep(0.0, 0.35 * extent.z + 0.05, depth_in);
+    caster += 2;
+    if (caster >= last_caster) {
+      break;
+    }
   }
 
   let facing_sun = select(max(dot(normal, params.sun.xyz), 0.0), 0.5 + 0.5 * dot(normal, params.sun.xyz), kind == LEAVES);
@@ -684,7 +690,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (WET) {
     let ripple = vec2f(noise(place.xz * 7.0 + params.town.y * 3.0, 73), noise(place.xz * 6.0 - params.town.y * 2.0, 74)) - 0.5;
     let smear = mix(vec2f(3.0, 16.0), vec2f(1.0, 3.0), puddle) * ripple * (params.right.w / 280.0);
-    let spot = clamp(vec2i((pixel + smear) * 0.5), vec2i(0), vec2i(i32(params.size.w) - 1, i32(params.size.y / (2u * STEP)) - 1));
+    let spot = clamp(vec2i((pixel + smear) * 0.5), vec2i(0), vec2i(i32(params.size.w) - 1, i32(params.size.y + 1u) / 2 - 1));
     let word = mirror[u32(spot.y) * params.size.w + u32(spot.x)];
     let image = vec3f(unpack2x16float(word.x), unpack2x16float(word.y).x);
     let sheen = mix(0.04, 0.75, pow(1.0 - cosine, 3.0)) * mix(0.55, 1.0, puddle);
@@ -694,5 +700,30 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let haze_colour = mix(params.horizon.rgb, sky_gradient(vec3f(view.x, 0.04, view.z)), 0.5);
   lit = mix(lit, haze_colour, clamp(haze, 0.0, 1.0));
   let out_colour = min(select(lit, sky(view), is_sky), vec3f(60.0));
-  colours[index] = vec2u(pack2x16float(out_colour.rg), pack2x16float(vec2f(out_colour.b, 0.0)));
+  colours[to] = vec2u(pack2x16float(out_colour.rg), pack2x16float(vec2f(out_colour.b, 1.0)));
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let centres = params.size.x * params.size.y;
+  let wide = 2u * params.size.x + 1u;
+  let end = centres + select(counts[TALLY], 0u, STEP == 1u);
+  var i = id.y * groups.x * 64u + id.x;
+  if (i >= end) {
+    return;
+  }
+  // Left at its end: software Vulkan would run the whole of a last round for nothing.
+  loop {
+    let at = vec2u(i % params.size.x, i / params.size.x);
+    if (STEP == 1u) {
+      shade(i, vec2f(at) + 0.5, i);
+    } else {
+      let fine = select(todo[max(i, centres) - centres], (2u * at.y + 1u) * wide + 2u * at.x + 1u, i < centres);
+      shade(i, vec2f(f32(fine % wide), f32(fine / wide)) * 0.5, fine);
+    }
+    i += groups.x * groups.y * 64u;
+    if (i >= end) {
+      break;
+    }
+  }
 }

@@ -4,18 +4,20 @@
 //         axes; taper front, back, sides and hollow^2; quadric and torn; colour and kind; look; half sizes and owner
 // lists   the solids that a tile of pixels may show (src/world/tiles.ts). Two texels a tile come first: (first entry,
 //         number labelled, scenery, foliage), (shadow casters, 0, 0, 0). An entry: (solid, least depth, slot, 0)
-// hits    a word a sample: 0 sky, 1 ground, 2 + solid
+// hits    a word a sample: 0 sky, 1 ground, 2 + solid; times 65536 on top, the face that was met
 // depths  a float a sample: depth along the camera's axis, 0 for the sky
+// todo    samples of the grid twice as fine (pick.wgsl), counts[TALLY] how many, if LISTED
 // counts  a word a slot: pixels that a labelled thing covers, hidden or not
+//
+// The first samples are the centres of the pixels, row by row. If LISTED the others are traced: of the grid twice as fine whose
+// odd columns and rows are the centres, those that were picked, in the order of their list.
 //
 // A solid is convex: a box whose sides lean in, cut by a quadric. Its entry is the latest of the entries of all seven, its
 // exit the earliest (Kay and Kajiya, Ray tracing complex scenes, 1986). Labelled things are tested whatever hides them, since
 // what they would cover is counted; scenery lies sorted by its least depth, so that a tile can stop early.
-//
-// Samples lie on the pixels' centres (STEP 1), or on a grid twice as fine that contains them (STEP 2).
 
 struct Params {
-  // Samples a row, rows, tiles a row, 1 if coverage is counted.
+  // Pixels a row, rows, tiles a row, 1 if coverage is counted.
   size: vec4u,
   // The camera; below the ground for the mirrored picture, then w is -1.
   eye: vec4f,
@@ -27,14 +29,16 @@ struct Params {
   lens: vec4f,
 }
 
-override STEP: u32 = 1u;
+override LISTED: bool = false;
+override TALLY: u32 = 1024u;
 
 @group(0) @binding(0) var solids: texture_2d<f32>;
 @group(0) @binding(1) var lists: texture_2d<f32>;
 @group(0) @binding(2) var<storage, read_write> hits: array<u32>;
 @group(0) @binding(3) var<storage, read_write> depths: array<f32>;
 @group(0) @binding(4) var<storage, read_write> counts: array<atomic<u32>>;
-@group(0) @binding(5) var<uniform> params: Params;
+@group(0) @binding(5) var<storage, read_write> todo: array<u32>;
+@group(0) @binding(6) var<uniform> params: Params;
 
 const FAR = 1e6;
 const NEAR = 0.05;
@@ -59,11 +63,23 @@ fn undistort(at: vec2f) -> vec2f {
   return at * select(r / drawn, 1.0, drawn < 1e-6);
 }
 
+// Where the ray is inside all faces so far, and the face that it enters by.
+struct Span {
+  enter: f32,
+  leave: f32,
+  face: u32,
+}
+
 // One half space n . p <= k: later entry or earlier exit.
-fn clip(span: vec2f, slope: f32, room: f32) -> vec2f {
+fn clip(span: Span, slope: f32, room: f32, face: u32) -> Span {
   let den = select(slope, 1e-9, abs(slope) < 1e-9);
   let t = room / den;
-  return select(vec2f(span.x, min(span.y, t)), vec2f(max(span.x, t), span.y), den < 0.0);
+  let enters = den < 0.0;
+  let later = enters && t > span.enter;
+  return Span(
+    select(span.enter, t, later),
+    select(min(span.leave, t), span.leave, enters),
+    select(span.face, face, later));
 }
 
 struct Hit {
@@ -73,6 +89,8 @@ struct Hit {
   facing: f32,
   // How much of the rim is torn away.
   torn: f32,
+  // 0 to 5 the box's, 6 the quadric's.
+  face: u32,
 }
 
 fn meet(solid: i32, eye: vec3f, ray: vec3f) -> Hit {
@@ -84,28 +102,30 @@ fn meet(solid: i32, eye: vec3f, ray: vec3f) -> Hit {
   let o = vec3f(dot(m0.xyz, eye) + m0.w, dot(m1.xyz, eye) + m1.w, dot(m2.xyz, eye) + m2.w);
   let d = vec3f(dot(m0.xyz, ray), dot(m1.xyz, ray), dot(m2.xyz, ray));
   let lean = taper * 0.5;
-  var span = vec2f(-FAR, FAR);
-  span = clip(span, d.y, 1.0 - o.y);
-  span = clip(span, -d.y, 1.0 + o.y);
-  span = clip(span, d.x + lean.x * d.y, 1.0 - lean.x - o.x - lean.x * o.y);
-  span = clip(span, -d.x + lean.y * d.y, 1.0 - lean.y + o.x - lean.y * o.y);
-  span = clip(span, d.z + lean.z * d.y, 1.0 - lean.z - o.z - lean.z * o.y);
-  span = clip(span, -d.z + lean.z * d.y, 1.0 - lean.z + o.z - lean.z * o.y);
+  var span = Span(-FAR, FAR, 0u);
+  span = clip(span, d.y, 1.0 - o.y, 0u);
+  span = clip(span, -d.y, 1.0 + o.y, 1u);
+  span = clip(span, d.x + lean.x * d.y, 1.0 - lean.x - o.x - lean.x * o.y, 2u);
+  span = clip(span, -d.x + lean.y * d.y, 1.0 - lean.y + o.x - lean.y * o.y, 3u);
+  span = clip(span, d.z + lean.z * d.y, 1.0 - lean.z - o.z - lean.z * o.y, 4u);
+  span = clip(span, -d.z + lean.z * d.y, 1.0 - lean.z + o.z - lean.z * o.y, 5u);
   // About the point nearest the centre, where few digits cancel.
   let a = max(dot(round.xyz, d * d), 1e-12);
   let middle = -dot(round.xyz, o * d) / a;
   let nearest = o + middle * d;
   let inside = 1.0 - dot(round.xyz, nearest * nearest);
   let reach = sqrt(max(inside, 0.0) / a);
-  span = vec2f(max(span.x, middle - reach), min(span.y, middle + reach));
-  let at = o + span.x * d;
+  let face = select(span.face, 6u, middle - reach > span.enter);
+  let enter = max(span.enter, middle - reach);
+  let leave = min(span.leave, middle + reach);
+  let at = o + enter * d;
   let radius = dot(at.xy, at.xy);
   // Eight spokes; a hollow solid is a wheel.
   let across = min(min(abs(at.x), abs(at.y)), min(abs(at.x - at.y), abs(at.x + at.y)) * 0.7071);
   let hole = radius < taper.w && across > 0.045 && radius > 0.02;
-  let met = span.x <= span.y && inside >= 0.0 && span.x > NEAR && !hole;
+  let met = enter <= leave && inside >= 0.0 && enter > NEAR && !hole;
   let facing = abs(dot(at * round.xyz, d)) * inverseSqrt(max(dot(d, d), 1e-12));
-  return Hit(select(FAR, span.x, met), facing, round.w);
+  return Hit(select(FAR, enter, met), facing, round.w, face);
 }
 
 fn hash3(p: vec3f) -> f32 {
@@ -116,13 +136,11 @@ fn hash3(p: vec3f) -> f32 {
   return f32(h >> 8u) / 16777216.0;
 }
 
-@compute @workgroup_size(8, 8)
-fn main(@builtin(global_invocation_id) id: vec3u) {
-  if (id.x >= params.size.x || id.y >= params.size.y) {
-    return;
-  }
-  let shift = f32(STEP - 1u);
-  let pixel = (vec2f(id.xy) - shift) / f32(STEP) + 0.5;
+fn counted() -> u32 {
+  return atomicLoad(&counts[TALLY]);
+}
+
+fn trace(index: u32, pixel: vec2f) {
   let at = undistort((pixel - vec2f(params.down.w, params.forward.w)) / params.right.w);
   let ray = params.right.xyz * at.x + params.down.xyz * at.y + params.forward.xyz;
   let eye = params.eye.xyz;
@@ -135,66 +153,109 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     found = 1u;
   }
 
-  let tile = i32(id.y / (8u * STEP) * params.size.z + id.x / (8u * STEP));
+  let place = vec2u(pixel / 8.0);
+  let tile = i32(place.y * params.size.z + place.x);
   let head = list_texel(tile * 2);
   let first = i32(head.x);
   let labelled = first + i32(head.y);
   let scenery = labelled + i32(head.z);
   let foliage = scenery + i32(head.w);
 
-  for (var i = labelled; i < scenery; i++) {
-    let entry = list_texel(i);
-    if (entry.y > best) {
-      break;
-    }
-    let hit = meet(i32(entry.x), eye, ray);
-    if (hit.t < best) {
-      best = hit.t;
-      found = u32(entry.x) + 2u;
-    }
-  }
-
-  for (var i = scenery; i < foliage; i++) {
-    let entry = list_texel(i);
-    if (entry.y > best) {
-      break;
-    }
-    let hit = meet(i32(entry.x), eye, ray);
-    // Clumps of leaves: the nearer to the outline, the more of them are missing.
-    let leaf = eye + min(hit.t, 1e3) * ray + 512.0;
-    let grain = 0.55 * hash3(leaf * 4.1) + 0.45 * hash3(leaf * 10.3);
-    let open = grain * hit.torn > hit.facing;
-    if (hit.t < best && !open) {
-      best = hit.t;
-      found = u32(entry.x) + 2u;
+  // Loops are left at their ends: software Vulkan runs a round that is left at its beginning all the same.
+  var i = labelled;
+  var entry = list_texel(i);
+  if (i < scenery && entry.y <= best) {
+    loop {
+      let hit = meet(i32(entry.x), eye, ray);
+      if (hit.t < best) {
+        best = hit.t;
+        found = (u32(entry.x) + 2u) | hit.face << 16u;
+      }
+      i++;
+      entry = list_texel(i);
+      if (i >= scenery || entry.y > best) {
+        break;
+      }
     }
   }
 
-  let whole = params.size.w == 1u && (id.x & (STEP - 1u)) == STEP - 1u && (id.y & (STEP - 1u)) == STEP - 1u;
+  i = scenery;
+  entry = list_texel(i);
+  if (i < foliage && entry.y <= best) {
+    loop {
+      let hit = meet(i32(entry.x), eye, ray);
+      // Clumps of leaves: the nearer to the outline, the more of them are missing.
+      let leaf = eye + min(hit.t, 1e3) * ray + 512.0;
+      let grain = 0.55 * hash3(leaf * 4.1) + 0.45 * hash3(leaf * 10.3);
+      let open = grain * hit.torn > hit.facing;
+      if (hit.t < best && !open) {
+        best = hit.t;
+        found = (u32(entry.x) + 2u) | hit.face << 16u;
+      }
+      i++;
+      entry = list_texel(i);
+      if (i >= foliage || entry.y > best) {
+        break;
+      }
+    }
+  }
+
+  let whole = !LISTED && params.size.w == 1u;
   var slot = -1;
   var covered = false;
-  for (var i = first; i < labelled; i++) {
-    let entry = list_texel(i);
-    let hit = meet(i32(entry.x), eye, ray);
-    let current = i32(entry.z);
-    if (current != slot) {
-      if (covered && whole) {
-        atomicAdd(&counts[slot], 1u);
+  i = first;
+  if (i < labelled) {
+    loop {
+      entry = list_texel(i);
+      let hit = meet(i32(entry.x), eye, ray);
+      let current = i32(entry.z);
+      if (current != slot) {
+        if (covered && whole) {
+          atomicAdd(&counts[slot], 1u);
+        }
+        covered = false;
+        slot = current;
       }
-      covered = false;
-      slot = current;
-    }
-    covered = covered || hit.t < FAR;
-    if (hit.t < best) {
-      best = hit.t;
-      found = u32(entry.x) + 2u;
+      covered = covered || hit.t < FAR;
+      if (hit.t < best) {
+        best = hit.t;
+        found = (u32(entry.x) + 2u) | hit.face << 16u;
+      }
+      i++;
+      if (i >= labelled) {
+        break;
+      }
     }
   }
   if (covered && whole) {
     atomicAdd(&counts[slot], 1u);
   }
 
-  let index = id.y * params.size.x + id.x;
   hits[index] = found;
   depths[index] = select(best, 0.0, found == 0u);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let centres = params.size.x * params.size.y;
+  var i = id.y * groups.x * 64u + id.x;
+  if (!LISTED) {
+    if (i < centres) {
+      trace(i, vec2f(f32(i % params.size.x), f32(i / params.size.x)) + 0.5);
+    }
+    return;
+  }
+  let count = counted();
+  if (i >= count) {
+    return;
+  }
+  let wide = 2u * params.size.x + 1u;
+  loop {
+    let fine = todo[i];
+    trace(centres + i, vec2f(f32(fine % wide), f32(fine / wide)) * 0.5);
+    i += groups.x * groups.y * 64u;
+    if (i >= count) {
+      break;
+    }
+  }
 }

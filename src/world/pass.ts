@@ -3,6 +3,7 @@ import type { BufferRange } from "../gpu/allocator.ts";
 import {
   type Device,
   type Dispatch,
+  foldWorkgroups,
   type Kernel,
   packUniforms,
   type TextureRange,
@@ -26,9 +27,13 @@ export interface PassParts {
   readonly counts: BufferRange;
   /** What the wet ground reflects; any buffer where nothing does. */
   readonly mirror: BufferRange;
+  /** For what is bound and not used. */
+  readonly nothing: BufferRange;
   readonly hits: BufferRange;
   readonly depths: BufferRange;
   readonly colours: BufferRange;
+  /** For smooth edges: what picks the samples besides the pixels' centres, where it lists them, and what traces those. */
+  readonly pick?: { readonly kernel: Kernel; readonly todo: BufferRange; readonly trace: Kernel } | undefined;
 }
 
 /** What a pass draws. */
@@ -54,12 +59,10 @@ export class Pass {
   readonly #shade: BufferRange;
   readonly #mirrored: boolean;
 
-  /** @param width samples a row, @param height rows of samples. */
+  /** Binds the kernels for pictures of the lens's size. */
   constructor(
     device: Device,
     lens: Lens,
-    readonly width: number,
-    readonly height: number,
     parts: PassParts,
     mirrored: boolean,
   ) {
@@ -71,18 +74,32 @@ export class Pass {
     this.table = device.uploadTexture(this.lists.table, "world lists");
     this.#trace = device.uploadUniforms(new Uint8Array(trace.uniforms!.bytes), "world trace");
     this.#shade = device.uploadUniforms(new Uint8Array(shade.uniforms!.bytes), "world shade");
-    const workgroups = [Math.ceil(width / 8), Math.ceil(height / 8), 1] as const;
     const lists = this.table;
+    // One invocation a pixel; of the samples that are picked besides, each takes some.
+    const pixels = foldWorkgroups(Math.ceil(lens.width * lens.height / 64));
+    const some = foldWorkgroups(Math.ceil(lens.width * lens.height / 512));
+    const todo = parts.pick?.todo ?? parts.nothing;
+    const tracing = {
+      bindings: { solids, lists, hits, depths, counts, todo },
+      uniforms: this.#trace,
+      workgroups: pixels,
+    };
     this.dispatches = [
-      device.dispatch(trace, {
-        bindings: { solids, lists, hits, depths, counts },
-        uniforms: this.#trace,
-        workgroups,
-      }),
+      device.dispatch(trace, tracing),
+      ...(parts.pick
+        ? [
+          device.dispatch(parts.pick.kernel, {
+            bindings: { hits, colours, todo, counts },
+            uniforms: { size: [lens.width, lens.height, 0, 0] },
+            workgroups: pixels,
+          }),
+          device.dispatch(parts.pick.trace, { ...tracing, workgroups: some }),
+        ]
+        : []),
       device.dispatch(shade, {
-        bindings: { solids, lists, field, hits, depths, mirror, colours },
+        bindings: { solids, lists, field, hits, depths, mirror, colours, todo, counts },
         uniforms: this.#shade,
-        workgroups,
+        workgroups: pixels,
       }),
     ];
   }
@@ -116,12 +133,12 @@ export class Pass {
     const { trace, shade } = this.#parts;
     this.#write(trace, this.#trace, {
       ...camera,
-      size: [this.width, this.height, lists.columns, mirrored ? 0 : 1],
+      size: [lens.width, lens.height, lists.columns, mirrored ? 0 : 1],
     });
     const [west, north, perMetre] = town.field.place;
     this.#write(shade, this.#shade, {
       ...camera,
-      size: [this.width, this.height, lists.columns, mirrorWidth],
+      size: [lens.width, lens.height, lists.columns, mirrorWidth],
       sun: [...light.sun, light.clouds],
       sunlight: [...light.sunlight, light.wet],
       zenith: [...light.zenith, 0],

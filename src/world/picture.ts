@@ -30,17 +30,3 @@ export interface Picture {
   /** All things of the scene; those without a class too. */
   readonly things: readonly Shown[];
 }
-
-/** The samples that lie on the centres of pixels, of a grid twice as fine that begins half a pixel before the first. */
-export function centres<T extends Uint32Array | Float32Array>(
-  samples: T,
-  to: T,
-  width: number,
-  height: number,
-): T {
-  const stride = 2 * width + 1;
-  for (let y = 0, i = 0; y < height; y++) {
-    for (let x = 0, at = (2 * y + 1) * stride + 1; x < width; x++, at += 2) to[i++] = samples[at]!;
-  }
-  return to;
-}

@@ -10,13 +10,14 @@ import {
   type TextureRange,
 } from "../gpu/mod.ts";
 import finishWgsl from "../../shaders/world/finish.wgsl" with { type: "text" };
+import pickWgsl from "../../shaders/world/pick.wgsl" with { type: "text" };
 import shadeWgsl from "../../shaders/world/shade.wgsl" with { type: "text" };
 import traceWgsl from "../../shaders/world/trace.wgsl" with { type: "text" };
 import { FIELD_SIDE } from "./field.ts";
 import type { Lens, Pose } from "./lens.ts";
 import type { Light } from "./light.ts";
 import { Pass } from "./pass.ts";
-import { centres, type Picture, type Shown } from "./picture.ts";
+import type { Picture, Shown } from "./picture.ts";
 import { Sight } from "./sight.ts";
 import { SOLID_FLOATS } from "./solids.ts";
 import { TABLE_WIDTH } from "./tiles.ts";
@@ -101,7 +102,7 @@ export class WorldRenderer implements Disposable {
   readonly #owned: BufferRange[] = [];
   readonly #smooth: boolean;
   readonly #visible = new Int32Array(1 << 14);
-  readonly #zeros = new Uint32Array(SLOTS);
+  readonly #zeros = new Uint32Array(SLOTS + 1);
   #lens: Lens;
   #sight: Sight;
   #town: Town | undefined;
@@ -118,39 +119,60 @@ export class WorldRenderer implements Disposable {
     this.#sight = new Sight(lens);
     this.#stream = device.stream({ label: "world" });
     const STEP = smooth ? 2 : 1;
-    const trace = (STEP: number): Kernel =>
-      device.kernel({ name: "world/trace", wgsl: traceWgsl }, { overrides: { STEP } });
+    const trace = (LISTED: boolean): Kernel =>
+      device.kernel({ name: "world/trace", wgsl: traceWgsl }, { overrides: { LISTED, TALLY: SLOTS } });
     const shade = (STEP: number, WET: boolean): Kernel =>
-      device.kernel({ name: "world/shade", wgsl: shadeWgsl }, { overrides: { STEP, WET } });
+      device.kernel({ name: "world/shade", wgsl: shadeWgsl }, {
+        overrides: { STEP, WET, TALLY: SLOTS },
+      });
     this.#finish = device.kernel({ name: "world/finish", wgsl: finishWgsl }, {
       overrides: { STEP, BLUR: blur },
     });
     const solids = device.uploadTexture(new Float32Array(SOLIDS * SOLID_FLOATS), "world solids");
     const field = device.uploadTexture(new Float32Array(FIELD_SIDE * FIELD_SIDE * 4), "world field");
     [this.#solids, this.#field] = [solids, field];
-    const counts = this.#buffer(SLOTS * 4, "coverage");
+    const counts = this.#buffer((SLOTS + 1) * 4, "coverage");
 
     const half = halved(lens);
     const small = half.width * half.height;
-    const mirror = this.#buffer(small * 8, "mirror colours");
-    this.#mirror = new Pass(device, half, half.width, half.height, {
-      trace: trace(1),
+    const mirror = this.#buffer(small * 8, "mirror colours"), nothing = this.#buffer(16, "nothing");
+    this.#mirror = new Pass(device, half, {
+      trace: trace(false),
       shade: shade(1, false),
       solids,
       field,
       counts,
-      mirror: this.#buffer(16, "nothing"),
+      mirror: nothing,
+      nothing,
       hits: this.#buffer(small * 4, "mirror hits"),
       depths: this.#buffer(small * 4, "mirror depths"),
       colours: mirror,
     }, true);
-    const [columns, rows] = [STEP * width + STEP - 1, STEP * height + STEP - 1];
-    const hits = this.#buffer(columns * rows * 4, "hits"),
-      depths = this.#buffer(columns * rows * 4, "depths");
-    const colours = this.#buffer(columns * rows * 8, "colours");
-    const parts = { trace: trace(STEP), solids, field, counts, mirror, hits, depths, colours };
-    this.#dry = new Pass(device, lens, columns, rows, { ...parts, shade: shade(STEP, false) }, false);
-    this.#wet = new Pass(device, lens, columns, rows, { ...parts, shade: shade(STEP, true) }, false);
+    // Centres of pixels first; then at most all other samples of a grid twice as fine.
+    const samples = smooth ? (2 * width + 1) * (2 * height + 1) : width * height;
+    const hits = this.#buffer(samples * 4, "hits"), depths = this.#buffer(samples * 4, "depths");
+    const colours = this.#buffer(samples * 8, "colours");
+    const pick = smooth
+      ? {
+        kernel: device.kernel({ name: "world/pick", wgsl: pickWgsl }, { overrides: { TALLY: SLOTS } }),
+        todo: this.#buffer(samples * 4, "samples"),
+        trace: trace(true),
+      }
+      : undefined;
+    const parts = {
+      trace: trace(false),
+      solids,
+      field,
+      counts,
+      mirror,
+      nothing,
+      hits,
+      depths,
+      colours,
+      pick,
+    };
+    this.#dry = new Pass(device, lens, { ...parts, shade: shade(STEP, false) }, false);
+    this.#wet = new Pass(device, lens, { ...parts, shade: shade(STEP, true) }, false);
     const pixels = this.#buffer(Math.ceil(width * height / 4) * 12, "pixels");
     this.#finishUniforms = device.uploadUniforms(
       new Uint8Array(this.#finish.uniforms!.bytes),
@@ -162,7 +184,8 @@ export class WorldRenderer implements Disposable {
       workgroups: [Math.ceil(width * height / 4 / 64), 1, 1],
     });
     this.#owned.push(this.#finishUniforms, ...this.#passes.flatMap(({ owned }) => owned));
-    this.#results = [pixels, hits, depths, counts];
+    const centres = (range: BufferRange): BufferRange => ({ ...range, bytes: width * height * 4 });
+    this.#results = [pixels, centres(hits), centres(depths), counts];
     const total = this.#results.reduce((sum, { bytes }) => sum + bytes, 0);
     this.#slots = Array.from({ length: slots }, (_, i) => ({
       readback: new Readback(device, total, `world slot ${i}`),
@@ -176,6 +199,12 @@ export class WorldRenderer implements Disposable {
     const range = this.#device.upload(new Uint8Array(size), `world ${label}`);
     this.#owned.push(range);
     return range;
+  }
+
+  /** Samples a row, and rows, of the colours. */
+  get #grid(): readonly [number, number] {
+    const { width, height } = this.#lens;
+    return this.#smooth ? [2 * width + 1, 2 * height + 1] : [width, height];
   }
 
   get #passes(): readonly Pass[] {
@@ -267,11 +296,11 @@ export class WorldRenderer implements Disposable {
     }
     const count = this.#sight.find(things.list, pose, this.#visible);
     const isWet = light.wet > 0.01;
-    const scene = { pose, light, time, visible: this.#visible, count, mirrorWidth: this.#mirror.width };
+    const scene = { pose, light, time, visible: this.#visible, count, mirrorWidth: halved(this.#lens).width };
     if (isWet) this.#mirror.prepare(town, halved(this.#lens), scene);
     const main = isWet ? this.#wet : this.#dry;
     main.prepare(town, this.#lens, scene);
-    this.#prepareFinish(view, main);
+    this.#prepareFinish(view);
     this.#device.gpu.queue.writeBuffer(this.#counts.buffer, this.#counts.offset, this.#zeros);
 
     const stream = this.#stream;
@@ -298,7 +327,7 @@ export class WorldRenderer implements Disposable {
     return this.#results[3];
   }
 
-  #prepareFinish({ pose, before = pose, light, time, effects = {}, noiseSeed = 0 }: View, main: Pass): void {
+  #prepareFinish({ pose, before = pose, light, time, effects = {}, noiseSeed = 0 }: View): void {
     const { exposure = 1, noise = 0.008, shutter = 0, defocus = 0, focus = 12, vignette = 0.12 } = effects;
     const lens = this.#lens;
     // Camera now to world to camera before.
@@ -310,7 +339,7 @@ export class WorldRenderer implements Disposable {
       sum((k) => q[i * 3 + k]! * move[k]!),
     ];
     const packed = packUniforms(this.#finish.uniforms!, {
-      size: [lens.width, lens.height, main.width, main.height],
+      size: [lens.width, lens.height, ...this.#grid],
       treat: [light.exposure * exposure, noise, light.drops, time % 3600],
       blur: [defocus, focus, shutter, vignette],
       before_x: row(0),
@@ -336,14 +365,12 @@ export class WorldRenderer implements Disposable {
       const at = [pixels.bytes, pixels.bytes + hits.bytes, pixels.bytes + hits.bytes + depths.bytes] as const;
       const covered = new Uint32Array(bytes, at[2], counts.bytes / 4);
       slot.counted.forEach((thing, i) => slot.things[thing]!.covered = covered[i] ?? 0);
-      const found = new Uint32Array(bytes, at[0], hits.bytes / 4);
-      const deep = new Float32Array(bytes, at[1], depths.bytes / 4);
       return use({
         width,
         height,
         pixels: new Uint8Array(bytes, 0, size * 3),
-        hits: this.#smooth ? centres(found, new Uint32Array(size), width, height) : found.subarray(0, size),
-        depths: this.#smooth ? centres(deep, new Float32Array(size), width, height) : deep.subarray(0, size),
+        hits: new Uint32Array(bytes, at[0], size).map((hit) => hit & 0xffff),
+        depths: new Float32Array(bytes, at[1], size),
         owners: slot.owners,
         things: slot.things,
       });
