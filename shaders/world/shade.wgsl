@@ -55,6 +55,7 @@ override TALLY: u32 = 1024u;
 @group(0) @binding(8) var<storage, read_write> counts: array<u32>;
 @group(0) @binding(9) var<uniform> params: Params;
 
+const PLAIN = 0;
 const PAVEMENT = 1;
 const WALL = 2;
 const ROOF = 3;
@@ -195,11 +196,20 @@ fn wall_texture(u: f32, v: f32, wall: i32, seed: i32, colour: vec3f, w: f32) -> 
   return colour * tone;
 }
 
+// The colours that doors, shutters and shops are painted in, by a number from 0 to 1.
 fn palette(h: f32) -> vec3f {
-  // Around the circle of hues, more of it near reds, browns, greens and blues that paint comes in.
-  let a = (h + 0.09 * sin(h * 12.5664)) * 6.2832;
-  let tone = 0.72 + 0.5 * fract(h * 7.31);
-  return (vec3f(0.21, 0.19, 0.18) + vec3f(0.165, 0.11, 0.14) * cos(vec3f(a, a + 2.2, a + 4.3))) * tone;
+  let n = i32(h * 9.999);
+  var c = vec3f(0.3, 0.035, 0.03);
+  c = select(c, vec3f(0.2, 0.085, 0.04), n == 1);
+  c = select(c, vec3f(0.42, 0.24, 0.05), n == 2);
+  c = select(c, vec3f(0.05, 0.13, 0.06), n == 3);
+  c = select(c, vec3f(0.06, 0.19, 0.2), n == 4);
+  c = select(c, vec3f(0.035, 0.075, 0.2), n == 5);
+  c = select(c, vec3f(0.16, 0.18, 0.2), n == 6);
+  c = select(c, vec3f(0.48, 0.44, 0.36), n == 7);
+  c = select(c, vec3f(0.16, 0.03, 0.07), n == 8);
+  c = select(c, vec3f(0.2, 0.3, 0.36), n == 9);
+  return c * (0.8 + 0.4 * fract(h * 99.99));
 }
 
 // u along the wall from its left edge, v up from its foot.
@@ -360,8 +370,8 @@ fn ground(p: vec2f, w: f32, street_x: vec4f, street_z: vec4f) -> vec3f {
   let patch_tone = step(mixed(patch_cell.x, patch_cell.y, 34), 0.13);
   let f = fract(p / vec2f(3.1, 4.3));
   tar *= 1.0 - 0.22 * patch_tone * band(f.x, 0.15, 0.85, 0.02 + w * 0.3) * band(f.y, 0.1, 0.8, 0.02 + w * 0.3);
-  let crack = abs(noise(p * 0.9, 35) - 0.5) * 2.0 + smoothstep(0.72, 0.5, noise(p * 0.23, 37));
-  tar *= 1.0 - 0.3 * (1.0 - smoothstep(0.0, 0.02 + 0.2 * w, crack)) * detail(w, 0.25);
+  let crack = abs(noise(p * 1.3, 35) - 0.5) * 2.0 + 2.0 * smoothstep(0.8, 0.62, noise(p * 0.45, 37));
+  tar *= 1.0 - 0.22 * (1.0 - smoothstep(0.0, 0.02 + 0.2 * w, crack)) * detail(w, 0.2);
   // Lengthwise and crosswise, whichever way the street runs.
   let along_z = in_x < 0.0;
   let crossing = in_x < 0.0 && in_z < 0.0;
@@ -481,6 +491,16 @@ fn thing(kind: i32, at: vec3f, half: vec3f, normal: vec3f, look: vec4f, colour: 
   let spoke = 0.55 + 0.45 * smoothstep(-0.3, 0.3, cos(turn * 5.0 + look.x));
   let wheel = mix(vec3f(0.025), colour * mix(1.0, spoke, smoothstep(0.1, 0.25, r)), rim);
   surface.colour = select(surface.colour, wheel, kind == TYRE);
+  // A van's load space: doors at the back, panels at the sides.
+  let box_van = kind == PLAIN && look.x > 0.5;
+  let rear = normal.x < -0.6;
+  let gap = band(abs(m.z), -1.0, 0.015, e) + band(abs(m.z), half.z - 0.09, half.z - 0.07, e) + band(m.y, half.y - 0.14, half.y - 0.12, e);
+  let rear_pane = band(abs(abs(m.z) - half.z * 0.46), -1.0, half.z * 0.3, e) * band(m.y, 0.05, half.y * 0.68, e);
+  let panel_line = band(abs(abs(m.x) - half.x * 0.36), -1.0, 0.02, e) + band(m.y, -half.y + 0.1, -half.y + 0.14, e);
+  var load = mix(colour, colour * 0.45, clamp(select(select(0.0, panel_line * 0.6, on_side), gap, rear), 0.0, 0.8));
+  load = mix(load, vec3f(0.02, 0.025, 0.03), select(0.0, rear_pane, rear));
+  surface.colour = select(surface.colour, load, box_van);
+  surface.gloss = select(surface.gloss, max(0.06, select(0.0, rear_pane * 0.5, rear)), box_van);
   // Cloth: folds, a seam; look.x 1: stripes.
   let fold = 0.88 + 0.24 * noise(vec2f(m.x * 9.0 + m.z * 7.0, m.y * 5.0), i32(look.y));
   let stripe = mix(1.0, 0.45 + 0.55 * step(0.5, fract(m.y * 9.0)), look.x * detail(w, 0.08));
@@ -524,6 +544,14 @@ fn sign_face(at: vec3f, normal: vec3f, look: vec4f, colour: vec3f, w: f32, half:
   let d = max(abs(p.x), abs(p.y));
   face = select(face, mix(white, vec3f(0.72, 0.45, 0.02), band(d, -1.0, 0.66, e)), kind == 7);
   return select(vec3f(0.2, 0.2, 0.21), face, abs(normal.z) > 0.7) * (colour * 0.0 + 1.0);
+}
+
+// What the wet ground reflects at a place of the picture.
+fn reflected(at: vec2f) -> vec3f {
+  let size = vec2i(i32(params.size.w), i32(params.size.y + 1u) / 2);
+  let spot = clamp(vec2i(at * 0.5), vec2i(0), size - 1);
+  let word = mirror[u32(spot.y * size.x + spot.x)];
+  return vec3f(unpack2x16float(word.x), unpack2x16float(word.y).x);
 }
 
 fn shade(index: u32, pixel: vec2f, to: u32) {
@@ -690,9 +718,9 @@ fn shade(index: u32, pixel: vec2f, to: u32) {
   if (WET) {
     let ripple = vec2f(noise(place.xz * 7.0 + params.town.y * 3.0, 73), noise(place.xz * 6.0 - params.town.y * 2.0, 74)) - 0.5;
     let smear = mix(vec2f(3.0, 16.0), vec2f(1.0, 3.0), puddle) * ripple * (params.right.w / 280.0);
-    let spot = clamp(vec2i((pixel + smear) * 0.5), vec2i(0), vec2i(i32(params.size.w) - 1, i32(params.size.y + 1u) / 2 - 1));
-    let word = mirror[u32(spot.y) * params.size.w + u32(spot.x)];
-    let image = vec3f(unpack2x16float(word.x), unpack2x16float(word.y).x);
+    // Three looks along the ripple, since the mirror's picture is small.
+    let across = vec2f(0.9, 0.35) + 0.35 * smear;
+    let image = (reflected(pixel + smear) + reflected(pixel + 0.6 * smear + across) + reflected(pixel + 0.8 * smear - across)) / 3.0;
     let sheen = mix(0.04, 0.75, pow(1.0 - cosine, 3.0)) * mix(0.55, 1.0, puddle);
     lit = mix(lit, image, soaked * sheen);
   }

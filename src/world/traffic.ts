@@ -97,13 +97,12 @@ export class Traffic {
         });
       }
       const people = Math.round(random.between(6, 13) * density);
+      const paths = [0.1, 0.5, 0.9].map((share) => {
+        const inset = 1.35 + share * Math.max(0.15, land.pavement - 1.9);
+        return routeAlong(plan, crossings, pavementOffset(inset), { radius: 1.2 });
+      });
       for (let i = 0; i < people; i++) {
-        const path = routeAlong(
-          plan,
-          crossings,
-          pavementOffset(random.between(1.35, Math.max(1.5, land.pavement - 0.55))),
-          { radius: 1.2 },
-        );
+        const path = paths[random.below(3)]!;
         const dog = random.chance(0.16) ? someDog(random) : undefined;
         const speed = random.between(1.05, 1.6) * (random.chance(0.5) ? 1 : -1);
         this.#walk(things, 2, path, random.between(0, path.length), speed, {

@@ -153,6 +153,7 @@ function addVan(things: Things, frame: Frame3, { coat: colour }: VehicleLook): v
     colour,
     taper: [0, 0.03, 0.05],
     round: [0.2, 0.3, 0.3],
+    look: [1, 0, 0, 0],
   });
   things.add(frame.at([1.36, 1.55, 0]), [0.68, 0.5, 0.95], {
     kind: KIND.cabin,
