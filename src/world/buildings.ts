@@ -87,8 +87,9 @@ export function addHouses(things: Things, plan: Plan, land: Land, style: TownSty
   for (const side of land.sides) {
     const northern = side === "north" || side === "south";
     const both = land.sides.length === 4;
-    const low = northern ? x0 : both ? z0 + depth : z0;
-    const high = northern ? x1 : both ? z1 - depth : z1;
+    // Of streets that are to look alike the corners belong to them; else to those that run east to west.
+    const inner = both && northern === (plan.twins !== undefined) ? depth : 0;
+    const [low, high] = northern ? [x0 + inner, x1 - inner] : [z0 + inner, z1 - inner];
     // The front is the frame's +z; along x the lots follow each other.
     const yaw = side === "north"
       ? Math.PI

@@ -104,7 +104,7 @@ export function planTown({ seed, columns = 3, rows = 3, twins }: PlanOptions): P
         x1: east ? east.middle - east.half : west!.middle + west!.half + RIM,
         z0: north ? north.middle + north.half : south!.middle - south!.half - RIM,
         z1: south ? south.middle - south.half : north!.middle + north!.half + RIM,
-        pavement: random.between(2.5, 3.6),
+        pavement: twins ? 3 : random.between(2.5, 3.6),
         sides,
         use: inner && !twins && own === park && columns * rows > 2
           ? "park"
