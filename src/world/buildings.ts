@@ -222,7 +222,7 @@ function addHouse(
     }
   }
   if (shop && detail.chance(0.5)) {
-    things.add(frame.at([random.between(-0.4, 0.4) * width, 4.1, front + 0.5]), [0.05, 0.4, 0.4], {
+    things.add(frame.at([detail.between(-0.4, 0.4) * width, 4.1, front + 0.5]), [0.05, 0.4, 0.4], {
       colour: detail.pick(AWNINGS),
     });
   }
