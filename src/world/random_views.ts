@@ -14,7 +14,7 @@ export interface RandomViewOptions {
   readonly height: number;
   /** Pictures in a row that see the same place, from somewhat different poses, in any light, with other traffic; 1 unless told. */
   readonly group?: number;
-  /** Pictures of one town; 12 unless told, rounded up to whole groups. */
+  /** Pictures of one town; 24 unless told, rounded up to whole groups. */
   readonly perTown?: number;
   /** Lights to choose from; all unless told. */
   readonly lights?: readonly LightName[];
@@ -45,7 +45,7 @@ export class RandomViews {
   /** @throws {RangeError} if `group` or `perTown` is no whole number from 1 on, or there is no light. */
   constructor(options: RandomViewOptions) {
     this.#options = options;
-    const { seed = 1, group = 1, perTown = 12, lights = LIGHTS } = options;
+    const { seed = 1, group = 1, perTown = 24, lights = LIGHTS } = options;
     for (const [name, value] of Object.entries({ group, perTown, lights: lights.length })) {
       if (!Number.isSafeInteger(value) || value < 1) {
         throw new RangeError(`Cannot make random views with ${name} ${value}: give a whole number from 1 on`);

@@ -78,7 +78,7 @@ export class Traffic {
       const lane = routeAlong(plan, crossings, (half, parking) => LANE(half, parking) * 0.9);
       const edge = routeAlong(plan, crossings, (half, parking) => half - (parking ? 2.1 : 0) - 0.45);
       const isFree = free.has(`${land.column},${land.row}`);
-      const cars = isFree ? 0 : Math.round(random.between(0.5, 2.4) * density);
+      const cars = isFree ? 0 : Math.round(random.between(0.8, 3.2) * density);
       const pace = random.between(5.5, 7.5);
       const first = random.between(0, lane.length);
       for (let i = 0; i < cars; i++) {
@@ -96,7 +96,7 @@ export class Traffic {
           person: somebody(random),
         });
       }
-      const people = Math.round(random.between(6, 13) * density);
+      const people = Math.round(random.between(8, 16) * density);
       const paths = [0.1, 0.5, 0.9].map((share) => {
         const inset = 1.35 + share * Math.max(0.15, land.pavement - 1.9);
         return routeAlong(plan, crossings, pavementOffset(inset), { radius: 1.2 });
