@@ -103,7 +103,11 @@ async function writeGraphs(
 }
 
 /** Shapes for inputs with free dimensions: as told, else the catalogue's size. */
-function readShapes(text: string | undefined, graph: Graph, entry: CatalogueEntry | undefined): InputShapes {
+export function readShapes(
+  text: string | undefined,
+  graph: Graph,
+  entry: CatalogueEntry | undefined,
+): InputShapes {
   if (text !== undefined) {
     return Object.fromEntries(
       text.split(",").map((one) => {

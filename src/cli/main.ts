@@ -11,6 +11,7 @@ import { INFO_USAGE, infoCommand } from "./info_command.ts";
 import { loopsCommand } from "./loops_command.ts";
 import { LOOPS_USAGE } from "./loops_options.ts";
 import { MODELS_USAGE, modelsCommand } from "./models_command.ts";
+import { PROFILE_USAGE, profileCommand } from "./profile_command.ts";
 import { reportFailure } from "./failure.ts";
 import { quietMesa } from "./mesa.ts";
 import { VOCABULARY_USAGE, vocabularyCommand } from "./vocabulary_command.ts";
@@ -23,6 +24,7 @@ const COMMANDS: Readonly<Record<string, (args: readonly string[]) => Promise<num
   info: infoCommand,
   loops: loopsCommand,
   models: modelsCommand,
+  profile: profileCommand,
   vocabulary: vocabularyCommand,
   world: worldCommand,
 };
@@ -31,7 +33,16 @@ const USAGE = `framewise ${config.version}: vision networks in frame loops, on W
 
 Usage:
 ${
-  [DETECT_USAGE, EVAL_USAGE, INFO_USAGE, LOOPS_USAGE, MODELS_USAGE, VOCABULARY_USAGE, WORLD_USAGE].map((
+  [
+    DETECT_USAGE,
+    EVAL_USAGE,
+    INFO_USAGE,
+    LOOPS_USAGE,
+    MODELS_USAGE,
+    PROFILE_USAGE,
+    VOCABULARY_USAGE,
+    WORLD_USAGE,
+  ].map((
     usage,
   ) => usage.split("\n").slice(1).join("\n"))
     .join("\n\n")

@@ -13,6 +13,18 @@ export type { ComparedValue, CompareOptions, Comparison, Reference } from "./com
 export { loadGraph, type LoadOptions, type ModelSource } from "./load.ts";
 export { type GpuTensor, PreparedNetwork } from "./prepared.ts";
 export {
+  type Profile,
+  type ProfiledDispatch,
+  type ProfiledKernel,
+  type ProfileMethod,
+  profileNetwork,
+  type ProfileOptions,
+  type SlowDispatch,
+  slowForTheirKind,
+} from "./profile.ts";
+export { type ChromeTrace, chromeTrace, type TraceEvent } from "./profile_trace.ts";
+export type { StepKind } from "./step_shape.ts";
+export {
   planGraph,
   type PlanningOptions,
   type PrepareOptions,

@@ -22,6 +22,7 @@ Deno.test("framewise --help names every command; without a command it goes to st
         "loops",
         "models",
         "models get",
+        "profile",
         "vocabulary train",
         "vocabulary convert",
       ]
@@ -35,7 +36,7 @@ Deno.test("framewise --help names every command; without a command it goes to st
 });
 
 Deno.test("every command has help", async () => {
-  for (const command of ["detect", "eval", "info", "loops", "models", "vocabulary"]) {
+  for (const command of ["detect", "eval", "info", "loops", "models", "profile", "vocabulary"]) {
     const { code, out, err } = await inProcess(() => main([command, "--help"]));
     assertEquals([code, err], [0, ""], command);
     assertMatch(out, new RegExp(`^Usage:\n  framewise ${command}`));
@@ -44,7 +45,10 @@ Deno.test("every command has help", async () => {
 
 Deno.test("wrong usage is one message, where to read more, and exit code 2", async () => {
   const cases: [string[], string][] = [
-    [["frob"], `there is no command "frob"; the commands are detect, eval, info, loops, models, vocabulary`],
+    [
+      ["frob"],
+      `there is no command "frob"; the commands are detect, eval, info, loops, models, profile, vocabulary`,
+    ],
     [["--frob"], `there is no option "--frob"`],
     [["constructor"], `there is no command "constructor"`],
     [["detect"], "SOURCE is missing"],
@@ -62,6 +66,8 @@ Deno.test("wrong usage is one message, where to read more, and exit code 2", asy
     [["info"], "info takes one file or name"],
     [["info", "a", "b"], "info takes one file or name"],
     [["info", "--wibble"], "there is no option --wibble"],
+    [["profile"], "profile takes one file or name"],
+    [["profile", "a", "--input", "b"], `--input is "b"`],
     [["vocabulary"], "say what to do"],
     [["vocabulary", "frob"], "there is no vocabulary frob"],
     [["vocabulary", "info"], "takes one file"],

@@ -1,0 +1,211 @@
+/**
+ * What `framewise profile` tells: for people and for programs.
+ *
+ * @module
+ */
+import type { Peaks } from "../gpu/peak.ts";
+import {
+  type Profile,
+  type ProfiledDispatch,
+  type ProfiledKernel,
+  type SlowDispatch,
+  slowForTheirKind,
+} from "../graph/profile.ts";
+import { formatTable } from "./table.ts";
+
+/** What was profiled, where. */
+export interface ProfiledNetwork {
+  file: string;
+  adapter: string;
+  precision: "f32" | "f16";
+  inputs: Record<string, readonly number[]>;
+  /** Absent with `--no-peak`. */
+  peaks?: Peaks;
+  profile: Profile;
+}
+
+/** Rates of a dispatch, or of several. */
+export interface Rates {
+  /** Billions of floating point operations a second, two a multiply-add. */
+  gflops: number;
+  /** Billions of bytes a second. */
+  gbytes: number;
+  /** The larger of the two over the adapter's peak, from 0; absent where no peak was measured. */
+  ofPeak?: number;
+}
+
+/** The rates of a dispatch: what it computes and moves over the time it takes, copies included. */
+export function ratesOf(
+  { multiplyAdds, bytes, ms }: Pick<ProfiledDispatch, "multiplyAdds" | "bytes" | "ms">,
+  peaks?: Peaks,
+): Rates {
+  const gflops = ms > 0 ? 2 * multiplyAdds / ms / 1e6 : 0;
+  const gbytes = ms > 0 ? bytes / ms / 1e6 : 0;
+  if (!peaks) return { gflops, gbytes };
+  const memory = Math.max(peaks.copyBytes, peaks.storageBytes);
+  return { gflops, gbytes, ofPeak: Math.max(gflops * 1e9 / peaks.flops, gbytes * 1e9 / memory) };
+}
+
+/** What `--json` prints. */
+export function profileJson({ profile, ...network }: ProfiledNetwork): Record<string, unknown> {
+  const withRates = <T extends ProfiledDispatch | ProfiledKernel>(one: T): T & Rates => ({
+    ...one,
+    ...ratesOf(one, network.peaks),
+  });
+  return {
+    ...network,
+    ...profile,
+    dispatches: profile.dispatches.map(withRates),
+    kernels: profile.kernels.map(withRates),
+    slow: slowForTheirKind(profile).map(({ dispatch, best, ratio }) => ({
+      index: dispatch.index,
+      best: best.index,
+      ratio,
+    })),
+  };
+}
+
+/** The report for people. */
+export function formatProfile(
+  { profile, ...network }: ProfiledNetwork,
+  options: { why?: boolean } = {},
+): string {
+  const { file, adapter, precision, inputs, peaks } = network;
+  const shapes = Object.entries(inputs).map(([name, shape]) => `${name} [${shape.join(", ")}]`).join(", ");
+  const sections = [
+    [
+      `network: ${file}, ${shapes}, ${precision}`,
+      `adapter: ${adapter}`,
+      ...(peaks ? [`its peak: ${describePeaks(peaks)}`] : []),
+      `timed by ${METHODS[profile.method]}; medians of ${profile.rounds} rounds`,
+    ].join("\n"),
+    dispatchTable(profile, peaks),
+    kernelTable(profile, peaks),
+    describeTotals(profile, peaks),
+  ];
+  const slow = slowForTheirKind(profile);
+  if (slow.length > 0) {
+    sections.push(
+      [
+        "slow for their kind (5 % of the time or more, under a third of the best rate):",
+        ...slow.map(describeSlow),
+      ].join("\n"),
+    );
+  }
+  if (options.why) sections.push(describeChoices(profile));
+  return sections.join("\n\n");
+}
+
+const METHODS: Readonly<Record<Profile["method"], string>> = {
+  timestamps: "timestamps, each dispatch in its place in the run",
+  repeated: "repeating each dispatch in one submit",
+};
+
+/** The adapter's measured peak in one line. */
+export function describePeaks({ flops, copyBytes, storageBytes, launchMs, passMs, waitMs }: Peaks): string {
+  return `${giga(flops)} GFLOP/s of multiply-adds, ${giga(copyBytes)} GB/s copying buffers, ` +
+    `${giga(storageBytes)} GB/s by a kernel, ${micro(launchMs)} us a dispatch, ${micro(passMs)} us a pass, ` +
+    `${waitMs.toFixed(1)} ms a wait`;
+}
+
+function dispatchTable({ dispatches }: Profile, peaks: Peaks | undefined): string {
+  const copies = dispatches.some(({ copyMs }) => copyMs > 0);
+  return formatColumns([
+    ["#", "ms", ...(copies ? ["copies"] : []), "share", "GFLOP/s", "GB/s", ...(peaks ? ["of peak"] : [])],
+    ...dispatches.map((dispatch) => [
+      String(dispatch.index),
+      milli(dispatch.ms),
+      ...(copies ? [dispatch.copyMs > 0 ? milli(dispatch.copyMs) : ""] : []),
+      percent(dispatch.share),
+      ...rateCells(dispatch, peaks),
+    ]),
+  ], [
+    ["kernel", "shape", "operators", "node"],
+    ...dispatches.map(({ kernel, shape, operators, node }) => [kernel, shape, operators.join("+"), node]),
+  ]);
+}
+
+function kernelTable({ kernels }: Profile, peaks: Peaks | undefined): string {
+  return formatColumns([
+    ["ms", "share", "dispatches", "GFLOP/s", "GB/s", ...(peaks ? ["of peak"] : [])],
+    ...kernels.map((kernel) => [
+      milli(kernel.ms),
+      percent(kernel.share),
+      String(kernel.dispatches),
+      ...rateCells(kernel, peaks),
+    ]),
+  ], [["kernel"], ...kernels.map(({ kernel }) => [kernel])]);
+}
+
+function rateCells(one: ProfiledDispatch | ProfiledKernel, peaks: Peaks | undefined): string[] {
+  const { gflops, gbytes, ofPeak } = ratesOf(one, peaks);
+  return [
+    one.multiplyAdds > 0 ? rate(gflops) : "",
+    rate(gbytes),
+    ...(ofPeak === undefined ? [] : [percent(ofPeak)]),
+  ];
+}
+
+function describeTotals(profile: Profile, peaks: Peaks | undefined): string {
+  const { dispatches, sumMs, leastMs, copyMs, planMs, frameMs, multiplyAdds } = profile;
+  const whole = ratesOf({ multiplyAdds, bytes: 0, ms: planMs }, peaks);
+  const difference = planMs - sumMs;
+  const each = difference / Math.max(dispatches.length, 1);
+  const sum =
+    `sum of ${dispatches.length} dispatches: ${milli(sumMs)} ms (of the least times ${milli(leastMs)})` +
+    (copyMs > 0 ? `, of which ${milli(copyMs)} ms (${percent(copyMs / sumMs)}) copies into textures` : "");
+  return [
+    sum,
+    `one run as recorded: ${milli(planMs)} ms, ${difference < 0 ? "" : "+"}${milli(difference)} ms ` +
+    `(${micro(each)} us a dispatch) to the sum; ${rate(whole.gflops)} GFLOP/s` +
+    (whole.ofPeak === undefined ? "" : `, ${percent(whole.ofPeak)} of the peak`),
+    `one run of many by the wall clock: ${milli(frameMs)} ms, recording and submitting included`,
+  ].join("\n");
+}
+
+function describeSlow({ dispatch, best, ratio }: SlowDispatch): string {
+  return `  #${dispatch.index} ${dispatch.kernel} ${dispatch.shape}: ${
+    percent(dispatch.share)
+  } of the time, ` +
+    `${percent(ratio)} of the rate of #${best.index} ${best.kernel} ${best.shape} (${dispatch.kind})`;
+}
+
+function describeChoices({ dispatches }: Profile): string {
+  return [
+    "why these kernels:",
+    ...dispatches.map(({ index, kernel, shape, why }) =>
+      `  #${index} ${kernel} ${shape}: ${why ?? "the only kernel for this operator"}`
+    ),
+  ].join("\n");
+}
+
+/** Numbers to the right, then words to the left. */
+function formatColumns(
+  numbers: readonly (readonly string[])[],
+  words: readonly (readonly string[])[],
+): string {
+  const widths = numbers[0]!.map((_, i) => Math.max(...numbers.map((row) => row[i]!.length)));
+  return formatTable(
+    numbers.map((row, i) => [...row.map((cell, column) => cell.padStart(widths[column]!)), ...words[i]!]),
+  );
+}
+
+function milli(ms: number): string {
+  return Math.abs(ms) < 10 ? ms.toFixed(3) : ms.toFixed(1);
+}
+
+function micro(ms: number): string {
+  return (ms * 1000).toFixed(Math.abs(ms) < 0.01 ? 1 : 0);
+}
+
+function giga(perSecond: number): string {
+  return rate(perSecond / 1e9);
+}
+
+function rate(value: number): string {
+  return value < 10 ? value.toFixed(2) : value < 100 ? value.toFixed(1) : value.toFixed(0);
+}
+
+function percent(part: number): string {
+  return `${(100 * part).toFixed(1)} %`;
+}
