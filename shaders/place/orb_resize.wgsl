@@ -1,21 +1,20 @@
 // One level of the pyramid from the level before it: bilinear, in whole numbers.
 //
-// pyramid  a word a pixel; the levels lie one after the other at params.from_at and params.to_at, their rows padded by their
-//          last pixel to a multiple of four
+// x  the larger level, a word a pixel; rows are padded by their last pixel to a multiple of four
+// y  the smaller level, the same
 //
 // Pixel centres are at halves. Positions and weights are in 1/256 of a pixel; sides are at most 32,767.
 
 struct Params {
   from_width: u32,
   from_height: u32,
-  from_at: u32,
   to_width: u32,
   to_height: u32,
-  to_at: u32,
 }
 
-@group(0) @binding(0) var<storage, read_write> pyramid: array<u32>;
-@group(0) @binding(1) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read_write> x: array<u32>;
+@group(0) @binding(1) var<storage, read_write> y: array<u32>;
+@group(0) @binding(2) var<uniform> params: Params;
 
 // Where the centre of pixel `at` of `to` pixels lies among `side` pixels.
 fn position(at: u32, side: u32, to: u32) -> u32 {
@@ -29,15 +28,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let stride = (params.to_width + 3u) & ~3u;
   if (id.x >= stride) { return; }
   let from_stride = (params.from_width + 3u) & ~3u;
-  let x = position(min(id.x, params.to_width - 1u), params.from_width, params.to_width);
-  let y = position(id.y, params.from_height, params.to_height);
-  let left = x >> 8u;
+  let column = position(min(id.x, params.to_width - 1u), params.from_width, params.to_width);
+  let row = position(id.y, params.from_height, params.to_height);
+  let left = column >> 8u;
   let right = min(left + 1u, params.from_width - 1u);
-  let upper = params.from_at + (y >> 8u) * from_stride;
-  let lower = params.from_at + min((y >> 8u) + 1u, params.from_height - 1u) * from_stride;
-  let wx = x & 255u;
-  let wy = y & 255u;
-  let above = pyramid[upper + left] * (256u - wx) + pyramid[upper + right] * wx;
-  let below = pyramid[lower + left] * (256u - wx) + pyramid[lower + right] * wx;
-  pyramid[params.to_at + id.y * stride + id.x] = (above * (256u - wy) + below * wy + 32768u) >> 16u;
+  let upper = (row >> 8u) * from_stride;
+  let lower = min((row >> 8u) + 1u, params.from_height - 1u) * from_stride;
+  let wx = column & 255u;
+  let wy = row & 255u;
+  let above = x[upper + left] * (256u - wx) + x[upper + right] * wx;
+  let below = x[lower + left] * (256u - wx) + x[lower + right] * wx;
+  y[id.y * stride + id.x] = (above * (256u - wy) + below * wy + 32768u) >> 16u;
 }

@@ -42,7 +42,7 @@ import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
 import { TraceRecording } from "./trace.ts";
-import { texelCopies } from "./texel_loads.ts";
+import { distinctCopies, TEXEL_FORMATS, texelCopies, type TexelScalar } from "./texel_loads.ts";
 import { packUniforms } from "./uniforms.ts";
 
 /** How a device is made. */
@@ -249,13 +249,19 @@ export class Device implements Disposable {
   }
 
   /**
-   * A texture of four-channel floats, {@linkcode TEXTURE_WIDTH} texels a row, that holds `data` row by row. Counted as a buffer.
+   * A texture of four channels, {@linkcode TEXTURE_WIDTH} texels a row, that holds `data` row by row. Counted as a buffer.
+   *
+   * @param scalar what the channels are: the 32-bit words of `data` are taken as they are.
    *
    * @throws {GpuError} if it has more rows than the adapter's textures, and as {@linkcode createBuffer} does.
    */
-  uploadTexture(data: Float32Array<ArrayBuffer>, label: string): TextureRange {
+  uploadTexture(
+    data: ArrayBufferView<ArrayBuffer>,
+    label: string,
+    scalar: TexelScalar = "f32",
+  ): TextureRange {
     this.check();
-    const rows = Math.max(1, Math.ceil(data.length / 4 / TEXTURE_WIDTH));
+    const rows = Math.max(1, Math.ceil(data.byteLength / 16 / TEXTURE_WIDTH));
     if (rows > this.limits.maxTextureDimension2D) {
       throw new GpuError(
         `Cannot make texture "${label}": ${rows} rows, and this adapter's have at most ` +
@@ -263,11 +269,11 @@ export class Device implements Disposable {
       );
     }
     const bytes = rows * TEXTURE_WIDTH * 16;
-    const whole = new Float32Array(bytes / 4);
-    whole.set(data);
+    const whole = new Uint8Array(bytes);
+    whole.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     const size = [TEXTURE_WIDTH, rows];
     const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST;
-    const range = this.createTexture({ label, size, format: "rgba32float", usage }, bytes);
+    const range = this.createTexture({ label, size, format: TEXEL_FORMATS[scalar], usage }, bytes);
     const { texture } = range;
     this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, size);
     return range;
@@ -328,7 +334,7 @@ export class Device implements Disposable {
     if (cached) return cached;
     const label = source.name;
     const text = kernelText(source, options);
-    const shape = throughTexels(reflectKernel(text, label), options.texels);
+    const shape = throughTexels(reflectKernel(text, label), text, options.texels);
     const constants = overrideConstants(text, source, options);
     const code = compiledText(text, source, options);
     this.counters.add("modules", label);
@@ -390,7 +396,7 @@ export class Device implements Disposable {
       bindGroup,
       workgroups: descriptor.workgroups,
       uniforms,
-      ...(texels.length > 0 && { texels }),
+      ...(texels.length > 0 && { texels: distinctCopies(texels) }),
     };
   }
 

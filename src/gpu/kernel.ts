@@ -3,7 +3,7 @@ import { GpuError } from "./errors.ts";
 import { halveStorage } from "./half_storage.ts";
 import { preprocess } from "./preprocess.ts";
 import { assigns, withoutComments } from "./storage_text.ts";
-import { loadTexels } from "./texel_loads.ts";
+import { loadTexels, type TexelScalar, texelTypeOf } from "./texel_loads.ts";
 import type { UniformField, UniformLayout } from "./uniforms.ts";
 
 /** A kernel's WGSL file and the name it goes by: its path below `shaders/`, without the extension. */
@@ -26,6 +26,23 @@ export interface KernelOptions {
   texels?: readonly string[];
 }
 
+/** What a texture's channels are: floats, unsigned or signed integers. */
+export type TextureKind = "texture" | "integer-texture" | "signed-texture";
+
+/** What a texture's channels are, by their type in WGSL. */
+const TEXTURE_KINDS: Readonly<Record<TexelScalar, TextureKind>> = {
+  f32: "texture",
+  u32: "integer-texture",
+  i32: "signed-texture",
+};
+
+/** What WebGPU calls them. */
+const SAMPLE_TYPES: Readonly<Record<TextureKind, GPUTextureSampleType>> = {
+  "texture": "unfilterable-float",
+  "integer-texture": "uint",
+  "signed-texture": "sint",
+};
+
 /** A binding of group 0. */
 export interface KernelBinding {
   /** The variable's name. */
@@ -33,7 +50,7 @@ export interface KernelBinding {
   /** Its `@binding`. */
   index: number;
   /** How the shader declares it. */
-  kind: "uniform" | "storage" | "read-only-storage" | "texture" | "integer-texture";
+  kind: "uniform" | "storage" | "read-only-storage" | TextureKind;
   /** Whether the shader's text may write to it: assigns to it, or hands out a pointer to it. */
   written: boolean;
 }
@@ -179,8 +196,9 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   for (const variable of variables) {
     if (!variable) continue;
     if (variable.resourceType === TEXTURE) {
-      const integer = new RegExp(`\\bvar\\s+${variable.name}\\s*:\\s*texture_2d\\s*<\\s*u32\\s*>`).test(code);
-      const kind = integer ? "integer-texture" : "texture";
+      const declaration = new RegExp(`\\bvar\\s+${variable.name}\\s*:\\s*texture_2d\\s*<\\s*([iu]32)\\s*>`);
+      const scalar = (declaration.exec(code)?.[1] ?? "f32") as TexelScalar;
+      const kind = TEXTURE_KINDS[scalar];
       bindings.push({ name: variable.name, index: variable.binding, kind, written: false });
       continue;
     }
@@ -216,12 +234,24 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   return { bindings, uniforms, uniformName };
 }
 
-/** The interface with some of its storage loaded from textures. */
-export function throughTexels(shape: KernelInterface, texels: readonly string[] = []): KernelInterface {
-  const bindings = shape.bindings.map((binding): KernelBinding =>
-    texels.includes(binding.name) ? { ...binding, kind: "texture", written: false } : binding
-  );
+/** The interface of a variant's text, with some of its storage loaded from textures. */
+export function throughTexels(
+  shape: KernelInterface,
+  text: string,
+  texels: readonly string[] = [],
+): KernelInterface {
+  if (texels.length === 0) return shape;
+  const code = withoutComments(text);
+  const bindings = shape.bindings.map((binding): KernelBinding => {
+    if (!texels.includes(binding.name)) return binding;
+    const scalar = texelTypeOf(code, binding.name)?.scalar ?? "f32";
+    return { ...binding, kind: TEXTURE_KINDS[scalar], written: false };
+  });
   return { ...shape, bindings };
+}
+
+function isTexture(kind: KernelBinding["kind"]): kind is TextureKind {
+  return Object.hasOwn(SAMPLE_TYPES, kind);
 }
 
 /** The WebGPU layout of group 0. */
@@ -229,10 +259,8 @@ export function bindGroupLayoutEntries(bindings: readonly KernelBinding[]): GPUB
   return bindings.map((binding) => ({
     binding: binding.index,
     visibility: GPUShaderStage.COMPUTE,
-    ...(binding.kind === "texture"
-      ? { texture: { sampleType: "unfilterable-float" } }
-      : binding.kind === "integer-texture"
-      ? { texture: { sampleType: "uint" } }
+    ...(isTexture(binding.kind)
+      ? { texture: { sampleType: SAMPLE_TYPES[binding.kind] } }
       : { buffer: { type: binding.kind } }),
   }));
 }

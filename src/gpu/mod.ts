@@ -31,7 +31,22 @@ export { StackRegion } from "./stack_region.ts";
 export { StackAllocator } from "./stack_allocator.ts";
 export { type StackBufferMaker, StackPool, type StackPoolOptions } from "./stack_pool.ts";
 export { Stream, type StreamOptions } from "./stream.ts";
-export { texelCandidates, type TexelCopy, TexelScratch } from "./texel_loads.ts";
+export {
+  candidateScalars,
+  destroyConstants,
+  texelDispatch,
+  texelScalarOf,
+  texelScratch,
+  uploadConstants,
+} from "./texel_dispatch.ts";
+export {
+  texelCandidates,
+  type TexelCopy,
+  type TexelScalar,
+  TexelScratch,
+  type TexelType,
+  texelTypeOf,
+} from "./texel_loads.ts";
 export { withoutComments } from "./storage_text.ts";
 export { GpuTimer } from "./timer.ts";
 export {

@@ -8,8 +8,8 @@
 function resolved(code: string, type: string): string {
   const alias = new RegExp(`\\balias\\s+${type}\\s*=\\s*([\\w<>]+)\\s*;`).exec(code)?.[1];
   return alias === undefined
-    ? type.replace(/^vec([24])<f32>$/, "vec$1f")
-    : resolved(code, alias.replace(/<f32>/, "f"));
+    ? type.replace(/^vec([24])<([fiu])32>$/, "vec$1$2")
+    : resolved(code, alias.replace(/<([fiu])32>/, "$1"));
 }
 
 /** The type of the elements of a storage array; `undefined` if there is no such array. */

@@ -9,21 +9,52 @@ export interface TexelCopy {
   readonly from: BufferRange;
   /** Where to: a texture of at least as many bytes, {@linkcode TEXTURE_WIDTH} texels a row. */
   readonly to: TextureRange;
-  /** 16 for texels of four floats, 8 where they are halves. */
+  /** 16 for texels of four words, 8 where they are halves. */
   readonly texelBytes: 8 | 16;
 }
 
+/** What the channels of a texture are, which are loaded in place of storage. */
+export type TexelScalar = "f32" | "u32" | "i32";
+
+/** The type of an element that is loaded from a texture. */
+export interface TexelType {
+  /** What it is made of. */
+  readonly scalar: TexelScalar;
+  /** How many of them. */
+  readonly lanes: 1 | 2 | 4;
+}
+
+/** Formats of textures of four channels of 32 bits. */
+export const TEXEL_FORMATS: Readonly<Record<TexelScalar, GPUTextureFormat>> = {
+  f32: "rgba32float",
+  u32: "rgba32uint",
+  i32: "rgba32sint",
+};
+
 /**
- * The storage arrays of a kernel that it could as well load from a texture: arrays of `f32` or `vec4f` that it never
- * writes, and uses by index only.
+ * The type of the elements of a storage array, if they can be loaded from a texture: `f32`, `u32`, `i32`, or two or four
+ * of these.
+ *
+ * @param code WGSL without comments.
+ */
+export function texelTypeOf(code: string, name: string): TexelType | undefined {
+  const [, lanes, letter, scalar] = /^(?:vec([24])([fiu])|([fiu]32))$/.exec(elementType(code, name) ?? "") ??
+    [];
+  if (scalar !== undefined) return { scalar: scalar as TexelScalar, lanes: 1 };
+  if (letter === undefined) return undefined;
+  return { scalar: `${letter}32` as TexelScalar, lanes: Number(lanes) as 2 | 4 };
+}
+
+/**
+ * The storage arrays of a kernel that it could as well load from a texture: arrays of what {@linkcode texelTypeOf} knows
+ * that it never writes, and uses by index only.
  *
  * @param code WGSL without comments.
  * @param names those that come into question.
  */
 export function texelCandidates(code: string, names: readonly string[]): string[] {
   return names.filter((name) => {
-    const type = elementType(code, name);
-    if ((type !== "f32" && type !== "vec4f") || assigns(code, name)) return false;
+    if (!texelTypeOf(code, name) || assigns(code, name)) return false;
     const own = functionsOf(code).filter((text) => shadows(text, name));
     if (own.some((text) => new RegExp(`(?<![.\\w])${name}\\s*\\[`).test(text))) return false;
     const structs = code.match(/\bstruct\s+\w+\s*\{[^}]*\}/g) ?? [];
@@ -36,12 +67,12 @@ export function texelCandidates(code: string, names: readonly string[]): string[
 }
 
 /**
- * Rewrites a kernel so that it loads some of its storage from textures of four-channel floats, element by element in the
- * same order, {@linkcode TEXTURE_WIDTH} texels a row. Mesa's llvmpipe loads eight `vec4f`s of storage in about 400 ns,
+ * Rewrites a kernel so that it loads some of its storage from textures of four channels, element by element in the same
+ * order, {@linkcode TEXTURE_WIDTH} texels a row. Mesa's llvmpipe loads eight `vec4f`s of storage in about 400 ns,
  * and of a texture in 20; copying them there costs 6.
  *
  * @param code WGSL without comments, which never writes these arrays.
- * @param names the `array<f32>` or `array<vec4f>` variables (or aliases of these types).
+ * @param names the variables, arrays of what {@linkcode texelTypeOf} knows (or aliases of these types).
  * @throws {GpuError} if a variable is of another type.
  *
  * @example
@@ -58,17 +89,18 @@ export function loadTexels(code: string, kernel: string, names: readonly string[
   const helpers: string[] = [];
   let declared = code;
   for (const name of names) {
-    const type = elementType(code, name);
-    if (type !== "f32" && type !== "vec4f") {
+    const type = texelTypeOf(code, name);
+    if (!type) {
       throw new GpuError(
-        `Cannot load from a texture in ${kernel}: "${name}" is no array of f32 or vec4f in storage`,
+        `Cannot load from a texture in ${kernel}: "${name}" is no array of f32, u32, i32, or two or four of them, in ` +
+          `storage`,
       );
     }
     declared = declared.replace(
       new RegExp(`var<storage,\\s*\\w+>\\s+${name}\\s*:\\s*array<[\\w<>]+>\\s*;`),
-      `var ${name}: texture_2d<f32>;`,
+      `var ${name}: texture_2d<${type.scalar}>;`,
     );
-    helpers.push(type === "f32" ? scalarHelper(name) : vectorHelper(name));
+    helpers.push(HELPERS[type.lanes](name, type.scalar));
   }
   return `${rewritten(declared, names)}\n${helpers.join("\n")}\n`;
 }
@@ -86,11 +118,16 @@ export function texelCopies(
 ): (TexelCopy & { name: string })[] {
   return kernel.bindings.flatMap(({ name, kind }) => {
     const from = ranges[name];
-    if (kind !== "texture" || !from || !("buffer" in from)) return [];
+    if (!kind.endsWith("texture") || !from || !("buffer" in from)) return [];
     const to = textures[name];
     if (!to) throw new GpuError(`Cannot load "${name}" from a texture: none is given beside its buffer`);
     return [{ name, from, to, texelBytes: to.texture.format === "rgba16float" ? 8 : 16 }];
   });
+}
+
+/** One copy for each texture, where bindings share some. */
+export function distinctCopies(copies: readonly TexelCopy[]): TexelCopy[] {
+  return [...new Map(copies.map((copy) => [copy.to.texture, copy])).values()];
 }
 
 /** Records the copies that a dispatch asks for. */
@@ -130,7 +167,12 @@ export class TexelScratch implements Disposable {
 
   /** Bytes of 32-bit storage up to which a texture serves. */
   get mostBytes(): number {
-    return this.#most * TEXTURE_WIDTH * 16;
+    return TexelScratch.mostBytes({ maxTextureDimension2D: this.#most });
+  }
+
+  /** Bytes of 32-bit storage up to which a texture of such an adapter serves. */
+  static mostBytes({ maxTextureDimension2D }: Pick<GPUSupportedLimits, "maxTextureDimension2D">): number {
+    return maxTextureDimension2D * TEXTURE_WIDTH * 16;
   }
 
   /**
@@ -139,16 +181,17 @@ export class TexelScratch implements Disposable {
    *
    * @throws {GpuError} as `Device.createTexture` does.
    */
-  take(number: number, bytes: number, texelBytes: 8 | 16): TextureRange {
+  take(number: number, bytes: number, texelBytes: 8 | 16, scalar: TexelScalar = "f32"): TextureRange {
     const wanted = Math.ceil(bytes / (TEXTURE_WIDTH * texelBytes));
     const rows = Math.min(2 ** Math.ceil(Math.log2(Math.max(wanted, 1))), this.#most);
-    const key = `${number} ${rows} ${texelBytes}`;
+    const format = texelBytes === 16 ? TEXEL_FORMATS[scalar] : "rgba16float";
+    const key = `${number} ${rows} ${format}`;
     let range = this.#made.get(key);
     if (!range) {
       range = this.#create({
         label: `texels ${key}`,
         size: [TEXTURE_WIDTH, rows],
-        format: texelBytes === 16 ? "rgba32float" : "rgba16float",
+        format,
         usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
       }, rows * TEXTURE_WIDTH * texelBytes);
       this.#made.set(key, range);
@@ -171,20 +214,35 @@ function shadows(text: string, name: string): boolean {
 const ROW_MASK = `${TEXTURE_WIDTH - 1}u`;
 const ROW_BITS = Math.log2(TEXTURE_WIDTH);
 
+/** Functions that load an element, by its number of lanes. */
+const HELPERS: Readonly<Record<TexelType["lanes"], (name: string, scalar: TexelScalar) => string>> = {
+  1: scalarHelper,
+  2: pairHelper,
+  4: vectorHelper,
+};
+
 /** Its own names are such that no binding is called so. */
-function vectorHelper(name: string): string {
-  return `fn ${name}_texel(texel_number: u32) -> vec4f {
+function vectorHelper(name: string, scalar: TexelScalar): string {
+  return `fn ${name}_texel(texel_number: u32) -> vec4<${scalar}> {
   return textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u), 0);
 }`;
 }
 
-/** The channel is chosen by selects: an index would put the texel into memory. */
-function scalarHelper(name: string): string {
-  return `fn ${name}_texel(float_number: u32) -> f32 {
-  let texel_number = float_number >> 2u;
+function pairHelper(name: string, scalar: TexelScalar): string {
+  return `fn ${name}_texel(pair_number: u32) -> vec2<${scalar}> {
+  let texel_number = pair_number >> 1u;
   let texel_value = textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u), 0);
-  let texel_pair = select(texel_value.xy, texel_value.zw, (float_number & 2u) == 2u);
-  return select(texel_pair.x, texel_pair.y, (float_number & 1u) == 1u);
+  return select(texel_value.xy, texel_value.zw, (pair_number & 1u) == 1u);
+}`;
+}
+
+/** The channel is chosen by selects: an index would put the texel into memory. */
+function scalarHelper(name: string, scalar: TexelScalar): string {
+  return `fn ${name}_texel(word_number: u32) -> ${scalar} {
+  let texel_number = word_number >> 2u;
+  let texel_value = textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u), 0);
+  let texel_pair = select(texel_value.xy, texel_value.zw, (word_number & 2u) == 2u);
+  return select(texel_pair.x, texel_pair.y, (word_number & 1u) == 1u);
 }`;
 }
 

@@ -9,6 +9,7 @@ import {
   type Dispatch,
   GpuError,
   packUniforms,
+  texelScalarOf,
   TexelScratch,
   type TextureRange,
 } from "../gpu/mod.ts";
@@ -31,12 +32,12 @@ export class WeightStore implements Disposable {
 
   /** Uploads what is not there yet. */
   add(weights: Plan["weights"]): void {
-    for (const [key, { make, form }] of weights) {
+    for (const [key, { make, form, scalar }] of weights) {
       if (this.#ranges.has(key)) continue;
       this.#ranges.set(
         key,
         form === "texture"
-          ? this.#device.uploadTexture(make() as Float32Array<ArrayBuffer>, key)
+          ? this.#device.uploadTexture(make(), key, scalar)
           : this.#device.upload(make(), key),
       );
     }
@@ -130,12 +131,14 @@ export function bindPlan(
         ]),
       );
       const texels = step.options?.texels?.filter((name) => "buffer" in bindings[name]!) ?? [];
-      return device.dispatch(device.kernel(step.kernel, step.options), {
+      const kernel = device.kernel(step.kernel, step.options);
+      return device.dispatch(kernel, {
         label: step.label,
         bindings,
         texels: Object.fromEntries(texels.map((name, number) => {
           const { bytes } = bindings[name]!;
-          return [name, weights.scratch.take(number, bytes, step.options?.half?.includes(name) ? 8 : 16)];
+          const texelBytes = step.options?.half?.includes(name) ? 8 : 16;
+          return [name, weights.scratch.take(number, bytes, texelBytes, texelScalarOf(kernel, name))];
         })),
         uniforms: uniforms.ranges[i]!,
         workgroups: step.workgroups,

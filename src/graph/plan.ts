@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { alignUp, type KernelTarget } from "../gpu/mod.ts";
+import { alignUp, type KernelTarget, type TexelScalar } from "../gpu/mod.ts";
 import { copyDispatch } from "../ops/copy.ts";
 import {
   type Addressed,
@@ -65,6 +65,8 @@ export interface PlannedStorage {
 export interface PlannedWeights {
   make: () => WeightData;
   form: WeightForm;
+  /** What the channels of a texture are; floats unless told. */
+  scalar?: TexelScalar;
 }
 
 /** A fixed sequence of dispatches over one arena. */

@@ -4,14 +4,7 @@
  *
  * @module
  */
-import {
-  type KernelOptions,
-  type KernelSource,
-  kernelText,
-  texelCandidates,
-  TEXTURE_WIDTH,
-  withoutComments,
-} from "../gpu/mod.ts";
+import { candidateScalars, type TexelScalar, TEXTURE_WIDTH } from "../gpu/mod.ts";
 import type { Plan, PlanStep } from "./plan.ts";
 
 /** Rows of textures that WebGPU grants everywhere. */
@@ -30,55 +23,42 @@ export function loadThroughTexels(plan: Plan): Plan {
     }
   }
   for (const { weight } of plan.storages) if (weight !== undefined) refused.add(weight);
-  const textures = new Set<string>();
+  const textures = new Map<string, { from: string; scalar: TexelScalar }>();
   const steps = plan.steps.map((step, i): PlanStep => {
     const bindings = { ...step.bindings };
     const texels = names[i]!.filter((name) => {
       const target = bindings[name]!;
       if (!("weight" in target)) return true;
       if (refused.has(target.weight)) return false;
-      textures.add(target.weight);
-      bindings[name] = { weight: asTexture(target.weight), form: "texture" };
+      const scalar = candidateScalars(step.kernel, step.options).get(name)!;
+      const weight = asTexture(target.weight, scalar);
+      textures.set(weight, { from: target.weight, scalar });
+      bindings[name] = { weight, form: "texture" };
       return true;
     });
     return texels.length === 0 ? step : { ...step, bindings, options: { ...step.options, texels } };
   });
-  const weights = new Map(
-    [...plan.weights].map(([key, planned]) =>
-      textures.has(key) ? [asTexture(key), { ...planned, form: "texture" as const }] : [key, planned]
-    ),
-  );
+  const moved = new Set([...textures.values()].map(({ from }) => from));
+  const weights = new Map([...plan.weights].filter(([key]) => !moved.has(key)));
+  for (const [key, { from, scalar }] of textures) {
+    weights.set(key, { ...plan.weights.get(from)!, form: "texture", scalar });
+  }
   return { ...plan, steps, weights };
 }
 
 /** Plans of one session may read the same constant from a buffer. */
-function asTexture(key: string): string {
-  return `${key}, as texels`;
+function asTexture(key: string, scalar: TexelScalar): string {
+  return `${key}, as texels of ${scalar}`;
 }
 
 /** The bindings of a step that are loaded through textures. */
 function worthwhile(plan: Plan, step: PlanStep): string[] {
   const often = (step.multiplyAdds ?? 0) > 0;
-  return candidates(step.kernel, step.options).filter((name) => {
+  return [...candidateScalars(step.kernel, step.options).keys()].filter((name) => {
     const target = step.bindings[name];
     if (!target) return false;
     if ("weight" in target) return target.form === "buffer" && plan.weights.has(target.weight);
     const { bytes } = plan.storages[target.storage]!;
     return bytes <= MOST_ROWS * TEXTURE_WIDTH * 16 && (often || bytes >= LEAST_BYTES);
   });
-}
-
-const found = new WeakMap<KernelSource, Map<string, string[]>>();
-
-function candidates(kernel: KernelSource, options: KernelOptions = {}): string[] {
-  const known = found.get(kernel) ?? new Map<string, string[]>();
-  found.set(kernel, known);
-  const key = JSON.stringify(options.inject ?? {});
-  let names = known.get(key);
-  if (!names) {
-    const code = withoutComments(kernelText(kernel, options));
-    const bound = [...code.matchAll(/var<storage,\s*\w+>\s+(\w+)/g)].map((match) => match[1]!);
-    known.set(key, names = texelCandidates(code, bound));
-  }
-  return names;
 }

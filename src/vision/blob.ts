@@ -3,8 +3,15 @@
  *
  * @module
  */
-import type { BufferRange, Device, Dispatch, UniformLayout, UniformValues } from "../gpu/mod.ts";
-import { packUniforms, reflectKernel } from "../gpu/mod.ts";
+import type {
+  BufferRange,
+  Device,
+  Dispatch,
+  TexelScratch,
+  UniformLayout,
+  UniformValues,
+} from "../gpu/mod.ts";
+import { packUniforms, reflectKernel, texelDispatch, texelScratch } from "../gpu/mod.ts";
 import { type Fit, fitFrame } from "./fit.ts";
 import {
   colourMatrix,
@@ -65,6 +72,7 @@ export class InputBlob implements Disposable {
   readonly #lanes: number[];
   readonly #layout: UniformLayout;
   readonly #uniforms: BufferRange;
+  readonly #texels: TexelScratch | undefined;
   readonly #formats: Set<PixelFormat>;
   readonly #tail: Uint8Array<ArrayBuffer> = new Uint8Array(4);
   #source: BufferRange | undefined;
@@ -100,6 +108,7 @@ export class InputBlob implements Disposable {
     this.#label = label;
     this.#output = output;
     this.#formats = new Set(options.formats ?? ["i420", "rgb24"]);
+    this.#texels = texelScratch(device);
     this.#layout = reflectKernel(wgsl, BLOB_KERNEL.name).uniforms!;
     this.#uniforms = device.uploadUniforms(new Uint8Array(this.#layout.bytes), `${label}: parameters`);
     this.reserve(Math.max(options.sourceBytes ?? 0, 16));
@@ -143,8 +152,9 @@ export class InputBlob implements Disposable {
       );
     }
     this.#source?.buffer.destroy();
+    this.#texels?.[Symbol.dispose]();
     const label = `${this.#label}: pixels`;
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST;
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_DST | GPUBufferUsage.COPY_SRC;
     this.#source = {
       buffer: this.#device.createBuffer({ label, size, usage }),
       offset: 0,
@@ -221,7 +231,7 @@ export class InputBlob implements Disposable {
     const first = this.#splitWords > 0 ? this.#splitWords * 4 : bytes;
     const label = `${this.#label}: pixels`;
     const pixels = { buffer, offset, bytes: first, label };
-    const dispatch = this.#device.dispatch(this.#device.kernel(BLOB_KERNEL, { overrides }), {
+    const dispatch = texelDispatch(this.#device, this.#texels, BLOB_KERNEL, { overrides }, {
       label: this.#label,
       bindings: {
         pixels,
@@ -240,6 +250,7 @@ export class InputBlob implements Disposable {
   [Symbol.dispose](): void {
     this.#source?.buffer.destroy();
     this.#uniforms.buffer.destroy();
+    this.#texels?.[Symbol.dispose]();
   }
 }
 

@@ -12,6 +12,9 @@ import {
   type Kernel,
   type KernelOptions,
   packUniforms,
+  texelDispatch,
+  type TexelScratch,
+  texelScratch,
   type UniformValues,
 } from "../../gpu/mod.ts";
 import type { Size } from "../../vision/fit.ts";
@@ -109,6 +112,7 @@ export class KeyPoints implements Disposable {
   readonly #options: KeyPointOptions;
   readonly #peaks: { kernel: Kernel; values: UniformValues; uniforms: BufferRange };
   readonly #border: number;
+  readonly #texels: TexelScratch | undefined;
   #area: KeyPointArea | undefined;
 
   /**
@@ -149,6 +153,7 @@ export class KeyPoints implements Disposable {
       );
     }
     this.#device = device;
+    this.#texels = texelScratch(device);
     this.#options = options;
     this.#border = border;
     this.maxFeatures = maxFeatures;
@@ -178,7 +183,7 @@ export class KeyPoints implements Disposable {
       invocations: number,
       kernel: KernelOptions = {},
     ): Dispatch =>
-      device.dispatch(device.kernel({ name: `place/${name}`, wgsl }, kernel), {
+      texelDispatch(device, this.#texels, { name: `place/${name}`, wgsl }, kernel, {
         label: name,
         bindings,
         uniforms,
@@ -240,7 +245,7 @@ export class KeyPoints implements Disposable {
         ),
       ];
     } catch (error) {
-      this.#peaks.uniforms.buffer.destroy();
+      this[Symbol.dispose]();
       throw error;
     }
     this.setArea({ x: 0, y: 0, width, height });
@@ -302,9 +307,10 @@ export class KeyPoints implements Disposable {
     return { points, scores, descriptors, candidates };
   }
 
-  /** Frees what is not scratch: the parameters. */
+  /** Frees what is not scratch: the parameters, and textures that kernels load through. */
   [Symbol.dispose](): void {
     this.#peaks.uniforms.buffer.destroy();
+    this.#texels?.[Symbol.dispose]();
   }
 }
 

@@ -7,10 +7,14 @@ import {
   type BufferRange,
   type Device,
   type Dispatch,
-  type Kernel,
+  type DispatchDescriptor,
+  type KernelOptions,
   type KernelSource,
   Readback,
   type Stream,
+  texelDispatch,
+  type TexelScratch,
+  texelScratch,
 } from "../../gpu/mod.ts";
 import matchBinaryWgsl from "../../../shaders/place/match_binary.wgsl" with { type: "text" };
 import matchFloatWgsl from "../../../shaders/place/match_float.wgsl" with { type: "text" };
@@ -85,12 +89,11 @@ export class DescriptorMatcher implements Disposable {
   readonly #device: Device;
   readonly #options: DescriptorMatcherOptions;
   readonly #rowBytes: number;
-  readonly #search: Kernel;
-  readonly #merge: Kernel;
-  readonly #pairs: Kernel;
+  readonly #search: readonly [KernelSource, KernelOptions];
   readonly #partial: BufferRange;
   readonly #best: readonly [BufferRange, BufferRange];
   readonly #buffers: GPUBuffer[] = [];
+  readonly #texels: TexelScratch | undefined;
   readonly #bound = new WeakMap<DescriptorRows, WeakMap<DescriptorRows, readonly Dispatch[]>>();
   #own: { a: DescriptorRows; b: DescriptorRows; readback: Readback } | undefined;
 
@@ -98,14 +101,13 @@ export class DescriptorMatcher implements Disposable {
   constructor(device: Device, options: DescriptorMatcherOptions) {
     check(options);
     this.#device = device;
+    this.#texels = texelScratch(device);
     this.#options = options;
     const { metric, maxFirst, maxSecond } = options;
     this.#rowBytes = metric === "hamming" ? BINARY_WORDS * 4 : Math.ceil(options.dimensions! / 4) * 16;
     this.#search = metric === "hamming"
-      ? device.kernel(BINARY, { overrides: { PART } })
-      : device.kernel(FLOAT, { overrides: { PART, INNER: metric === "inner" } });
-    this.#merge = device.kernel(MERGE, { overrides: { PART } });
-    this.#pairs = device.kernel(PAIRS, { overrides: { MUTUAL: options.mutual ?? true } });
+      ? [BINARY, { overrides: { PART } }]
+      : [FLOAT, { overrides: { PART, INNER: metric === "inner" } }];
     const partial = Math.max(
       maxFirst * Math.ceil(maxSecond / PART),
       maxSecond * Math.ceil(maxFirst / PART),
@@ -182,6 +184,7 @@ export class DescriptorMatcher implements Disposable {
     for (const buffer of this.#buffers.splice(0)) buffer.destroy();
     this.#own?.readback[Symbol.dispose]();
     this.#own = undefined;
+    this.#texels?.[Symbol.dispose]();
   }
 
   #bind(a: DescriptorRows, b: DescriptorRows): Dispatch[] {
@@ -196,13 +199,13 @@ export class DescriptorMatcher implements Disposable {
       const [max_from, max_to] = sizes;
       const counts = { from_count: from.count, to_count: to.count };
       return [
-        this.#device.dispatch(this.#search, {
+        this.#dispatch(...this.#search, {
           label: "matcher: nearest in parts",
           bindings: { from_rows: from.rows, to_rows: to.rows, ...counts, partial: this.#partial },
           uniforms: { ...(metric !== "hamming" && { row_vec4: this.#rowBytes / 16 }), max_from, max_to },
           workgroups: [Math.ceil(max_from / (metric === "hamming" ? 256 : 512)), 1, Math.ceil(max_to / PART)],
         }),
-        this.#device.dispatch(this.#merge, {
+        this.#dispatch(MERGE, { overrides: { PART } }, {
           label: "matcher: nearest",
           bindings: { partial: this.#partial, ...counts, best },
           uniforms: { max_from, max_to },
@@ -216,7 +219,7 @@ export class DescriptorMatcher implements Disposable {
     return [
       ...forward,
       ...backward,
-      this.#device.dispatch(this.#pairs, {
+      this.#dispatch(PAIRS, { overrides: { MUTUAL: this.#options.mutual ?? true } }, {
         label: "matcher: pairs",
         bindings: {
           forward: this.#best[0],
@@ -235,6 +238,10 @@ export class DescriptorMatcher implements Disposable {
         workgroups: [1, 1, 1],
       }),
     ];
+  }
+
+  #dispatch(source: KernelSource, options: KernelOptions, descriptor: DispatchDescriptor): Dispatch {
+    return texelDispatch(this.#device, this.#texels, source, options, descriptor);
   }
 
   #rowsOf({ rows, count }: DescriptorRows, most: number, which: string): number {

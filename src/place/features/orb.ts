@@ -4,6 +4,7 @@
  * @module
  */
 import {
+  alignUp,
   type BufferRange,
   type Device,
   type Dispatch,
@@ -13,6 +14,9 @@ import {
   packUniforms,
   Readback,
   type Stream,
+  texelDispatch,
+  type TexelScratch,
+  texelScratch,
   type UniformValues,
 } from "../../gpu/mod.ts";
 import type { Size } from "../../vision/fit.ts";
@@ -123,6 +127,7 @@ export class OrbFeatures implements Disposable {
   readonly #height: number;
   readonly #step: number;
   readonly #buffers: GPUBuffer[] = [];
+  readonly #texels: TexelScratch | undefined;
   readonly #pyramid: BufferRange;
   readonly #levels: readonly Level[];
   readonly #cells: { kernel: Kernel; values: UniformValues; uniforms: BufferRange };
@@ -153,11 +158,13 @@ export class OrbFeatures implements Disposable {
     if (step % 4 !== 0) refuse("step", step, "a multiple of 4");
     if (!(scaleFactor > 1 && scaleFactor <= 4)) refuse("scaleFactor", scaleFactor, "over 1 and at most 4");
     this.#device = device;
+    this.#texels = texelScratch(device);
     this.maxFeatures = features;
     [this.#width, this.#height, this.#step] = [width, height, step];
 
     const levels = pyramid(width, height, levelCount, scaleFactor);
-    const pixels = levels.reduce((sum, level) => sum + padded(level.width) * level.height, 0);
+    const last = levels.at(-1)!;
+    const pixels = last.at + padded(last.width) * last.height;
     const table = levelTable(levels, features, scaleFactor, border);
     const params: UniformValues = { ...table.uniforms, levels: levelCount, pixels, border, threshold };
     const words = (count: number, label: string): BufferRange =>
@@ -189,7 +196,7 @@ export class OrbFeatures implements Disposable {
       kernel: KernelOptions = {},
       uniforms: UniformValues | BufferRange = params,
     ): Dispatch =>
-      device.dispatch(device.kernel({ name: `place/${name}`, wgsl }, kernel), {
+      texelDispatch(device, this.#texels, { name: `place/${name}`, wgsl }, kernel, {
         label: name,
         bindings,
         uniforms,
@@ -274,7 +281,7 @@ export class OrbFeatures implements Disposable {
         }`,
       );
     }
-    return this.#device.dispatch(this.#device.kernel({ name: "place/orb_grey", wgsl: greyWgsl }), {
+    return texelDispatch(this.#device, this.#texels, { name: "place/orb_grey", wgsl: greyWgsl }, {}, {
       label: "orb_grey",
       bindings: { x, pyramid: this.#pyramid },
       uniforms: { width: this.#width, height: this.#height },
@@ -299,7 +306,7 @@ export class OrbFeatures implements Disposable {
             `pixels at a step of ${this.#step} take ${least}`,
         );
       }
-      unpack = this.#device.dispatch(this.#device.kernel({ name: "place/orb_unpack", wgsl: unpackWgsl }), {
+      unpack = texelDispatch(this.#device, this.#texels, { name: "place/orb_unpack", wgsl: unpackWgsl }, {}, {
         bindings: { image, pyramid: this.#pyramid },
         uniforms: { width: this.#width, height: this.#height, step: this.#step / 4 },
         workgroups: [Math.ceil(this.#width / 256), this.#height, 1],
@@ -386,18 +393,24 @@ export class OrbFeatures implements Disposable {
     for (const buffer of this.#buffers.splice(0)) buffer.destroy();
     this.#own?.readback[Symbol.dispose]();
     this.#own = undefined;
+    this.#texels?.[Symbol.dispose]();
   }
 
   #resize(from: Level, to: Level): Dispatch {
-    return this.#device.dispatch(this.#device.kernel({ name: "place/orb_resize", wgsl: resizeWgsl }), {
-      bindings: { pyramid: this.#pyramid },
+    const { buffer, offset } = this.#pyramid;
+    const part = ({ width, height, at }: Level): BufferRange => ({
+      buffer,
+      offset: offset + at * 4,
+      bytes: padded(width) * height * 4,
+    });
+    return texelDispatch(this.#device, this.#texels, { name: "place/orb_resize", wgsl: resizeWgsl }, {}, {
+      label: "orb_resize",
+      bindings: { x: part(from), y: part(to) },
       uniforms: {
         from_width: from.width,
         from_height: from.height,
-        from_at: from.at,
         to_width: to.width,
         to_height: to.height,
-        to_at: to.at,
       },
       workgroups: [Math.ceil(padded(to.width) / 64), to.height, 1],
     });
@@ -422,7 +435,8 @@ function pyramid(width: number, height: number, count: number, factor: number): 
     const scale = factor ** i;
     const [w, h] = [Math.max(Math.round(width / scale), 1), Math.max(Math.round(height / scale), 1)];
     const level = { width: w, height: h, at };
-    at += padded(w) * h;
+    // Each begins where a binding may.
+    at += alignUp(padded(w) * h, ALIGNMENT / 4);
     return level;
   });
 }

@@ -8,6 +8,9 @@ import {
   packUniforms,
   Readback,
   type Stream,
+  texelDispatch,
+  type TexelScratch,
+  texelScratch,
 } from "../../gpu/mod.ts";
 import assignWgsl from "../../../shaders/place/assign.wgsl" with { type: "text" };
 import type { DescriptorForm, Descriptors } from "./descriptors.ts";
@@ -71,6 +74,7 @@ export class GpuAssigner implements Assigner, Disposable {
   readonly #k: number;
   readonly #width: number;
   readonly #chunks: Chunk[] = [];
+  readonly #texels: TexelScratch | undefined;
   #centres: BufferRange | undefined;
   #sizes: BufferRange | undefined;
 
@@ -90,6 +94,7 @@ export class GpuAssigner implements Assigner, Disposable {
       );
     }
     this.#device = device;
+    this.#texels = texelScratch(device);
     this.#form = form;
     this.#k = k;
     this.#width = width;
@@ -167,7 +172,7 @@ export class GpuAssigner implements Assigner, Disposable {
   }
 
   #dispatch({ rows, descriptors, groups, best, uniforms }: Chunk): Dispatch {
-    return this.#device.dispatch(this.#kernel, {
+    return texelDispatch(this.#device, this.#texels, ASSIGN, { inject: METRIC[this.#form.kind] }, {
       bindings: { descriptors, groups, centres: this.#centres!, sizes: this.#sizes!, best },
       uniforms,
       workgroups: foldWorkgroups(Math.ceil(rows / LANES)),
@@ -180,6 +185,7 @@ export class GpuAssigner implements Assigner, Disposable {
     if (centres && sizes && centreBytes <= centres.bytes && groups * 4 <= sizes.bytes) return;
     centres?.buffer.destroy();
     sizes?.buffer.destroy();
+    this.#texels?.[Symbol.dispose]();
     this.#centres = this.#device.upload(new Uint8Array(centreBytes), "vocabulary: centres");
     this.#sizes = this.#device.upload(new Uint32Array(groups), "vocabulary: sizes");
     for (const chunk of this.#chunks) chunk.dispatch = undefined;
@@ -187,6 +193,7 @@ export class GpuAssigner implements Assigner, Disposable {
 
   /** Ends its buffers. */
   [Symbol.dispose](): void {
+    this.#texels?.[Symbol.dispose]();
     for (const { descriptors, groups, best, uniforms, readback } of this.#chunks) {
       for (const { buffer } of [descriptors, groups, best, uniforms]) buffer.destroy();
       readback[Symbol.dispose]();

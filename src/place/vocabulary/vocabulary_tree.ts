@@ -1,9 +1,15 @@
 import {
   type BufferRange,
+  destroyConstants,
   type Device,
   type Dispatch,
   foldWorkgroups,
   type KernelSource,
+  texelDispatch,
+  type TexelScratch,
+  texelScratch,
+  type TextureRange,
+  uploadConstants,
 } from "../../gpu/mod.ts";
 import transformWgsl from "../../../shaders/place/transform.wgsl" with { type: "text" };
 import { VocabularyError } from "./errors.ts";
@@ -33,8 +39,9 @@ export class VocabularyTree implements Disposable {
   readonly vocabulary: Vocabulary;
   readonly #device: Device;
   readonly #width: number;
-  readonly #rows: BufferRange;
-  readonly #links: BufferRange;
+  readonly #rows: BufferRange | TextureRange;
+  readonly #links: BufferRange | TextureRange;
+  readonly #texels: TexelScratch | undefined;
 
   /**
    * Uploads the tree.
@@ -48,9 +55,11 @@ export class VocabularyTree implements Disposable {
     this.#width = elementsOf(vocabulary.form);
     refuseRows(device, vocabulary.nodeCount, this.#width, "nodes");
     refuseManyChildren(vocabulary, this.#width);
+    this.#texels = texelScratch(device);
+    const scalar = vocabulary.form.kind === "float" ? "f32" : "u32";
     [this.#rows, this.#links] = device.allOrNothing(() => [
-      device.upload(treeRows(vocabulary, this.#width), "vocabulary: tree"),
-      device.upload(treeLinks(vocabulary), "vocabulary: links"),
+      uploadConstants(device, treeRows(vocabulary, this.#width), "vocabulary: tree", scalar),
+      uploadConstants(device, treeLinks(vocabulary), "vocabulary: links", "u32"),
     ]);
   }
 
@@ -78,14 +87,17 @@ export class VocabularyTree implements Disposable {
           `${kept.bytes} bytes: they take ${most * this.rowBytes}, ${most * 4} and ${most * 4}`,
       );
     }
-    const kernel = this.#device.kernel(TRANSFORM, { inject: METRIC[this.vocabulary.form.kind] });
-    return Array.from({ length: this.vocabulary.levels }, (_, step) =>
-      this.#device.dispatch(kernel, {
-        label: `vocabulary: level ${step + 1}`,
-        bindings: { descriptors, rows: this.#rows, links: this.#links, reached, kept, live },
-        uniforms: { width: this.#width, first: Number(step === 0), keep: Number(step + 1 === level) },
-        workgroups: transformGroups(most),
-      }));
+    const options = { inject: METRIC[this.vocabulary.form.kind] };
+    return Array.from(
+      { length: this.vocabulary.levels },
+      (_, step) =>
+        texelDispatch(this.#device, this.#texels, TRANSFORM, options, {
+          label: `vocabulary: level ${step + 1}`,
+          bindings: { descriptors, rows: this.#rows, links: this.#links, reached, kept, live },
+          uniforms: { width: this.#width, first: Number(step === 0), keep: Number(step + 1 === level) },
+          workgroups: transformGroups(most),
+        }),
+    );
   }
 
   /** @throws {VocabularyError} if so many descriptors are more than this adapter can hold. */
@@ -108,8 +120,9 @@ export class VocabularyTree implements Disposable {
 
   /** Ends its buffers. */
   [Symbol.dispose](): void {
-    this.#rows.buffer.destroy();
-    this.#links.buffer.destroy();
+    destroyConstants(this.#rows);
+    destroyConstants(this.#links);
+    this.#texels?.[Symbol.dispose]();
   }
 }
 
