@@ -407,7 +407,9 @@ fn ground(p: vec2f, w: f32, street_x: vec4f, street_z: vec4f) -> vec3f {
   let hatch = vec2f(along - (hatch_cell + 0.3 + 0.4 * mixed(i32(hatch_cell), 1, i32(street.w))) * 23.0, lat - 1.2);
   let cover = 1.0 - smoothstep(0.34, 0.34 + e, length(hatch));
   tar = mix(tar, vec3f(0.09, 0.085, 0.08) * (0.8 + 0.4 * step(0.5, fract(hatch.x * 9.0))), cover * select(0.8, 0.0, crossing));
-  return tar;
+  // Beyond the town lie meadows.
+  let meadow = vec3f(0.085, 0.125, 0.04) * (0.75 + 0.5 * noise(p * 0.12, 38)) + vec3f(0.05, 0.035, 0.0) * noise(p * 0.03, 39);
+  return mix(tar, meadow, smoothstep(-0.1, 0.3 + w, min(in_x, in_z)));
 }
 
 fn pavement(p: vec2f, w: f32, street_x: vec4f, street_z: vec4f, look: vec4f, colour: vec3f) -> vec3f {

@@ -50,7 +50,7 @@ export function lightOf(name: LightName, seed: number): Light {
       name,
       sun: around(0.72 + 0.26 * turn),
       sunlight: [3.1, 2.86 - 0.1 * amount, 2.5 - 0.2 * amount],
-      skylight: [0.66, 0.82, 1.1],
+      skylight: [0.8, 0.95, 1.18],
       zenith: [0.16, 0.36, 0.86],
       horizon: [0.72, 0.86, 1.05],
       haze: 0.0022 + 0.0016 * amount,

@@ -68,7 +68,7 @@ export interface RendererOptions {
   readonly smooth?: boolean;
   /** Pictures under way at once; 3 unless told. */
   readonly slots?: number;
-  /** Whether views may ask for motion blur or defocus; true unless told. Without, pictures are made faster. */
+  /** Whether views may ask for motion blur or defocus; true unless told. */
   readonly blur?: boolean;
 }
 
@@ -92,7 +92,8 @@ export class WorldRenderer implements Disposable {
   readonly #wet: Pass;
   readonly #mirror: Pass;
   readonly #finishUniforms: BufferRange;
-  readonly #finishDispatch: Dispatch;
+  readonly #sharp: Dispatch;
+  readonly #blurred: Dispatch | undefined;
   readonly #results: readonly [
     pixels: BufferRange,
     hits: BufferRange,
@@ -125,9 +126,9 @@ export class WorldRenderer implements Disposable {
       device.kernel({ name: "world/shade", wgsl: shadeWgsl }, {
         overrides: { STEP, WET, TALLY: SLOTS },
       });
-    this.#finish = device.kernel({ name: "world/finish", wgsl: finishWgsl }, {
-      overrides: { STEP, BLUR: blur },
-    });
+    const finish = (BLUR: boolean): Kernel =>
+      device.kernel({ name: "world/finish", wgsl: finishWgsl }, { overrides: { STEP, BLUR } });
+    this.#finish = finish(false);
     const solids = device.uploadTexture(new Float32Array(SOLIDS * SOLID_FLOATS), "world solids");
     const field = device.uploadTexture(new Float32Array(FIELD_SIDE * FIELD_SIDE * 4), "world field");
     [this.#solids, this.#field] = [solids, field];
@@ -178,11 +179,13 @@ export class WorldRenderer implements Disposable {
       new Uint8Array(this.#finish.uniforms!.bytes),
       "world finish",
     );
-    this.#finishDispatch = device.dispatch(this.#finish, {
+    const finishing = {
       bindings: { colours, depths, pixels },
       uniforms: this.#finishUniforms,
       workgroups: [Math.ceil(width * height / 4 / 64), 1, 1],
-    });
+    } as const;
+    this.#sharp = device.dispatch(this.#finish, finishing);
+    this.#blurred = blur ? device.dispatch(finish(true), finishing) : undefined;
     this.#owned.push(this.#finishUniforms, ...this.#passes.flatMap(({ owned }) => owned));
     const centres = (range: BufferRange): BufferRange => ({ ...range, bytes: width * height * 4 });
     this.#results = [pixels, centres(hits), centres(depths), counts];
@@ -261,13 +264,16 @@ export class WorldRenderer implements Disposable {
    * Submits a picture; {@linkcode take} gives it. At most {@linkcode slots} may be under way.
    *
    * @returns the slot to take it from.
-   * @throws {GpuError} as submits do, or if the slot's last picture was not taken. @throws {Error} if no town was set.
+   * @throws {GpuError} as submits do, or if the slot's last picture was not taken.
+   * @throws {Error} if no town was set, or blur is asked for and was not prepared.
    */
   submit(view: View): number {
     const town = this.#town;
     if (!town) throw new Error("Cannot draw a picture: no town was set");
     const { things } = town;
-    const { pose, light, time, occasion = 0 } = view;
+    const { pose, light, time, occasion = 0, effects: { shutter = 0, defocus = 0 } = {} } = view;
+    const finish = shutter > 0 || defocus > 0 ? this.#blurred : this.#sharp;
+    if (!finish) throw new Error("Cannot blur a picture: this renderer was made without; give blur: true");
     const number = this.#next;
     const slot = this.#slots[number]!;
 
@@ -306,7 +312,7 @@ export class WorldRenderer implements Disposable {
     const stream = this.#stream;
     if (isWet) stream.run(this.#mirror.dispatches);
     stream.run(main.dispatches);
-    stream.run(this.#finishDispatch);
+    stream.run(finish);
     slot.readback.record(stream, ...this.#results);
     stream.submit();
     this.#next = (number + 1) % this.#slots.length;

@@ -73,7 +73,7 @@ export function makeScenario(name: ScenarioName, options: ScenarioOptions = {}):
   if (!Number.isSafeInteger(frames) || frames < 1) {
     throw new RangeError(`Cannot make a scenario of ${frames} frames: give a whole number from 1 on`);
   }
-  const offset = camera === "drive" ? LANE : pavementOffset(1.5);
+  const offset = camera === "drive" ? LANE : pavementOffset(1.8);
   const radius = camera === "drive" ? {} : { radius: 2.5 };
   const shape = shapeOf(name);
   const town = new Town({

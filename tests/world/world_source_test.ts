@@ -15,11 +15,16 @@ import {
   type FrameTruth,
   idImage,
   isLasting,
+  lensOf,
+  lightOf,
   type Picture,
+  poseOf,
   project,
+  Town,
   truthRecord,
   unproject,
   type WorldOptions,
+  WorldRenderer,
   WorldSource,
 } from "../../src/world/mod.ts";
 
@@ -288,6 +293,18 @@ Deno.test("a truth's JSON line holds camera, objects and places", async () => {
     "cut",
     "depth",
   ]);
+});
+
+Deno.test("a renderer made without blur refuses it, and one without a town draws nothing", async () => {
+  using device = await Device.request();
+  const lens = lensOf(64, 48);
+  using renderer = new WorldRenderer(device, { lens, smooth: false, blur: false });
+  const view = { pose: poseOf([0, 1.5, 0], 0), light: lightOf("day", 1), time: 0 };
+  assertThrows(() => renderer.submit(view), Error, "no town");
+  renderer.town = new Town({ seed: 1 });
+  assertThrows(() => renderer.submit({ ...view, effects: { shutter: 0.5 } }), Error, "blur: true");
+  assertThrows(() => renderer.lens = lensOf(32, 48), RangeError, "this renderer draws 64x48");
+  assertEquals(await renderer.take(renderer.submit(view), ({ pixels }) => pixels.length), 64 * 48 * 3);
 });
 
 Deno.test("what cannot be drawn is refused", async () => {
