@@ -170,13 +170,22 @@ function describeSlow({ dispatch, best, ratio }: SlowDispatch): string {
     `${percent(ratio)} of the rate of #${best.index} ${best.kernel} ${best.shape} (${dispatch.kind})`;
 }
 
+/** Each reason once, with the dispatches that it is for. */
 function describeChoices({ dispatches }: Profile): string {
+  const told = dispatches.filter(({ why }) => why !== undefined);
+  const reasons = Map.groupBy(told, ({ kernel, why }) => `${kernel}: ${why}`);
+  const rest = dispatches.length - told.length;
   return [
     "why these kernels:",
-    ...dispatches.map(({ index, kernel, shape, why }) =>
-      `  #${index} ${kernel} ${shape}: ${why ?? "the only kernel for this operator"}`
-    ),
+    ...[...reasons].map(([reason, list]) => `  ${reason}:\n${describeLayers(list)}`),
+    ...(rest > 0 ? [`  the other ${rest} are of operators that tell of no choice`] : []),
   ].join("\n");
+}
+
+/** Shapes with the numbers of their dispatches, a line each. */
+function describeLayers(dispatches: readonly ProfiledDispatch[]): string {
+  return [...Map.groupBy(dispatches, ({ shape }) => shape)]
+    .map(([shape, list]) => `    ${shape}: ${list.map(({ index }) => `#${index}`).join(", ")}`).join("\n");
 }
 
 /** Numbers to the right, then words to the left. */

@@ -10,7 +10,7 @@ import type { DType, NumericDType } from "../tensor/dtype.ts";
 import { type HostTensor, zeros } from "../tensor/host_tensor.ts";
 import { type DispatchTime, median, repeatedTimes, StampedTimes } from "./dispatch_times.ts";
 import { type PreparedNetwork, writeInput } from "./prepared.ts";
-import type { Plan, PlanStep } from "./plan.ts";
+import type { Plan } from "./plan.ts";
 import type { Session } from "./session.ts";
 import { bytesMoved, kindOf, operatorsOf, shapeOf, type StepKind } from "./step_shape.ts";
 
@@ -182,7 +182,6 @@ function summarise(
     const { kernelMs, copyMs, leastMs } = times[index]!;
     const dispatch = dispatches[index]!;
     const written = dispatch.kernel.bindings.filter((binding) => binding.written).map(({ name }) => name);
-    const why = (step as PlanStep & { why?: string }).why;
     return {
       index,
       node: step.label,
@@ -198,7 +197,7 @@ function summarise(
       multiplyAdds: step.multiplyAdds ?? 0,
       bytes: bytesMoved(step, (key) => session.weights.get(key).bytes),
       copiedBytes: (dispatch.texels ?? []).reduce((sum, { from }) => sum + from.bytes, 0),
-      ...(why !== undefined && { why }),
+      ...(step.why !== undefined && { why: step.why }),
     };
   });
   return {
@@ -254,8 +253,9 @@ export function slowForTheirKind(
   return slow.sort((a, b) => b.dispatch.share - a.dispatch.share);
 }
 
-function rateOf({ multiplyAdds, bytes, ms }: ProfiledDispatch): number {
-  return (multiplyAdds || bytes) / Math.max(ms, 1e-6);
+/** By the least time: what else runs on the machine comes and goes, and would make equal dispatches unequal. */
+function rateOf({ multiplyAdds, bytes, leastMs }: ProfiledDispatch): number {
+  return (multiplyAdds || bytes) / Math.max(leastMs, 1e-6);
 }
 
 /** What the inputs hold, kept beside the arena, which a run overwrites. */

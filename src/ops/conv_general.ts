@@ -25,6 +25,8 @@ export interface GeneralConv {
   outC: number;
   groups: number;
   transposed: boolean;
+  /** Why no other kernel computes it. */
+  why?: string;
 }
 
 /** Weights and bias as `vec4`s over output channels. */
@@ -97,6 +99,7 @@ export function emitGeneral(
         (product, { out, extent }) => product * (conv.transposed ? extent : out),
         x.address.n * outC * (end - first) * tapCount(axes),
       ),
+      ...(conv.why !== undefined && { why: conv.why }),
     });
     partial = view;
   }

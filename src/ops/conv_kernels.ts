@@ -14,6 +14,7 @@ import {
   type KernelTarget,
   TEXTURE_WIDTH,
 } from "../gpu/mod.ts";
+import { whyConvolution } from "./choice_reasons.ts";
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
 import {
@@ -116,7 +117,14 @@ export function emitConv(
     const packed = packConstants(node, constants, false, "buffer");
     emitGeneral(
       node,
-      { axes: axesOf(shape, x), inC, outC, groups, transposed: false },
+      {
+        axes: axesOf(shape, x),
+        inC,
+        outC,
+        groups,
+        transposed: false,
+        why: whyConvolution(shape, node.target, choice),
+      },
       flatVolume(x),
       flatVolume(y),
       packed,
@@ -150,6 +158,7 @@ export function emitConv(
     },
     workgroups: foldWorkgroups(choice.workgroups),
     multiplyAdds: pixelsOf(shape) * outC * inC / groups * kh * kw,
+    why: whyConvolution(shape, node.target, choice),
   });
 }
 

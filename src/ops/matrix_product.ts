@@ -19,6 +19,7 @@ import {
   type View,
   viewOffsets,
 } from "../tensor/view.ts";
+import { whyProduct } from "./choice_reasons.ts";
 import { copyDispatch } from "./copy.ts";
 import { type EpilogueStep, epilogueSteps, planEpilogue, type PlannedEpilogue } from "./epilogue.ts";
 import { mapFlatDispatch } from "./map.ts";
@@ -191,6 +192,7 @@ function emitVectors(node: Lowering, product: Product): void {
     },
     workgroups: foldWorkgroups(choice.workgroups),
     multiplyAdds: extents.batches * extents.rows * columns * depth,
+    why: whyProduct(extents, choice, inTexture === true),
   });
 }
 
@@ -401,6 +403,9 @@ function emitStrided(node: Lowering, product: Product): void {
     },
     workgroups: foldWorkgroups(Math.ceil(batches * Math.ceil(rows / 4) * Math.ceil(columns / 4) / 64)),
     multiplyAdds: batches * rows * columns * depth,
+    why: node.target.plain
+      ? "the session asks for the plain kernels"
+      : "integers, a factor beside the added matrix, or too small for vec4s (4 deep and wide, 1024 multiply-adds)",
   });
   if (steps.length > 0) node.emit(mapFlatDispatch(y, whole, planEpilogue(node, shape, "linear")));
 }

@@ -163,6 +163,8 @@ export interface PlannedDispatch {
   workgroups: Workgroups;
   /** Multiply-adds, for reports. */
   multiplyAdds?: number;
+  /** Why this kernel and no other, in words, where there was a choice. */
+  why?: string;
 }
 
 /** What a lowering has at hand: the node, the views of its inputs, and a place to emit dispatches. */

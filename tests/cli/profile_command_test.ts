@@ -113,7 +113,7 @@ Deno.test("framewise profile is an aligned table, totals by kernel, and the sum 
     totals!,
     /^sum of \d+ dispatches: .* ms .*\none run as recorded: .* to the sum; .*\none run of many/,
   );
-  assertStringIncludes(out, "\n\nwhy these kernels:\n  #0 ");
+  assertStringIncludes(out, "\n\nwhy these kernels:\n  conv/");
 });
 
 Deno.test("framewise profile says in one message what is wrong", async () => {

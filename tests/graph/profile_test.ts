@@ -180,12 +180,12 @@ function profileOf(parts: readonly Partial<ProfiledDispatch>[]): Profile {
     workgroups: [1, 1, 1],
     ms: 1,
     copyMs: 0,
-    leastMs: 1,
     multiplyAdds: 0,
     bytes: 100,
     copiedBytes: 0,
     ...part,
     share: (part.ms ?? 1) / sumMs,
+    leastMs: part.ms ?? 1,
   }));
   return {
     method: "timestamps",
