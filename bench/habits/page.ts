@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { escape } from "../../src/cli/loops_report/html.ts";
 import { DESCRIPTOR_DIMENSIONS, NETWORK_HEIGHT, NETWORK_WIDTH } from "./networks.ts";
 import { RECENT } from "./loops.ts";
 import type { HabitRun } from "./record.ts";
@@ -83,11 +84,4 @@ same work: of the ${compared} frames that all of them compared with earlier ones
 </main>
 </html>
 `;
-}
-
-function escape(text: string): string {
-  return text.replace(
-    /[&<>"]/g,
-    (found) => ({ "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" })[found]!,
-  );
 }

@@ -7,6 +7,7 @@
 import { LOOP_STATUSES, type LoopStatus } from "../../place/loop/result.ts";
 import { FONT } from "../charts.ts";
 import type { JudgedLoops } from "../loop_truth.ts";
+import { plural } from "../plural.ts";
 import { RANK_NAMES } from "./figures.ts";
 import { escape } from "./html.ts";
 import { LIKENESS_GRADIENT, type LikenessPicture } from "./likeness.ts";
@@ -65,9 +66,9 @@ export function loopsPage(content: PageContent): string {
 <style>${STYLE}</style>
 <main>
 <h1>Has the camera been here before?</h1>
-<p class="lead">${escape(source)}: in <b>${count(loops, "frame")}</b> of ${
+<p class="lead">${escape(source)}: in <b>${plural(loops, "frame")}</b> of ${
     frames.toLocaleString("en")
-  } the camera is at a place where it was at least ${count(gap, "frame")} before.</p>
+  } the camera is at a place where it was at least ${plural(gap, "frame")} before.</p>
 ${statusSection(statuses, frames)}
 ${matrixSection(content)}
 ${pairsSection(content)}
@@ -128,7 +129,7 @@ function pairsSection({ pairs, unseen, statuses }: PageContent): string {
   if (loops === 0) return "";
   const missing = unseen > 0
     ? `<p>Of ${
-      count(unseen, "loop")
+      plural(unseen, "loop")
     } that would be here, a frame has no picture: it is from an earlier run of the map, or
 there was no room for more pictures.</p>`
     : "";
@@ -180,10 +181,6 @@ rises with their number.</p>
 
 function row(...cells: string[]): string {
   return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
-}
-
-function count(number: number, noun: string): string {
-  return `${number.toLocaleString("en")} ${noun}${number === 1 ? "" : "s"}`;
 }
 
 const STYLE = `
