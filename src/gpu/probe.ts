@@ -15,6 +15,8 @@ export interface KernelTarget {
   readonly bindingBytes?: number;
   /** Take the general kernel of a family, one output an invocation: what others are compared with. */
   readonly plain?: boolean;
+  /** Rows and columns of the tiles of Winograd's convolution wherever it applies, or 0 for never; chosen if left out. */
+  readonly winograd?: 0 | 2 | 4;
 }
 
 /** What only trying it tells of an adapter. */

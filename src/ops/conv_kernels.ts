@@ -7,16 +7,11 @@ import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
 import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
 import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
-import {
-  foldWorkgroups,
-  type KernelOptions,
-  type KernelSource,
-  type KernelTarget,
-  TEXTURE_WIDTH,
-} from "../gpu/mod.ts";
+import { foldWorkgroups, type KernelOptions, type KernelSource, type KernelTarget } from "../gpu/mod.ts";
 import { whyConvolution } from "./choice_reasons.ts";
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
+import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
 import {
   type Addressed,
   addressUniforms,
@@ -27,6 +22,8 @@ import {
 import { MAX_ITERATIONS } from "./strided.ts";
 import { flatVolume } from "./volume.ts";
 import { type Window, type WindowAxis, windowUniforms } from "./window.ts";
+import { emitWinograd } from "./winograd.ts";
+import { chooseWinograd } from "./winograd_choice.ts";
 
 const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
 const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
@@ -93,12 +90,17 @@ export function packConstants(
       }
       return packed;
     }, form),
-    bias: node.weights("bias", () => {
-      const packed = new Float32Array(Math.ceil(outC / 4) * 4);
-      if (constants.bias) packed.set(constants.bias());
-      return packed;
-    }),
+    bias: packBias(node, constants),
   };
+}
+
+/** The bias as `vec4`s, zeros where there is no channel. */
+function packBias(node: Lowering, { outC, bias }: ConvConstants): WeightRef {
+  return node.weights("bias", () => {
+    const packed = new Float32Array(Math.ceil(outC / 4) * 4);
+    if (bias) packed.set(bias());
+    return packed;
+  });
 }
 
 /** Emits a convolution over height and width. */
@@ -112,6 +114,12 @@ export function emitConv(
 ): void {
   const { batch, inC, outC, groups, kernel: [kh, kw], out: [outH, outW] } = shape;
   if (batch * outC * outH * outW === 0) return;
+  const tile = chooseWinograd(shape, node.target);
+  if (tile) {
+    const { key, weights } = constants;
+    emitWinograd(node, shape, tile, x, y, { key, weights, bias: packBias(node, constants) }, epilogue);
+    return;
+  }
   const choice = chooseConv(shape, node.target);
   if (!choice) {
     const packed = packConstants(node, constants, false, "buffer");
@@ -307,20 +315,11 @@ function chooseTiled(shape: ConvShape): ConvChoice {
   };
 }
 
-/** Weights from a texture where storage loads are dear: see `KernelTarget.software`. */
-const TEXTURE_WEIGHTS = `@group(0) @binding(1) var weights: texture_2d<f32>;
-fn weight(at: u32) -> vec4f {
-  return textureLoad(weights, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
-}`;
-
 /** What is injected so that eight invocations load the weights of two output channel groups for all. */
 const BROADCAST_WEIGHTS = {
-  builtins: "  @builtin(subgroup_invocation_id) lane: u32,",
+  builtins: LANE_BUILTIN,
   load: `let pair_c4 = group_c4 + min(first_in_group + 2u * part + ((lane >> 2u) & 1u), last_in_group);
-let mine = weight(pair_c4 * co_stride + tap_at + (lane & 3u));
-var taken = array<vec4f, 8>(
-${Array.from({ length: 8 }, (_, lane) => `  subgroupBroadcast(mine, ${lane}u),`).join("\n")}
-);`,
+${broadcastWeights("weight(pair_c4 * co_stride + tap_at + (lane & 3u))")}`,
 };
 
 function denseOptions(
@@ -335,10 +334,4 @@ function denseOptions(
     options: { ...options, inject: { ...options.inject, ...BROADCAST_WEIGHTS, weights: TEXTURE_WEIGHTS } },
     weights: "texture",
   };
-}
-
-/** Tile constants as text, because arrays are sized by them, and as counts for unrolling. */
-function tiled(overrides: Record<string, number>, tile: Record<string, number>): KernelOptions {
-  const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
-  return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
 }

@@ -1,0 +1,33 @@
+/**
+ * What kernels that multiply by constant weights have in common: text for their `//#inject` blocks.
+ *
+ * @module
+ */
+import { type KernelOptions, TEXTURE_WIDTH } from "../gpu/mod.ts";
+
+/** Weights from a texture where storage loads are dear: see `KernelTarget.software`. */
+export const TEXTURE_WEIGHTS: string = `@group(0) @binding(1) var weights: texture_2d<f32>;
+fn weight(at: u32) -> vec4f {
+  return textureLoad(weights, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
+}`;
+
+/** The builtin that {@linkcode broadcastWeights} needs. */
+export const LANE_BUILTIN = "  @builtin(subgroup_invocation_id) lane: u32,";
+
+/**
+ * Text by which eight invocations load a weight each and have all eight as `taken`.
+ *
+ * @param load an expression of this invocation's weight, which may use `lane`.
+ */
+export function broadcastWeights(load: string): string {
+  return `let mine = ${load};
+var taken = array<vec4f, 8>(
+${Array.from({ length: 8 }, (_, lane) => `  subgroupBroadcast(mine, ${lane}u),`).join("\n")}
+);`;
+}
+
+/** Tile constants as text, because arrays are sized by them, and as counts for unrolling. */
+export function tiled(overrides: Record<string, number>, tile: Record<string, number>): KernelOptions {
+  const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
+  return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
+}
