@@ -34,13 +34,16 @@ export interface Rates {
   ofPeak?: number;
 }
 
-/** The rates of a dispatch: what it computes and moves over the time it takes, copies included. */
+/**
+ * The rates of a dispatch: what it computes and moves, over the least time that it was seen to take, copies included. The
+ * peak is of the best of several rounds, too.
+ */
 export function ratesOf(
-  { multiplyAdds, bytes, ms }: Pick<ProfiledDispatch, "multiplyAdds" | "bytes" | "ms">,
+  { multiplyAdds, bytes, leastMs }: Pick<ProfiledDispatch, "multiplyAdds" | "bytes" | "leastMs">,
   peaks?: Peaks,
 ): Rates {
-  const gflops = ms > 0 ? 2 * multiplyAdds / ms / 1e6 : 0;
-  const gbytes = ms > 0 ? bytes / ms / 1e6 : 0;
+  const gflops = leastMs > 0 ? 2 * multiplyAdds / leastMs / 1e6 : 0;
+  const gbytes = leastMs > 0 ? bytes / leastMs / 1e6 : 0;
   if (!peaks) return { gflops, gbytes };
   const memory = Math.max(peaks.copyBytes, peaks.storageBytes);
   return { gflops, gbytes, ofPeak: Math.max(gflops * 1e9 / peaks.flops, gbytes * 1e9 / memory) };
@@ -77,7 +80,8 @@ export function formatProfile(
       `network: ${file}, ${shapes}, ${precision}`,
       `adapter: ${adapter}`,
       ...(peaks ? [`its peak: ${describePeaks(peaks)}`] : []),
-      `timed by ${METHODS[profile.method]}; medians of ${profile.rounds} rounds`,
+      `timed by ${METHODS[profile.method]}; medians of ${profile.rounds} rounds, rates by the least of them`,
+      ...describeDisturbance(profile),
     ].join("\n"),
     dispatchTable(profile, peaks),
     kernelTable(profile, peaks),
@@ -111,10 +115,20 @@ export function describePeaks({ flops, copyBytes, storageBytes, launchMs, passMs
 function dispatchTable({ dispatches }: Profile, peaks: Peaks | undefined): string {
   const copies = dispatches.some(({ copyMs }) => copyMs > 0);
   return formatColumns([
-    ["#", "ms", ...(copies ? ["copies"] : []), "share", "GFLOP/s", "GB/s", ...(peaks ? ["of peak"] : [])],
+    [
+      "#",
+      "ms",
+      "least",
+      ...(copies ? ["copies"] : []),
+      "share",
+      "GFLOP/s",
+      "GB/s",
+      ...(peaks ? ["of peak"] : []),
+    ],
     ...dispatches.map((dispatch) => [
       String(dispatch.index),
       milli(dispatch.ms),
+      milli(dispatch.leastMs),
       ...(copies ? [dispatch.copyMs > 0 ? milli(dispatch.copyMs) : ""] : []),
       percent(dispatch.share),
       ...rateCells(dispatch, peaks),
@@ -127,9 +141,10 @@ function dispatchTable({ dispatches }: Profile, peaks: Peaks | undefined): strin
 
 function kernelTable({ kernels }: Profile, peaks: Peaks | undefined): string {
   return formatColumns([
-    ["ms", "share", "dispatches", "GFLOP/s", "GB/s", ...(peaks ? ["of peak"] : [])],
+    ["ms", "least", "share", "dispatches", "GFLOP/s", "GB/s", ...(peaks ? ["of peak"] : [])],
     ...kernels.map((kernel) => [
       milli(kernel.ms),
+      milli(kernel.leastMs),
       percent(kernel.share),
       String(kernel.dispatches),
       ...rateCells(kernel, peaks),
@@ -147,20 +162,36 @@ function rateCells(one: ProfiledDispatch | ProfiledKernel, peaks: Peaks | undefi
 }
 
 function describeTotals(profile: Profile, peaks: Peaks | undefined): string {
-  const { dispatches, sumMs, leastMs, copyMs, planMs, frameMs, multiplyAdds } = profile;
-  const whole = ratesOf({ multiplyAdds, bytes: 0, ms: planMs }, peaks);
-  const difference = planMs - sumMs;
-  const each = difference / Math.max(dispatches.length, 1);
-  const sum =
-    `sum of ${dispatches.length} dispatches: ${milli(sumMs)} ms (of the least times ${milli(leastMs)})` +
-    (copyMs > 0 ? `, of which ${milli(copyMs)} ms (${percent(copyMs / sumMs)}) copies into textures` : "");
+  const { dispatches, sumMs, leastMs, copyMs, planMs, planLeastMs, frameMs, multiplyAdds } = profile;
+  const whole = ratesOf({ multiplyAdds, bytes: 0, leastMs: planLeastMs }, peaks);
+  const difference = planLeastMs - leastMs;
+  const copies = copyMs > 0
+    ? `; ${milli(copyMs)} ms (${percent(copyMs / sumMs)}) are copies into textures`
+    : "";
   return [
-    sum,
-    `one run as recorded: ${milli(planMs)} ms, ${difference < 0 ? "" : "+"}${milli(difference)} ms ` +
-    `(${micro(each)} us a dispatch) to the sum; ${rate(whole.gflops)} GFLOP/s` +
+    `sum of ${dispatches.length} dispatches: ${milli(sumMs)} ms, least ${milli(leastMs)} ms${copies}`,
+    `one run as recorded: ${milli(planMs)} ms, least ${milli(planLeastMs)} ms, ` +
+    `${difference < 0 ? "" : "+"}${milli(difference)} ms to the sum of the least ` +
+    `(${micro(difference / Math.max(dispatches.length, 1))} us a dispatch); ${rate(whole.gflops)} GFLOP/s` +
     (whole.ofPeak === undefined ? "" : `, ${percent(whole.ofPeak)} of the peak`),
     `one run of many by the wall clock: ${milli(frameMs)} ms, recording and submitting included`,
   ].join("\n");
+}
+
+/** Medians this much above the least times are not the network's own. */
+const DISTURBED = 1.3;
+
+/** A word on medians that other work has raised: it interrupts long dispatches most, and shifts the shares. */
+function describeDisturbance({ sumMs, leastMs }: Profile): string[] {
+  const ratio = sumMs / leastMs;
+  return ratio > DISTURBED
+    ? [
+      `disturbed: the medians add up to ${
+        ratio.toFixed(1)
+      } times the least times, so other work ran beside; ` +
+      "read the least",
+    ]
+    : [];
 }
 
 function describeSlow({ dispatch, best, ratio }: SlowDispatch): string {

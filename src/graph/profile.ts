@@ -75,6 +75,7 @@ export interface ProfiledKernel {
   dispatches: number;
   ms: number;
   copyMs: number;
+  leastMs: number;
   share: number;
   multiplyAdds: number;
   bytes: number;
@@ -96,6 +97,8 @@ export interface Profile {
   copyMs: number;
   /** Milliseconds of one run as it is really recorded: on the GPU by timestamps, else {@linkcode frameMs}. */
   planMs: number;
+  /** The least of it that was seen. */
+  planLeastMs: number;
   /** Milliseconds of one run by the wall clock, many submitted and one wait: recording and submitting are in it. */
   frameMs: number;
   multiplyAdds: number;
@@ -161,12 +164,14 @@ export async function profileNetwork(
   const times = stamped?.times() ??
     await repeatedTimes(timed, REPEATED_ROUNDS, (done) => options.onProgress?.(done, plan.steps.length));
   const frameMs = median(frameTimes);
+  const wholes = watch.clock?.usable ? planTimes : frameTimes;
   return summarise(session, plan, bound.dispatches, {
     method,
     rounds: stamped ? rounds : REPEATED_ROUNDS,
     times,
     frameMs,
-    planMs: watch.clock?.usable ? median(planTimes) : frameMs,
+    planMs: median(wholes),
+    planLeastMs: Math.min(...wholes),
   });
 }
 
@@ -174,7 +179,9 @@ function summarise(
   session: Session,
   plan: Plan,
   dispatches: readonly Dispatch[],
-  measured: { method: ProfileMethod; rounds: number; times: DispatchTime[]; frameMs: number; planMs: number },
+  measured: Pick<Profile, "method" | "rounds" | "frameMs" | "planMs" | "planLeastMs"> & {
+    times: DispatchTime[];
+  },
 ): Profile {
   const { times, ...rest } = measured;
   const sumMs = times.reduce((sum, { kernelMs, copyMs }) => sum + kernelMs + copyMs, 0);
@@ -219,6 +226,7 @@ function byKernel(dispatches: readonly ProfiledDispatch[]): ProfiledKernel[] {
     dispatches: list.length,
     ms: sum(list, ({ ms }) => ms),
     copyMs: sum(list, ({ copyMs }) => copyMs),
+    leastMs: sum(list, ({ leastMs }) => leastMs),
     share: sum(list, ({ share }) => share),
     multiplyAdds: sum(list, ({ multiplyAdds }) => multiplyAdds),
     bytes: sum(list, ({ bytes }) => bytes),

@@ -84,7 +84,8 @@ function microseconds(ms: number): number {
 }
 
 function argumentsOf(dispatch: ProfiledDispatch): Record<string, unknown> {
-  const { index, node, operators, workgroups, multiplyAdds, bytes, copiedBytes, share, ms, why } = dispatch;
+  const { index, node, operators, workgroups, multiplyAdds, bytes, copiedBytes, share, ms, leastMs, why } =
+    dispatch;
   return {
     index,
     node,
@@ -96,6 +97,7 @@ function argumentsOf(dispatch: ProfiledDispatch): Record<string, unknown> {
     bytes,
     copiedBytes,
     share,
+    leastMs,
     ...(why !== undefined && { why }),
   };
 }

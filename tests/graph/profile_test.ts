@@ -196,6 +196,7 @@ function profileOf(parts: readonly Partial<ProfiledDispatch>[]): Profile {
     leastMs: sumMs,
     copyMs: 0,
     planMs: sumMs,
+    planLeastMs: sumMs,
     frameMs: sumMs,
     multiplyAdds: 0,
   };
