@@ -1,0 +1,292 @@
+/**
+ * Framewise beside the other engines that run ONNX networks from JavaScript: the same files, the same inputs, the same
+ * adapter, in one run, turn by turn.
+ *
+ * `deno run -A --no-lock bench/peers/main.ts [--only NAME,...] [--sides NAME,...] [--rounds 3] [--batch 16]
+ * [--minutes 12] [--out FILE]`
+ *
+ * Each side runs each network in a process of its own, once a round; the WebAssembly and native sides, which are there
+ * for the record, in the first round only. A process tells:
+ * - the first result: from the start of the process, Deno's own included, to the first outputs. Mesa's disk cache and
+ *   what else a side keeps on disk is warm from the first round, which does not count here unless it is the only one;
+ * - latency: one inference, with the upload of its input and the readback of its outputs;
+ * - throughput: 16 inferences enqueued with their uploads (fewer, at least 4, where sixteen take over 5 s), then one wait
+ *   for the last one's outputs, told per inference. Deno's WebGPU waits in steps of about 11 ms, which latencies contain
+ *   and throughput does not;
+ * - the processor's time of both, all threads of the process together: on software Vulkan it is the work itself, and
+ *   other programs lengthen it less;
+ * - memory: the peak of the process.
+ *
+ * Outputs are compared with ONNX Runtime's native ones: a side that departs from them by over 0.001 of the largest
+ * magnitude has no figures, and the table says so.
+ *
+ * Packages come from npm at the versions of packages.ts; they enter no lock file.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { quietMesa } from "../../src/cli/mesa.ts";
+import { type Network, NETWORKS } from "./networks.ts";
+import { VERSIONS } from "./packages.ts";
+import {
+  compare,
+  type Failure,
+  figures,
+  type Measure,
+  ratioTable,
+  relativeError,
+  type Row,
+} from "./report.ts";
+import { table, TOLERANCE } from "./report.ts";
+import type { Job, Told } from "./runner.ts";
+
+/** Sides on the same WebGPU adapter; Framewise first. */
+const WEBGPU = ["framewise", "tfjs-webgpu", "ort-webgpu", "ort-jsep", "jax-webgpu"];
+/** Sides without WebGPU. */
+const RECORD = ["tfjs-wasm", "ort-wasm", "ort-native"];
+/** Whose outputs all others are compared with. */
+const REFERENCE = "ort-native";
+
+/** What a process may take before it is ended. */
+const PATIENCE_MS = 150_000;
+
+interface Options {
+  only: readonly string[];
+  sides: readonly string[];
+  rounds: number;
+  batch: number;
+  minutes: number;
+  out: string | undefined;
+}
+
+function options(): Options {
+  const all = [...WEBGPU, ...RECORD];
+  const args = parseArgs(Deno.args, { string: ["only", "sides", "rounds", "batch", "minutes", "out"] });
+  const list = (text: string | undefined, known: readonly string[]): string[] => {
+    const names = text?.split(",") ?? [...known];
+    const unknown = names.filter((name) => !known.includes(name));
+    if (unknown.length > 0) {
+      throw new RangeError(`Unknown: ${unknown.join(", ")}; known are ${known.join(", ")}`);
+    }
+    return names;
+  };
+  return {
+    only: list(args.only, NETWORKS.map(({ name }) => name)),
+    sides: list(args.sides, all),
+    rounds: Number(args.rounds ?? 3),
+    batch: Number(args.batch ?? 16),
+    minutes: Number(args.minutes ?? 12),
+    out: args.out,
+  };
+}
+
+/** Runs a side with a network in a process of its own. */
+async function runSide(job: Job): Promise<Told | Failure> {
+  const folder = await Deno.makeTempDir({ dir: job.folder });
+  const script = new URL("./side.ts", import.meta.url).pathname;
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-lock", script, JSON.stringify({ ...job, folder, started: Date.now() })],
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const timer = setTimeout(() => child.kill("SIGKILL"), PATIENCE_MS);
+  const { code, stdout, stderr } = await child.output();
+  clearTimeout(timer);
+  const last = new TextDecoder().decode(stdout).trim().split("\n").at(-1)!;
+  if (code === 0 && last.startsWith("{")) return JSON.parse(last);
+  if (code === 137) return { failed: `ended after ${PATIENCE_MS / 1000} s` };
+  // deno-lint-ignore no-control-regex
+  const lines = new TextDecoder().decode(stderr).replaceAll(/\x1b\[[0-9;]*m/g, "").trim().split("\n");
+  const told = lines.find((line) => /error:/i.test(line)) ?? lines.at(-1) ?? "";
+  return {
+    failed: told.replace(/^error: (Uncaught )?(\(in promise\) )?/, "").slice(0, 200) || `code ${code}`,
+  };
+}
+
+/** What was told about one network. */
+interface Gathered {
+  network: Network;
+  job: Omit<Job, "side">;
+  reference: Map<string, Float32Array>;
+  told: Map<string, Told[]>;
+  failed: Map<string, string>;
+  errors: Map<string, number>;
+}
+
+async function readOutputs(told: Told): Promise<Map<string, Float32Array>> {
+  const all = await Promise.all(told.outputs.map(async ({ name, file }) => {
+    const data = new Float32Array((await Deno.readFile(file)).buffer);
+    await Deno.remove(file);
+    return [name, data] as const;
+  }));
+  return new Map(all);
+}
+
+async function prepare(network: Network, base: string, batch: number): Promise<Gathered> {
+  const folder = `${base}/${network.name}`;
+  await Deno.mkdir(folder);
+  const model = `${folder}/model.onnx`;
+  await Deno.writeFile(model, network.bytes);
+  const inputs = await Promise.all(network.inputs.map(async ({ name, shape, data }, i) => {
+    const file = `${folder}/input${i}.f32`;
+    await Deno.writeFile(file, new Uint8Array(data.buffer));
+    return { name, shape, file };
+  }));
+  const job = { model, inputs, folder, batch, started: 0 };
+  const told = await runSide({ ...job, side: REFERENCE, referenceOnly: true });
+  if ("failed" in told) throw new Error(`Cannot compare ${network.name}: ${REFERENCE}: ${told.failed}`);
+  const reference = await readOutputs(told);
+  return { network, job, reference, told: new Map(), failed: new Map(), errors: new Map() };
+}
+
+/** One side with one network, once. */
+async function turn(gathered: Gathered, side: string): Promise<void> {
+  const { job, reference, told, failed, errors } = gathered;
+  const result = await runSide({ ...job, side });
+  if ("failed" in result) {
+    failed.set(side, result.failed);
+    return;
+  }
+  const outputs = await readOutputs(result);
+  for (const [name, expected] of reference) {
+    const error = relativeError(outputs.get(name) ?? [], expected);
+    errors.set(side, Math.max(error, errors.get(side) ?? 0));
+    if (error > TOLERANCE) {
+      failed.set(
+        side,
+        `wrong outputs: "${name}" departs by ${error.toExponential(1)} of its largest magnitude`,
+      );
+    }
+  }
+  told.set(side, [...told.get(side) ?? [], result]);
+}
+
+function rowOf({ network, told, failed, errors }: Gathered, sides: readonly string[]): Row {
+  const measured = sides.flatMap((side): [string, Row["sides"][string]][] => {
+    const reason = failed.get(side), all = told.get(side);
+    if (reason !== undefined) return [[side, { failed: reason }]];
+    return all ? [[side, figures(all, errors.get(side)!)]] : [];
+  });
+  return {
+    name: network.name,
+    title: network.title,
+    kind: network.kind,
+    sides: Object.fromEntries(measured),
+  };
+}
+
+/** A name for files: "llvmpipe (LLVM 15, 256 bits)" is "llvmpipe". */
+function adapterSlug(adapter: string): string {
+  const words = adapter.replace(/\(.*/, "").trim().toLowerCase();
+  return words.replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "") || "unnamed";
+}
+
+const MEASURES: readonly [Measure, string][] = [
+  ["throughputMs", "Throughput, ms per inference"],
+  ["throughputCpuMs", "The same, processor time"],
+  ["latencyMs", "Latency, ms"],
+  ["latencyCpuMs", "The same, processor time"],
+  ["firstMs", "First result, ms"],
+  ["peakMiB", "Peak memory, MiB"],
+];
+
+/** All tables, as text. */
+function report(rows: readonly Row[], sides: readonly string[]): string {
+  const parts = MEASURES.map(([measure, title]) => `${title}\n\n${table(rows, sides, measure)}`);
+  const others = WEBGPU.slice(1);
+  if (sides.includes("framewise") && others.some((side) => sides.includes(side))) {
+    const measures = MEASURES.map(([measure]) => measure);
+    const ratios = ratioTable(rows, "framewise", others, measures);
+    parts.push(`Framewise against the best WebGPU peer for each, times better\n\n${ratios}`);
+  }
+  const failures = rows.flatMap(({ title, sides }) =>
+    Object.entries(sides).flatMap(([side, found]) =>
+      "failed" in found ? [`- ${title}, ${side}: ${found.failed}`] : []
+    )
+  );
+  if (failures.length > 0) parts.push(`Without figures\n\n${failures.join("\n")}`);
+  return parts.join("\n\n");
+}
+
+async function main({ only, sides, rounds, batch, minutes, out }: Options): Promise<void> {
+  quietMesa();
+  const begin = performance.now(), loadBefore = Deno.loadavg();
+  const base = await Deno.makeTempDir({ prefix: "framewise-peers-" });
+  const networks: Gathered[] = [];
+  const absent: string[] = [];
+  try {
+    for (const { name, make } of NETWORKS.filter(({ name }) => only.includes(name))) {
+      const network = await make();
+      if (network) networks.push(await prepare(network, base, batch));
+      else {
+        absent.push(name);
+        console.log(`${name}: its file is absent from ../shared/models`);
+      }
+    }
+    let done = 0, longestRound = 0;
+    for (; done < rounds; done++) {
+      const start = performance.now();
+      // A round that would end too late is not begun.
+      if (done > 0 && start - begin + longestRound > minutes * 60_000) break;
+      for (const gathered of networks) {
+        const turns = sides.filter((side) =>
+          !gathered.failed.has(side) && (done === 0 || WEBGPU.includes(side))
+        );
+        // Who comes first changes from round to round.
+        for (let i = 0; i < turns.length; i++) {
+          const side = turns[(i + done) % turns.length]!;
+          await turn(gathered, side);
+          const [last] = gathered.told.get(side)?.slice(-1) ?? [];
+          const reason = gathered.failed.get(side);
+          console.log(
+            `round ${done + 1}, ${gathered.network.name}, ${side}: ` +
+              (reason ??
+                (last
+                  ? `${Math.min(...last.throughputMs).toFixed(2)} ms, ${
+                    last.throughputCpuMs.toFixed(2)
+                  } ms of the ` +
+                    `processor, first ${last.firstMs.toFixed(0)} ms`
+                  : "nothing")),
+          );
+        }
+      }
+      if (done > 0) longestRound = Math.max(longestRound, performance.now() - start);
+      else longestRound = 0.8 * (performance.now() - start);
+    }
+    const rows = networks.map((gathered) => rowOf(gathered, sides));
+    const adapters = new Set(
+      networks.flatMap(({ told }) => [...told.values()].flat().flatMap(({ adapter }) => adapter ?? [])),
+    );
+    if (adapters.size > 1) {
+      throw new Error(`The sides ran on different adapters: ${[...adapters].join("; ")}`);
+    }
+    const adapter = [...adapters][0] ?? "none";
+    const text = report(rows, sides);
+    console.log(`\n${adapter}, ${done} rounds\n\n${text}`);
+    const file = out ??
+      new URL(`../results/peers-${adapterSlug(adapter)}.json`, import.meta.url).pathname;
+    const others = WEBGPU.slice(1);
+    const result = {
+      adapter,
+      processors: navigator.hardwareConcurrency,
+      system: `${Deno.build.os} ${Deno.build.arch}`,
+      deno: Deno.version.deno,
+      date: new Date().toISOString().slice(0, 10),
+      load: { before: loadBefore, after: Deno.loadavg() },
+      minutes: (performance.now() - begin) / 60_000,
+      rounds: done,
+      versions: VERSIONS,
+      absent,
+      comparison: MEASURES.flatMap(([measure]) => compare(rows, "framewise", others, measure) ?? []),
+      rows,
+    };
+    const short = (_: string, value: unknown): unknown =>
+      typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(4)) : value;
+    await Deno.writeTextFile(file, `${JSON.stringify(result, short, 2)}\n`);
+    console.log(`\nwritten to ${file}`);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+}
+
+if (import.meta.main) await main(options());

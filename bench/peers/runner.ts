@@ -1,0 +1,67 @@
+/**
+ * What a side of the comparison is, and what it is given.
+ *
+ * @module
+ */
+
+/** One measurement that a process of its own makes. */
+export interface Job {
+  side: string;
+  /** The ONNX file. */
+  model: string;
+  /** The inputs, each a file of 32-bit floats. */
+  inputs: { name: string; shape: number[]; file: string }[];
+  /** Where the outputs go: one file of 32-bit floats each, as `Told.outputs` names them. */
+  folder: string;
+  /** When the process was started, in milliseconds since 1970. */
+  started: number;
+  /** Inferences that are enqueued before one wait. */
+  batch: number;
+  /** Only the outputs: nothing is timed. */
+  referenceOnly?: boolean;
+}
+
+/** What the process tells: milliseconds, and MiB. */
+export interface Told {
+  firstMs: number;
+  /** What the first result would take less with the network rebuilt beforehand, and without attempts that failed. */
+  spareMs: number;
+  latencyMs: number[];
+  /** Of the processor's time, all threads together. */
+  latencyCpuMs: number;
+  throughputMs: number[];
+  throughputCpuMs: number;
+  /** Inferences before each wait. */
+  batch: number;
+  peakMiB: number;
+  /** The WebGPU adapter, where one was asked for. */
+  adapter?: string;
+  note?: string;
+  outputs: { name: string; file: string }[];
+}
+
+/** An input, in memory. */
+export interface Input {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly data: Float32Array<ArrayBuffer>;
+}
+
+/** The outputs by name: elements as 32-bit floats, in ONNX's order. */
+export type Outputs = Record<string, Float32Array>;
+
+/** A network made ready on one side. */
+export interface Runner {
+  /** Takes the inputs from host memory and sets one inference going; what the one before gave may be lost. */
+  enqueue(): Promise<void> | void;
+  /** Waits for the last inference and gives its outputs. */
+  read(): Promise<Outputs>;
+  /** Both at once, where the side has a shorter way. */
+  once?(): Promise<Outputs>;
+  /** What of the time to make it ready went into rebuilding the ONNX network, or an attempt that failed. */
+  spareMs?: number;
+  note?: string;
+}
+
+/** Makes a network ready. */
+export type Open = (model: Uint8Array<ArrayBuffer>, inputs: readonly Input[]) => Promise<Runner>;
