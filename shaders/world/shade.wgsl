@@ -103,20 +103,32 @@ fn undistort(at: vec2f) -> vec2f {
   return at * select(r / drawn, 1.0, drawn < 1e-6);
 }
 
-fn mixed(a: i32, b: i32, c: i32) -> f32 {
-  var h = u32(a) * 0x9e3779b1u ^ u32(b) * 0x85ebca77u ^ u32(c) * 0xc2b2ae3du;
-  h = (h ^ (h >> 15u)) * 0x2c1b3c6du;
+const MIX_A = 0x9e3779b1u;
+const MIX_B = 0x85ebca77u;
+const MIX_C = 0xc2b2ae3du;
+
+fn scrambled(word: u32) -> f32 {
+  var h = (word ^ (word >> 15u)) * 0x2c1b3c6du;
   h = (h ^ (h >> 12u)) * 0x297a2d39u;
   return f32((h ^ (h >> 15u)) >> 8u) / 16777216.0;
 }
 
+// A number from 0 to 1 for three whole ones.
+fn mixed(a: i32, b: i32, c: i32) -> f32 {
+  return scrambled(u32(a) * MIX_A ^ u32(b) * MIX_B ^ u32(c) * MIX_C);
+}
+
+// Value noise: mixed() at the corners of a cell, smoothly between. Products are shared, as integer multiplications are dear.
 fn noise(p: vec2f, seed: i32) -> f32 {
   let cell = floor(p);
   let c = vec2i(cell);
   var f = p - cell;
   f = f * f * (3.0 - 2.0 * f);
-  let low = mix(mixed(c.x, c.y, seed), mixed(c.x + 1, c.y, seed), f.x);
-  let high = mix(mixed(c.x, c.y + 1, seed), mixed(c.x + 1, c.y + 1, seed), f.x);
+  let x = u32(c.x) * MIX_A;
+  let y = (u32(c.y) * MIX_B) ^ (u32(seed) * MIX_C);
+  let z = (u32(c.y) * MIX_B + MIX_B) ^ (u32(seed) * MIX_C);
+  let low = mix(scrambled(x ^ y), scrambled((x + MIX_A) ^ y), f.x);
+  let high = mix(scrambled(x ^ z), scrambled((x + MIX_A) ^ z), f.x);
   return mix(low, high, f.y);
 }
 
@@ -130,13 +142,16 @@ fn noise3(p: vec3f, seed: i32) -> f32 {
   let c = vec3i(cell);
   var f = p - cell;
   f = f * f * (3.0 - 2.0 * f);
-  let s = c.z * 57 + seed;
+  let x = u32(c.x) * MIX_A;
+  let y = u32(c.y) * MIX_B;
+  let z = u32(c.z * 57 + seed) * MIX_C;
+  let far_z = z + 57u * MIX_C;
   let near = mix(
-    mix(mixed(c.x, c.y, s), mixed(c.x + 1, c.y, s), f.x),
-    mix(mixed(c.x, c.y + 1, s), mixed(c.x + 1, c.y + 1, s), f.x), f.y);
+    mix(scrambled(x ^ y ^ z), scrambled((x + MIX_A) ^ y ^ z), f.x),
+    mix(scrambled(x ^ (y + MIX_B) ^ z), scrambled((x + MIX_A) ^ (y + MIX_B) ^ z), f.x), f.y);
   let far = mix(
-    mix(mixed(c.x, c.y, s + 57), mixed(c.x + 1, c.y, s + 57), f.x),
-    mix(mixed(c.x, c.y + 1, s + 57), mixed(c.x + 1, c.y + 1, s + 57), f.x), f.y);
+    mix(scrambled(x ^ y ^ far_z), scrambled((x + MIX_A) ^ y ^ far_z), f.x),
+    mix(scrambled(x ^ (y + MIX_B) ^ far_z), scrambled((x + MIX_A) ^ (y + MIX_B) ^ far_z), f.x), f.y);
   return mix(near, far, f.z);
 }
 

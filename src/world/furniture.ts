@@ -163,10 +163,10 @@ function addPlanter(things: Things, frame: Frame3, random: Random): void {
 
 function addShelter(things: Things, frame: Frame3): void {
   things.begin();
-  things.add(frame.at([0, 2.4, 0.2]), [1.9, 0.06, 0.8], { colour: METAL });
-  things.add(frame.at([0, 1.2, -0.55]), [1.85, 1.15, 0.03], { kind: KIND.glass, colour: [0.16, 0.2, 0.21] });
+  things.add(frame.at([0, 2.4, 0]), [1.9, 0.06, 0.58], { colour: METAL });
+  things.add(frame.at([0, 1.2, -0.52]), [1.85, 1.15, 0.03], { kind: KIND.glass, colour: [0.16, 0.2, 0.21] });
   things.add(frame.at([1.87, 1.2, 0]), [0.03, 1.15, 0.5], { kind: KIND.awning, colour: [0.5, 0.2, 0.06] });
-  for (const x of [1.87, -1.87]) things.add(frame.at([x, 1.2, 0.75]), [0.04, 1.2, 0.04], { colour: METAL });
+  for (const x of [1.87, -1.87]) things.add(frame.at([x, 1.2, 0.5]), [0.04, 1.2, 0.04], { colour: METAL });
   things.add(frame.at([0, 0.48, -0.3]), [1.2, 0.04, 0.18], { colour: [0.25, 0.14, 0.06] });
   things.end({ caster: casterOf(frame, 1.9, 0.7, 0.5) });
 }
@@ -229,7 +229,7 @@ export function addFurniture(things: Things, plan: Plan, land: Land, { crowns, l
     if (detail.chance(0.6)) sign(length * detail.between(0.35, 0.65), detail.pick([5, 1, 3, 6, 2] as const));
     const bench = detail.below(3);
     for (let i = 0; i < bench; i++) {
-      const frame = pavementFrame(land, side, detail.between(4, length - 4), land.pavement - 0.5);
+      const frame = pavementFrame(land, side, detail.between(4, length - 4), land.pavement - 0.32);
       const what = detail.below(3);
       if (what === 0) addBench(things, frame);
       else if (what === 1) {
@@ -240,7 +240,7 @@ export function addFurniture(things: Things, plan: Plan, land: Land, { crowns, l
         );
       } else addPlanter(things, frame, detail);
     }
-    if (detail.chance(0.18)) addShelter(things, pavementFrame(land, side, length * 0.7, 1.3));
+    if (detail.chance(0.18)) addShelter(things, pavementFrame(land, side, length * 0.7, 0.9));
   }
 }
 

@@ -309,6 +309,11 @@ export class WorldRenderer implements Disposable {
     this.#prepareFinish(view);
     this.#device.gpu.queue.writeBuffer(this.#counts.buffer, this.#counts.offset, this.#zeros);
 
+    if (main.lists.slots.length > SLOTS) {
+      throw new RangeError(
+        `Cannot draw a picture of ${main.lists.slots.length} labelled things: there is room for ${SLOTS}; make the town less busy`,
+      );
+    }
     const stream = this.#stream;
     if (isWet) stream.run(this.#mirror.dispatches);
     stream.run(main.dispatches);

@@ -73,7 +73,7 @@ export function makeScenario(name: ScenarioName, options: ScenarioOptions = {}):
   if (!Number.isSafeInteger(frames) || frames < 1) {
     throw new RangeError(`Cannot make a scenario of ${frames} frames: give a whole number from 1 on`);
   }
-  const offset = camera === "drive" ? LANE : pavementOffset(1.8);
+  const offset = camera === "drive" ? LANE : pavementOffset(1.75);
   const radius = camera === "drive" ? {} : { radius: 2.5 };
   const shape = shapeOf(name);
   const town = new Town({
@@ -164,7 +164,7 @@ function cameraOn(route: Route, metres: number, camera: "drive" | "walk", seed: 
   const wave = (length: number, salt: number): number =>
     Math.sin(metres * 2 * Math.PI / length + (seedOf(seed, salt) & 1023) + lap * 2.1);
   const walking = camera === "walk";
-  const aside = (walking ? 0.3 : 0.22) * wave(37, 1) + lap * 0.3;
+  const aside = (walking ? 0.15 : 0.22) * wave(37, 1) + lap * (walking ? 0.15 : 0.3);
   const sway = (walking ? 0.05 : 0.02) * wave(23, 2) + 0.012 * wave(7, 3);
   const bob = walking ? 0.025 * Math.abs(Math.sin(metres * 4.2)) : 0.008 * wave(3.1, 4);
   const height = (walking ? 1.72 : 1.42) + bob;

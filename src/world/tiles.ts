@@ -18,6 +18,9 @@ const FACES = [1, 3, 7, 5, 0, 2, 6, 4, 2, 3, 7, 6, 0, 1, 5, 4, 4, 5, 7, 6, 0, 1,
 /** Nearer than this nothing is drawn; a little less than the shader's. */
 const NEAR = 0.04;
 
+/** A small picture has few tiles, each with many solids. */
+const FEWEST_TEXELS = 1 << 15;
+
 const LABELLED = 0;
 const SCENERY = 1;
 const FOLIAGE = 2;
@@ -57,7 +60,7 @@ export class TileLists {
     this.columns = Math.floor(lens.width / TILE) + 1;
     this.rows = Math.floor(lens.height / TILE) + 1;
     const tiles = this.columns * this.rows;
-    this.#texels = Math.ceil(tiles * perTile / TABLE_WIDTH) * TABLE_WIDTH;
+    this.#texels = Math.ceil(Math.max(tiles * perTile, FEWEST_TEXELS) / TABLE_WIDTH) * TABLE_WIDTH;
     this.table = new Float32Array(this.#texels * 4);
     this.#place = new Int32Array(this.#texels);
     this.#what = new Float32Array(this.#texels * 4);

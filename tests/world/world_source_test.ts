@@ -263,6 +263,38 @@ Deno.test("noise, exposure and blur do what they say", async () => {
   assertLess(rough(await one({ defocus: 3, focus: 2 })), rough(plain) * 0.9);
 });
 
+Deno.test("light and weather change the picture, not what is true of it", async () => {
+  using device = await Device.request();
+  const [day, dusk, rain] = await Promise.all(
+    (["day", "dusk", "rain"] as const).map((light) =>
+      frames(device, { ...SMALL, width: 64, height: 48, frames: 3, seed: 15, light })
+    ),
+  );
+  for (const other of [dusk!, rain!]) {
+    for (const [i, { truth, picture, pixels }] of day!.entries()) {
+      assertEquals(other[i]!.truth.boxes, truth.boxes);
+      assertEquals(other[i]!.picture.depths, picture.depths);
+      const unlike = pixels.filter((value, k) => Math.abs(value - other[i]!.pixels[k]!) > 12).length /
+        pixels.length;
+      assertGreater(unlike, 0.4, `${other[i]!.truth.light}, frame ${i}: ${unlike} of the values differ`);
+    }
+  }
+});
+
+Deno.test("pictures of a few tiles have room for all that is in sight", async () => {
+  using device = await Device.request();
+  const all = await frames(device, {
+    width: 16,
+    height: 16,
+    smooth: true,
+    frames: 6,
+    seed: 16,
+    scenario: "straight",
+    density: 3,
+  });
+  assertEquals(all.length, 6);
+});
+
 Deno.test("a truth's JSON line holds camera, objects and places", async () => {
   using device = await Device.request();
   const { truth } = (await frames(device, { ...SMALL, frames: 1, seed: 14 }))[0]!;
