@@ -64,7 +64,7 @@ export interface View {
 /** How a renderer is made. */
 export interface RendererOptions {
   readonly lens: Lens;
-  /** Smooth edges: nine samples a pixel under a tent, four of them its own, at a quarter of the speed; true unless told. */
+  /** Smooth edges: more samples where an edge is, at two thirds of the speed; true unless told. */
   readonly smooth?: boolean;
   /** Pictures under way at once; 3 unless told. */
   readonly slots?: number;

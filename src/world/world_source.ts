@@ -21,7 +21,7 @@ export interface WorldOptions extends ScenarioOptions {
   /** Radial distortion; 0 unless told. */
   readonly k1?: number;
   readonly k2?: number;
-  /** Smooth edges, at a quarter of the speed; true unless told. */
+  /** Smooth edges, at two thirds of the speed; true unless told. */
   readonly smooth?: boolean;
   /** For `random`: see {@linkcode RandomViewOptions}. */
   readonly random?: Omit<RandomViewOptions, "seed" | "width" | "height">;
