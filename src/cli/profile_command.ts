@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { Device } from "../gpu/mod.ts";
 import { measurePeaks } from "../gpu/peak.ts";
 import type { Graph } from "../graph/graph.ts";
@@ -27,12 +28,13 @@ export const PROFILE_USAGE = `Usage:
     --input WxH        size of the image, where the network leaves it open
     --shape INPUT=1x3x480x640               shapes of inputs, where the network leaves them open
     --f16              keep values between kernels in 16 bits
-    --method timestamps|repeated            how to time; timestamps where they are of use
+    --method timestamps|repeated|processor  how to time; timestamps where they are of use. "processor" is for
+                                            software adapters on a busy machine: what all cores spend together
     --seconds 3        how long to measure, about
     --no-peak          leave the adapter's peak unmeasured
     --quiet            no progress`;
 
-const METHODS: readonly ProfileMethod[] = ["timestamps", "repeated"];
+const METHODS: readonly ProfileMethod[] = ["timestamps", "repeated", "processor"];
 
 /** What `framewise profile` is told. */
 interface ProfileCommandOptions {
@@ -71,7 +73,7 @@ function readOptions(args: readonly string[]): ProfileCommandOptions | undefined
   if (model === undefined || rest.length > 0) throw new UsageError("profile takes one file or name");
   const method = given.value("method");
   if (method !== undefined && !METHODS.some((known) => known === method)) {
-    throw new UsageError(`--method is "${method}"; it must be ${METHODS.join(" or ")}`);
+    throw new UsageError(`--method is "${method}"; it must be one of ${METHODS.join(", ")}`);
   }
   const input = given.value("input");
   const size = /^(\d+)x(\d+)$/.exec(input ?? "");
@@ -105,12 +107,16 @@ async function profile(options: ProfileCommandOptions): Promise<void> {
     ? imageShapes(graph, options.size)
     : readShapes(options.shape, graph, model.entry);
   using device = await Device.request({ onWarning: say });
-  const peaks = options.peak ? (say("measuring the adapter's peak"), await measurePeaks(device)) : undefined;
+  const clock = method === "processor" ? processorMs : undefined;
+  const peaks = options.peak
+    ? (say("measuring the adapter's peak"), await measurePeaks(device, clock))
+    : undefined;
   say("preparing the network");
   using session = new Session(device, graph, { precision: options.f16 ? "f16" : "f32" });
   using network = await session.prepare(shapes);
   const measured = await profileNetwork(session, network, {
     ...(method && { method }),
+    ...(clock && { processorMs: clock }),
     budgetMs: options.seconds * 1000,
     onProgress: progressTo(say),
   });
@@ -133,6 +139,12 @@ async function profile(options: ProfileCommandOptions): Promise<void> {
       ? JSON.stringify(profileJson(profiled), null, 2)
       : formatProfile(profiled, { why: options.why }),
   );
+}
+
+/** Milliseconds that all processors together have spent on this process. */
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
 
 /** Tells at every tenth. */

@@ -103,6 +103,7 @@ export function formatProfile(
 const METHODS: Readonly<Record<Profile["method"], string>> = {
   timestamps: "timestamps, each dispatch in its place in the run",
   repeated: "repeating each dispatch in one submit",
+  processor: "repeating each dispatch in one submit; processor time, all cores together",
 };
 
 /** The adapter's measured peak in one line. */
@@ -182,14 +183,14 @@ function describeTotals(profile: Profile, peaks: Peaks | undefined): string {
 const DISTURBED = 1.3;
 
 /** A word on medians that other work has raised: it interrupts long dispatches most, and shifts the shares. */
-function describeDisturbance({ sumMs, leastMs }: Profile): string[] {
+function describeDisturbance({ sumMs, leastMs, method }: Profile): string[] {
   const ratio = sumMs / leastMs;
   return ratio > DISTURBED
     ? [
       `disturbed: the medians add up to ${
         ratio.toFixed(1)
       } times the least times, so other work ran beside; ` +
-      "read the least",
+      `read the least${method === "processor" ? "" : ", or on software try --method processor"}`,
     ]
     : [];
 }

@@ -34,11 +34,12 @@ const CHAINS = [2, 3, 4, 8] as const;
 /**
  * Measures all of it, in about three seconds.
  *
+ * @param processorMs rates are by this clock, if given: see `Stopwatch.create`. Costs are by the wall clock.
  * @throws {GpuError} if the device has no room for the probe's buffers (two of 64 MiB; of 16 on software), or an earlier
  * error arrived.
  */
-export async function measurePeaks(device: Device): Promise<Peaks> {
-  using watch = await Stopwatch.create(device);
+export async function measurePeaks(device: Device, processorMs?: () => number): Promise<Peaks> {
+  using watch = await Stopwatch.create(device, processorMs);
   const flops = await flopsBy(watch);
   const copies = await copiesBy(watch);
   const launches = await launchesBy(watch);
@@ -96,7 +97,8 @@ async function launchesBy(watch: Stopwatch): Promise<Pick<Peaks, "launchMs" | "p
     workgroups: [1, 1, 1],
   });
   // By the wall clock: what recording costs on the host is part of it.
-  const least = (record: () => void): Promise<number> => watch.least(record, (many) => watch.wall(many));
+  const least = (record: () => void): Promise<number> =>
+    watch.least(record, { time: (many) => watch.wall(many) });
   const launchMs = await least(() => stream.run(dispatch));
   const passMs = await least(() => {
     // Handing out the encoder ends the pass.

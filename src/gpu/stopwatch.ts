@@ -6,6 +6,7 @@
 import FMA from "../../shaders/probe/fma.wgsl" with { type: "text" };
 import type { Device } from "./device.ts";
 import type { Dispatch } from "./dispatch.ts";
+import { GpuError } from "./errors.ts";
 import { isSoftware } from "./probe.ts";
 import type { Stream } from "./stream.ts";
 import { GpuTimer } from "./timer.ts";
@@ -18,6 +19,14 @@ export interface Clock {
   readonly agreement: number;
   /** They are fine enough for single dispatches, and tell the time that passes. */
   readonly usable: boolean;
+}
+
+/** How samples are taken. */
+export interface SampleOptions {
+  /** Time that the repetitions of a round are made to fill, in milliseconds. */
+  fillMs?: number;
+  /** How they are timed. */
+  time?: (record: () => void) => Promise<number>;
 }
 
 const FMA_ROUNDS = 1000;
@@ -40,15 +49,30 @@ export class Stopwatch implements Disposable {
   readonly waitMs: number;
   #clock: Clock | undefined;
   readonly #timer: GpuTimer | undefined;
+  readonly #processorMs: (() => number) | undefined;
 
-  static async create(device: Device): Promise<Stopwatch> {
+  /**
+   * A stopwatch; it checks the timestamps first.
+   *
+   * @param processorMs milliseconds that all processors together have spent on this process: what {@linkcode time} goes by
+   * if given. On software adapters it does not tell apart waiting and working, but no other process disturbs it.
+   * @throws {GpuError} if processor time is to be told of an adapter that is no software.
+   */
+  static async create(device: Device, processorMs?: () => number): Promise<Stopwatch> {
+    if (processorMs && !isSoftware(device.adapterInfo)) {
+      throw new GpuError(
+        `Cannot time by processor time: the adapter (${
+          device.adapterInfo.description || "unnamed"
+        }) is no program on the CPU; time by timestamps or repetition`,
+      );
+    }
     let waitMs = Infinity;
     for (let round = 0; round < ROUNDS; round++) {
       const start = performance.now();
       await device.idle();
       waitMs = Math.min(waitMs, performance.now() - start);
     }
-    const watch = new Stopwatch(device, waitMs);
+    const watch = new Stopwatch(device, waitMs, processorMs);
     try {
       if (watch.#timer) watch.#clock = await watch.#checkClock(watch.#timer);
       return watch;
@@ -58,8 +82,9 @@ export class Stopwatch implements Disposable {
     }
   }
 
-  private constructor(device: Device, waitMs: number) {
+  private constructor(device: Device, waitMs: number, processorMs: (() => number) | undefined) {
     this.device = device;
+    this.#processorMs = processorMs;
     this.waitMs = waitMs;
     this.stream = device.stream({ label: "probe", allocator: device.defaultAllocator });
     this.#timer = GpuTimer.create(device, 2);
@@ -77,24 +102,28 @@ export class Stopwatch implements Disposable {
     return Math.max(performance.now() - start - this.waitMs, 1e-3);
   }
 
-  /** Milliseconds of what is recorded, on the GPU where it can tell. */
+  /** Milliseconds of what is recorded: of processor time if that was asked for, else on the GPU where it can tell. */
   async time(record: () => void): Promise<number> {
+    if (this.#processorMs) {
+      const start = this.#processorMs();
+      record();
+      await this.stream.finish();
+      return Math.max(this.#processorMs() - start, 1e-3);
+    }
     if (!this.#timer || !this.#clock?.usable) return await this.wall(record);
     return (await this.#stamps(this.#timer, record)).between;
   }
 
   /**
-   * Milliseconds of a piece of work, once for each round: it is recorded as often as fills {@linkcode LEAST_MS}, and the
-   * time divided. One repetition goes before that is not counted.
+   * Milliseconds of a piece of work, once for each round: it is recorded as often as fills a given time, and the time
+   * divided. One repetition goes before that is not counted.
    *
    * @param record records the work once.
-   * @param time how to time it; {@linkcode time} if left out.
+   * @param options.fillMs time to fill; 60 if left out.
+   * @param options.time how to time it; {@linkcode time} if left out.
    */
-  async samples(
-    record: () => void,
-    rounds: number,
-    time: (record: () => void) => Promise<number> = (many) => this.time(many),
-  ): Promise<number[]> {
+  async samples(record: () => void, rounds: number, options: SampleOptions = {}): Promise<number[]> {
+    const { fillMs = LEAST_MS, time = (many) => this.time(many) } = options;
     const timeMany = (times: number): Promise<number> =>
       time(() => {
         for (let i = 0; i < times; i++) record();
@@ -102,8 +131,8 @@ export class Stopwatch implements Disposable {
     await timeMany(1);
     let times = 1;
     let last = await timeMany(times);
-    while (last < LEAST_MS / 2 && times < MOST_TIMES) {
-      times = Math.min(Math.ceil(times * Math.min(Math.max(LEAST_MS / last, 1.5), 10)), MOST_TIMES);
+    while (last < fillMs / 2 && times < MOST_TIMES) {
+      times = Math.min(Math.ceil(times * Math.min(Math.max(fillMs / last, 1.5), 10)), MOST_TIMES);
       last = await timeMany(times);
     }
     const samples = [last / times];
@@ -112,8 +141,8 @@ export class Stopwatch implements Disposable {
   }
 
   /** The least of several {@linkcode samples}: what else runs only adds to it. */
-  async least(record: () => void, time?: (record: () => void) => Promise<number>): Promise<number> {
-    return Math.min(...await this.samples(record, ROUNDS, time));
+  async least(record: () => void, options?: SampleOptions): Promise<number> {
+    return Math.min(...await this.samples(record, ROUNDS, options));
   }
 
   /** Milliseconds between two stamps around what is recorded, and all stamps in nanoseconds. */

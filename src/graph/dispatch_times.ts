@@ -133,7 +133,7 @@ function elapsed(begin: bigint, end: bigint): number {
  */
 export async function repeatedTimes(
   { watch, plan, dispatches, restore }: TimedPlan,
-  rounds: number,
+  { rounds, fillMs }: { rounds: number; fillMs: number },
   onProgress: (done: number) => void,
 ): Promise<DispatchTime[]> {
   const { stream } = watch;
@@ -143,9 +143,9 @@ export async function repeatedTimes(
     const { texels, ...alone } = whole;
     // Also fills the textures that the kernel alone reads afterwards.
     stream.run(whole);
-    const kernel = await watch.samples(() => stream.run(alone), rounds);
+    const kernel = await watch.samples(() => stream.run(alone), rounds, { fillMs });
     const copyAll = (): void => stream.record((encoder) => recordTexelCopies(encoder, texels!));
-    const copy = texels ? await watch.samples(copyAll, rounds) : [0];
+    const copy = texels ? await watch.samples(copyAll, rounds, { fillMs }) : [0];
     times.push({
       kernelMs: median(kernel),
       copyMs: median(copy),

@@ -15,16 +15,20 @@ import type { Session } from "./session.ts";
 import { bytesMoved, kindOf, operatorsOf, shapeOf, type StepKind } from "./step_shape.ts";
 
 /** How dispatches are timed. */
-export type ProfileMethod = "timestamps" | "repeated";
+export type ProfileMethod = "timestamps" | "repeated" | "processor";
 
 /** How a profile is taken. */
 export interface ProfileOptions {
   /**
    * "timestamps": the whole plan runs again and again, each dispatch in a pass of its own between timestamps, so that each
    * finds the memory and the caches as in a real run. "repeated": each dispatch in turn is repeated in one submit and timed
-   * by the wall clock. The first where the adapter's timestamps are of use, if left out.
+   * by timestamps around all of them, or by the wall clock. "processor": the same by {@linkcode processorMs}, on software
+   * adapters: what a dispatch costs all cores together, which no other process disturbs. "timestamps" where the adapter's
+   * are of use, if left out, else "repeated".
    */
   method?: ProfileMethod;
+  /** Milliseconds that all processors together have spent on this process; needed for "processor". */
+  processorMs?: () => number;
   /** Inputs by name; seeded noise from 0 to 1 for floats and zeros for the rest, where left out. */
   inputs?: Readonly<Record<string, HostTensor>>;
   /** Milliseconds that the rounds shall take together; 3000 if left out. There are at least 3 rounds, and at most 50. */
@@ -95,7 +99,7 @@ export interface Profile {
   leastMs: number;
   /** Milliseconds of the copies into textures among them. */
   copyMs: number;
-  /** Milliseconds of one run as it is really recorded: on the GPU by timestamps, else {@linkcode frameMs}. */
+  /** Milliseconds of one run as it is really recorded: by timestamps or processor time, else {@linkcode frameMs}. */
   planMs: number;
   /** The least of it that was seen. */
   planLeastMs: number;
@@ -127,7 +131,11 @@ export async function profileNetwork(
 ): Promise<Profile> {
   const { device } = session;
   const { plan, bound } = network;
-  using watch = await Stopwatch.create(device);
+  if (options.method === "processor" && !options.processorMs) {
+    throw new GraphError("Cannot profile by processor time: no clock is given for it; give processorMs");
+  }
+  const byProcessor = options.method === "processor";
+  using watch = await Stopwatch.create(device, byProcessor ? options.processorMs : undefined);
   const { stream } = watch;
   using inputs = keepInputs(device, network, options.inputs ?? {});
   const method = options.method ?? (watch.clock?.usable ? "timestamps" : "repeated");
@@ -140,13 +148,14 @@ export async function profileNetwork(
   const estimate = await watch.wall(run);
   const frames = Math.min(Math.max(Math.round(FRAMES_MS / estimate), 1), 200);
   const framesMs = FRAMES_ROUNDS * (frames * estimate + watch.waitMs);
+  const budgetMs = options.budgetMs ?? 3000;
   const roundMs = 2 * (estimate + watch.waitMs);
-  const rounds = Math.min(Math.max(Math.floor(((options.budgetMs ?? 3000) - framesMs) / roundMs), 3), 50);
+  const rounds = Math.min(Math.max(Math.floor((budgetMs - framesMs) / roundMs), 3), 50);
   const timed = { watch, plan, dispatches: bound.dispatches, restore: inputs.restore };
   using stamped = method === "timestamps" ? new StampedTimes(timed) : undefined;
   const planTimes: number[] = [];
   const frameTimes: number[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < (stamped ? rounds : FRAMES_ROUNDS); round++) {
     await stamped?.round();
     inputs.restore(stream);
     planTimes.push(await watch.time(() => stream.run(bound.dispatches)));
@@ -162,9 +171,13 @@ export async function profileNetwork(
     if (stamped) options.onProgress?.(round + 1, rounds);
   }
   const times = stamped?.times() ??
-    await repeatedTimes(timed, REPEATED_ROUNDS, (done) => options.onProgress?.(done, plan.steps.length));
+    await repeatedTimes(
+      timed,
+      { rounds: REPEATED_ROUNDS, fillMs: Math.min(Math.max(budgetMs / plan.steps.length / 4, 10), 60) },
+      (done) => options.onProgress?.(done, plan.steps.length),
+    );
   const frameMs = median(frameTimes);
-  const wholes = watch.clock?.usable ? planTimes : frameTimes;
+  const wholes = byProcessor || watch.clock?.usable ? planTimes : frameTimes;
   return summarise(session, plan, bound.dispatches, {
     method,
     rounds: stamped ? rounds : REPEATED_ROUNDS,

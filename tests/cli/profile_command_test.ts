@@ -125,7 +125,7 @@ Deno.test("framewise profile says in one message what is wrong", async () => {
     [["--input", "64"], 2, '--input is "64"; write width and height as 640x480'],
     [["--input", "0x5"], 2, '--input is "0x5"'],
     [["--input", "64x64", "--shape", "x=1x3x8x8"], 2, "give one of them"],
-    [["--method", "guess"], 2, '--method is "guess"; it must be timestamps or repeated'],
+    [["--method", "guess"], 2, '--method is "guess"; it must be one of timestamps, repeated, processor'],
     [["--seconds", "0"], 2, '--seconds is "0"'],
     [["--wibble"], 2, "there is no option --wibble"],
     [["--shape", "x=1x4x8x8", "--no-peak"], 1, "x"],

@@ -1,3 +1,4 @@
+import process from "node:process";
 import { assert, assertAlmostEquals, assertEquals, assertGreater, assertRejects } from "@std/assert";
 import { Device, type Kernel, type KernelSource } from "../../src/gpu/mod.ts";
 import { changesWhatItReads, median } from "../../src/graph/dispatch_times.ts";
@@ -47,13 +48,22 @@ function mixed(): Session["graph"] {
   })));
 }
 
-const METHODS = ["timestamps", "repeated"] as const;
+const METHODS = ["timestamps", "repeated", "processor"] as const;
+
+function processorMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
 
 for (const method of METHODS) {
   Deno.test(`profileNetwork() by ${method} accounts for every dispatch, and finds the heavy one`, async () => {
     using device = await Device.request({ pool: false });
     if (method === "timestamps" && !device.features.has("timestamp-query")) {
       console.log("left out: the adapter has no timestamps");
+      return;
+    }
+    if (method === "processor" && !device.target.software) {
+      console.log("left out: the adapter is no software");
       return;
     }
     using session = new Session(device, mixed());
@@ -65,6 +75,7 @@ for (const method of METHODS) {
       method,
       inputs: { x },
       budgetMs: 200,
+      ...(method === "processor" && { processorMs }),
       onProgress: (done, total) => progress.push(done / total),
     });
     assertEquals(profile.method, method);
@@ -115,7 +126,7 @@ Deno.test("profileNetwork() tells shapes, kinds and bytes as one does by hand", 
   assertEquals([pool.shape, pool.kind], ["1x96x16x16 > 1x96x1x1", "data movement"]);
 });
 
-Deno.test("profileNetwork() tells of inputs that the network does not have", async () => {
+Deno.test("profileNetwork() tells of inputs that the network does not have, and of a clock that is missing", async () => {
   using device = await Device.request({ pool: false });
   using session = new Session(device, mixed());
   using network = await session.prepare();
@@ -123,6 +134,11 @@ Deno.test("profileNetwork() tells of inputs that the network does not have", asy
     () => profileNetwork(session, network, { inputs: { z: hostTensor("f32", [1], [0]) } }),
     GraphError,
     'there is no input "z"; it takes "x"',
+  );
+  await assertRejects(
+    () => profileNetwork(session, network, { method: "processor" }),
+    GraphError,
+    "give processorMs",
   );
 });
 
