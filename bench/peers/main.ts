@@ -10,7 +10,7 @@
  * - the first result: from the start of the process, Deno's own included, to the first outputs. Mesa's disk cache and
  *   what else a side keeps on disk is warm from the first round, which does not count here unless it is the only one;
  * - latency: one inference, with the upload of its input and the readback of its outputs;
- * - throughput: 16 inferences enqueued with their uploads (fewer, at least 4, where sixteen take over 5 s), then one wait
+ * - throughput: 16 inferences enqueued with their uploads (fewer, at least 2, where sixteen take over 4 s), then one wait
  *   for the last one's outputs, told per inference. Deno's WebGPU waits in steps of about 11 ms, which latencies contain
  *   and throughput does not;
  * - the processor's time of both, all threads of the process together: on software Vulkan it is the work itself, and
@@ -30,14 +30,17 @@ import { type Network, NETWORKS } from "./networks.ts";
 import { VERSIONS } from "./packages.ts";
 import {
   compare,
+  digits,
   type Failure,
   figures,
   type Measure,
   ratioTable,
   relativeError,
   type Row,
+  spread,
+  table,
+  TOLERANCE,
 } from "./report.ts";
-import { table, TOLERANCE } from "./report.ts";
 import type { Job, Told } from "./runner.ts";
 
 /** Sides on the same WebGPU adapter; Framewise first. */
@@ -111,6 +114,8 @@ interface Gathered {
   told: Map<string, Told[]>;
   failed: Map<string, string>;
   errors: Map<string, number>;
+  /** What the WebGPU sides took together in the last round. */
+  roundMs: number;
 }
 
 async function readOutputs(told: Told): Promise<Map<string, Float32Array>> {
@@ -136,7 +141,7 @@ async function prepare(network: Network, base: string, batch: number): Promise<G
   const told = await runSide({ ...job, side: REFERENCE, referenceOnly: true });
   if ("failed" in told) throw new Error(`Cannot compare ${network.name}: ${REFERENCE}: ${told.failed}`);
   const reference = await readOutputs(told);
-  return { network, job, reference, told: new Map(), failed: new Map(), errors: new Map() };
+  return { network, job, reference, told: new Map(), failed: new Map(), errors: new Map(), roundMs: 0 };
 }
 
 /** One side with one network, once. */
@@ -159,6 +164,24 @@ async function turn(gathered: Gathered, side: string): Promise<void> {
     }
   }
   told.set(side, [...told.get(side) ?? [], result]);
+}
+
+/** Every side in turn with one network; who comes first changes from round to round. */
+async function measureRound(gathered: Gathered, sides: readonly string[], round: number): Promise<void> {
+  const turns = sides.filter((side) => !gathered.failed.has(side) && (round === 0 || WEBGPU.includes(side)));
+  let roundMs = 0;
+  for (let i = 0; i < turns.length; i++) {
+    const side = turns[(i + round) % turns.length]!;
+    const start = performance.now();
+    await turn(gathered, side);
+    if (WEBGPU.includes(side)) roundMs += performance.now() - start;
+    const last = gathered.told.get(side)?.at(-1);
+    const measured = last && `${digits(spread(last.throughputMs).median)} ms, ` +
+        `${digits(last.throughputCpuMs)} ms of the processor, first result ${digits(last.firstMs)} ms`;
+    const told = gathered.failed.get(side) ?? measured;
+    console.log(`round ${round + 1}, ${gathered.network.name}, ${side}: ${told}`);
+  }
+  gathered.roundMs = roundMs;
 }
 
 function rowOf({ network, told, failed, errors }: Gathered, sides: readonly string[]): Row {
@@ -223,35 +246,12 @@ async function main({ only, sides, rounds, batch, minutes, out }: Options): Prom
         console.log(`${name}: its file is absent from ../shared/models`);
       }
     }
-    let done = 0, longestRound = 0;
-    for (; done < rounds; done++) {
-      const start = performance.now();
-      // A round that would end too late is not begun.
-      if (done > 0 && start - begin + longestRound > minutes * 60_000) break;
+    for (let round = 0; round < rounds; round++) {
       for (const gathered of networks) {
-        const turns = sides.filter((side) =>
-          !gathered.failed.has(side) && (done === 0 || WEBGPU.includes(side))
-        );
-        // Who comes first changes from round to round.
-        for (let i = 0; i < turns.length; i++) {
-          const side = turns[(i + done) % turns.length]!;
-          await turn(gathered, side);
-          const [last] = gathered.told.get(side)?.slice(-1) ?? [];
-          const reason = gathered.failed.get(side);
-          console.log(
-            `round ${done + 1}, ${gathered.network.name}, ${side}: ` +
-              (reason ??
-                (last
-                  ? `${Math.min(...last.throughputMs).toFixed(2)} ms, ${
-                    last.throughputCpuMs.toFixed(2)
-                  } ms of the ` +
-                    `processor, first ${last.firstMs.toFixed(0)} ms`
-                  : "nothing")),
-          );
-        }
+        const left = minutes * 60_000 - (performance.now() - begin);
+        if (round > 0 && gathered.roundMs > left) continue;
+        await measureRound(gathered, sides, round);
       }
-      if (done > 0) longestRound = Math.max(longestRound, performance.now() - start);
-      else longestRound = 0.8 * (performance.now() - start);
     }
     const rows = networks.map((gathered) => rowOf(gathered, sides));
     const adapters = new Set(
@@ -262,7 +262,7 @@ async function main({ only, sides, rounds, batch, minutes, out }: Options): Prom
     }
     const adapter = [...adapters][0] ?? "none";
     const text = report(rows, sides);
-    console.log(`\n${adapter}, ${done} rounds\n\n${text}`);
+    console.log(`\n${adapter}\n\n${text}`);
     const file = out ??
       new URL(`../results/peers-${adapterSlug(adapter)}.json`, import.meta.url).pathname;
     const others = WEBGPU.slice(1);
@@ -274,7 +274,7 @@ async function main({ only, sides, rounds, batch, minutes, out }: Options): Prom
       date: new Date().toISOString().slice(0, 10),
       load: { before: loadBefore, after: Deno.loadavg() },
       minutes: (performance.now() - begin) / 60_000,
-      rounds: done,
+      rounds,
       versions: VERSIONS,
       absent,
       comparison: MEASURES.flatMap(([measure]) => compare(rows, "framewise", others, measure) ?? []),
