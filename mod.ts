@@ -2,8 +2,8 @@
  * Framewise: a WebGPU inference engine for frame loops. An ONNX network is loaded once, planned once, and then run
  * frame after frame without creating anything on the GPU.
  *
- * Everything here uses web-standard APIs only. Video files, images and the command line are in
- * `@framewise/framewise/video` and `@framewise/framewise/cli`.
+ * Everything here uses web-standard APIs only. Video files and images, the drawn town and the command
+ * line are in `@framewise/framewise/video`, `@framewise/framewise/world` and `@framewise/framewise/cli`.
  *
  * @example
  * ```ts no-eval
