@@ -65,6 +65,9 @@ fn main(
 ) {
   var index = (group.y * groups.x + group.x) * 64u + lane;
   let rows = select(1u, 4u, DOWN);
+  // Plus 0, which a compiler does not see: Mesa's software Vulkan may compile a kernel anew at every dispatch, and never
+  // frees it, where a branch hangs on parameters alone.
+  let levels = params.levels + (lane >> 31u);
   var level = 0u;
   var size = params.sizes[0];
   var fours = (size.x + 3u) / 4u;
@@ -72,7 +75,7 @@ fn main(
   while (index >= count) {
     index -= count;
     level++;
-    if (level == params.levels) { return; }
+    if (level == levels) { return; }
     size = params.sizes[level];
     fours = (size.x + 3u) / 4u;
     count = fours * ((size.y + rows - 1u) / rows);

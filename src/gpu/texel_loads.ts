@@ -1,6 +1,7 @@
 import { type BufferRange, TEXTURE_WIDTH, type TextureRange } from "./allocator.ts";
 import { GpuError } from "./errors.ts";
 import type { KernelInterface } from "./kernel.ts";
+import { openLoops } from "./open_loops.ts";
 import { assigns, closingBracket, elementType, functionsOf } from "./storage_text.ts";
 
 /** A range of storage that a dispatch reads through a texture: it is copied there before. */
@@ -102,7 +103,8 @@ export function loadTexels(code: string, kernel: string, names: readonly string[
     );
     helpers.push(HELPERS[type.lanes](name, type.scalar));
   }
-  return `${rewritten(declared, names)}\n${helpers.join("\n")}\n`;
+  helpers.push(`fn texels_there() -> bool { return textureDimensions(${names[0]}).x > 0u; }`);
+  return `${openLoops(rewritten(declared, names), "texels_there()")}\n${helpers.join("\n")}\n`;
 }
 
 /**
