@@ -47,15 +47,17 @@ export interface Input {
   readonly data: Float32Array<ArrayBuffer>;
 }
 
-/** The outputs by name: elements as 32-bit floats, in ONNX's order. */
+/** The outputs by name: elements as 32-bit floats. */
 export type Outputs = Record<string, Float32Array>;
 
 /** A network made ready on one side. */
 export interface Runner {
   /** Takes the inputs from host memory and sets one inference going; what the one before gave may be lost. */
   enqueue(): Promise<void> | void;
-  /** Waits for the last inference and gives its outputs. */
+  /** Waits for the last inference and gives its outputs, as they lie there. */
   read(): Promise<Outputs>;
+  /** The outputs in ONNX's order, where the side has one of its own; not timed. */
+  inOnnxOrder?(outputs: Outputs): Outputs;
   /** Both at once, where the side has a shorter way. */
   once?(): Promise<Outputs>;
   /** What of the time to make it ready went into rebuilding the ONNX network, or an attempt that failed. */

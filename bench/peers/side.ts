@@ -105,7 +105,7 @@ async function measure(job: Job): Promise<Told> {
     throughputCpuMs,
     batch,
     peakMiB: peak,
-    outputs: await store(job.folder, outputs),
+    outputs: await store(job.folder, runner.inOnnxOrder?.(outputs) ?? outputs),
     ...(adapter() !== undefined && { adapter: adapter()! }),
     ...(runner.note !== undefined && { note: runner.note }),
   };

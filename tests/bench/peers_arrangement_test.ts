@@ -4,6 +4,7 @@ import {
   arranged,
   CHANNELS_LAST,
   plain,
+  rearranged,
   renamed,
   reshaped,
   shapeOf,
@@ -108,4 +109,11 @@ Deno.test("peers: reshapes keep the network's order of elements, whatever the ar
     assertEquals(shapeOf(result), to, told);
     assertEquals(elementsOf(result), x.elements, told);
   }
+});
+
+Deno.test("peers: elements rearranged on the host lie as transposed ones do", () => {
+  const x = counted([2, 3, 1, 4]);
+  const there = rearranged(Float32Array.from(x.elements), x.shape, plain(4), CHANNELS_LAST);
+  assertEquals([...there], [...(channelsLast(x).tensor as HostTensor).elements]);
+  assertEquals([...rearranged(there, x.shape, CHANNELS_LAST, plain(4))], [...x.elements]);
 });

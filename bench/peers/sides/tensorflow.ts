@@ -1,8 +1,7 @@
-import { loadGraph } from "../../../src/graph/load.ts";
 import { load, VERSIONS } from "../packages.ts";
 import type { Input, Open, Outputs, Runner } from "../runner.ts";
-import type { Tensor, TensorFlow } from "../tensorflow/api.ts";
-import { RebuiltNetwork } from "../tensorflow/rebuild.ts";
+import type { TensorFlow } from "../tensorflow/api.ts";
+import { CHANNELS_LAST, plain, rearranged, shapeOf, type Value } from "../tensorflow/arrangement.ts";
 
 const backend = (name: string): string => `npm:@tensorflow/tfjs-backend-${name}@${VERSIONS.tensorFlow}`;
 
@@ -25,26 +24,44 @@ async function runner(
   model: Uint8Array<ArrayBuffer>,
   inputs: readonly Input[],
 ): Promise<Runner> {
+  // Reading ONNX files is no part of TensorFlow.js: neither is loading what does it.
   const start = performance.now();
+  const { loadGraph } = await import("../../../src/graph/load.ts");
+  const { RebuiltNetwork } = await import("../tensorflow/rebuild.ts");
   const shapes = Object.fromEntries(inputs.map(({ name, shape }) => [name, shape]));
   const network = new RebuiltNetwork(tf, await loadGraph(model, { movable: true }), shapes);
+  // Images are given and taken as TensorFlow.js has them: with channels last.
+  const images = inputs.map(({ name, shape, data }) => {
+    const order = shape.length === 4 ? CHANNELS_LAST : plain(shape.length);
+    const laid = rearranged(data, shape, plain(shape.length), order);
+    return { name, order, shape: order.map((axis) => shape[axis]!), data: laid };
+  });
   const spareMs = performance.now() - start;
-  let last: Record<string, Tensor> = {};
+  let last: Record<string, Value> = {};
   return {
     spareMs,
     enqueue: () => {
       tf.dispose(last);
       const given = Object.fromEntries(
-        inputs.map(({ name, shape, data }) => [name, tf.tensor(data, shape, "float32")]),
+        images.map((
+          { name, order, shape, data },
+        ) => [name, { tensor: tf.tensor(data, shape, "float32"), order }]),
       );
       last = network.run(given);
       tf.dispose(given);
     },
     read: async () => {
       const outputs: Outputs = {};
-      const data = await Promise.all(Object.values(last).map((tensor) => tensor.data()));
-      Object.keys(last).forEach((name, i) => outputs[name] = Float32Array.from(data[i]!));
+      const data = await Promise.all(Object.values(last).map(({ tensor }) => tensor.data()));
+      Object.keys(last).forEach((name, i) => outputs[name] = data[i] as Float32Array);
       return outputs;
     },
+    inOnnxOrder: (outputs) =>
+      Object.fromEntries(
+        Object.entries(last).map(([name, value]) => {
+          const shape = shapeOf(value);
+          return [name, rearranged(outputs[name]!, shape, value.order, plain(shape.length))];
+        }),
+      ),
   };
 }

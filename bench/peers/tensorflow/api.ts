@@ -47,7 +47,6 @@ export interface TensorFlow {
   transpose(x: Tensor, permutation: readonly number[]): Tensor;
   concat(tensors: Tensor[], axis: number): Tensor;
   slice(x: Tensor, begin: number[], size: number[]): Tensor;
-  stridedSlice(x: Tensor, begin: number[], end: number[], strides: number[]): Tensor;
   gather(x: Tensor, indices: Tensor, axis: number): Tensor;
   pad(x: Tensor, paddings: [number, number][], value: number): Tensor;
   softmax(x: Tensor, axis: number): Tensor;

@@ -39,6 +39,33 @@ export function arranged(tf: TensorFlow, value: Value, order: readonly number[])
   return tf.transpose(tensor, order.map((axis) => from.indexOf(axis)));
 }
 
+/** Elements on the host, from one order of axes to another; `shape` as the network names it. */
+export function rearranged(
+  data: Float32Array,
+  shape: readonly number[],
+  from: readonly number[],
+  to: readonly number[],
+): Float32Array<ArrayBuffer> {
+  const strides: number[] = new Array(shape.length);
+  from.reduceRight((stride, axis) => {
+    strides[axis] = stride;
+    return stride * shape[axis]!;
+  }, 1);
+  const result = new Float32Array(data.length);
+  const at = new Array(shape.length).fill(0);
+  for (let i = 0, offset = 0; i < result.length; i++) {
+    result[i] = data[offset]!;
+    for (let p = to.length - 1; p >= 0; p--) {
+      const axis = to[p]!;
+      offset += strides[axis]!;
+      if (++at[axis] < shape[axis]!) break;
+      offset -= strides[axis]! * shape[axis]!;
+      at[axis] = 0;
+    }
+  }
+  return result;
+}
+
 /** The same elements by other axes: axis `i` of the result is axis `permutation[i]` of the value. Nothing is moved. */
 export function renamed({ tensor, order }: Value, permutation: readonly number[]): Value {
   return { tensor: tensor.clone(), order: order.map((axis) => permutation.indexOf(axis)) };

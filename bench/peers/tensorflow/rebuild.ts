@@ -100,11 +100,11 @@ export class RebuiltNetwork {
     this.#steps = this.#plan();
   }
 
-  /** Gives the outputs, each with its axes in the network's order. The caller disposes of them. */
-  run(inputs: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  /** Gives the outputs, each in the order that it came out in. The caller disposes of them. */
+  run(inputs: Readonly<Record<string, Value>>): Record<string, Value> {
     const { tf, values } = this;
-    for (const [name, tensor] of Object.entries(inputs)) {
-      values.set(name, { tensor: tensor.clone(), order: plain(tensor.shape.length) });
+    for (const [name, { tensor, order }] of Object.entries(inputs)) {
+      values.set(name, { tensor: tensor.clone(), order });
     }
     for (const { builder, outputs, dead } of this.#steps) {
       const made = tf.tidy(() => OPERATORS[builder.node.op]!(builder));
@@ -126,7 +126,7 @@ export class RebuiltNetwork {
     const results = Object.fromEntries(this.graph.outputs.map(({ name }) => {
       const value = values.get(name);
       if (!value) throw new Error(`the output "${name}" does not depend on the input`);
-      return [name, tf.tidy(() => arranged(tf, value, plain(value.order.length)).clone())];
+      return [name, { tensor: value.tensor.clone(), order: value.order }];
     }));
     for (const { tensor } of values.values()) tensor.dispose();
     values.clear();
