@@ -4,8 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { Device } from "../gpu/mod.ts";
-import { measurePeaks } from "../gpu/peak.ts";
+import { Device, measurePeaks } from "../gpu/mod.ts";
 import type { Graph } from "../graph/graph.ts";
 import { loadGraph } from "../graph/load.ts";
 import { type ProfileMethod, profileNetwork } from "../graph/profile.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Peaks } from "../gpu/peak.ts";
+import type { Peaks } from "../gpu/mod.ts";
 import {
   type Profile,
   type ProfiledDispatch,

@@ -23,6 +23,7 @@ export { Mark } from "./mark.ts";
 export { MemoryWatch, type WatchedStream } from "./memory_watch.ts";
 export { describeMemory, formatBytes, type MemoryReport } from "./memory_report.ts";
 export { preprocess, type PreprocessOptions } from "./preprocess.ts";
+export { measurePeaks, type Peaks } from "./peak.ts";
 export type { KernelTarget } from "./probe.ts";
 export type { Recording } from "./recordings.ts";
 export { Recordings } from "./recordings.ts";
@@ -48,6 +49,7 @@ export {
   texelTypeOf,
 } from "./texel_loads.ts";
 export { withoutComments } from "./storage_text.ts";
+export type { Clock } from "./stopwatch.ts";
 export { GpuTimer } from "./timer.ts";
 export {
   AllocationTrace,

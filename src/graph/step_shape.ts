@@ -22,6 +22,8 @@ export function kindOf(step: PlanStep): StepKind {
   if (!step.multiplyAdds) return "data movement";
   const conv = convolutionOf(step);
   if (conv) return conv.depthwise ? "depthwise" : conv.kernel === "1x1" ? "1x1" : "convolution";
+  // Part of one: the products of a transformed convolution, or some of the input channels.
+  if (step.node.op.includes("Conv")) return "convolution";
   return productOf(step) ? "product" : "other arithmetic";
 }
 
@@ -77,6 +79,10 @@ function elementsOf({ shape, strides }: View): number {
   return shape.reduce((product, extent, axis) => strides[axis] === 0 ? product : product * extent, 1);
 }
 
+function count(shape: readonly number[]): number {
+  return shape.reduce((product, extent) => product * extent, 1);
+}
+
 function viewsOf(step: PlanStep): [string, View][] {
   return Object.entries(step.bindings).filter((entry): entry is [string, View] => "storage" in entry[1]);
 }
@@ -110,6 +116,12 @@ function convolutionOf(step: PlanStep): DescribedConvolution | undefined {
   const inC = x.shape[1]!;
   const outC = y.shape[1]!;
   const groups = attr.int(node, "group", 1);
+  if (given) {
+    // A dispatch that computes part of a convolution does not do all of its multiply-adds.
+    const taps = count(given);
+    const whole = [count(y.shape) * inC / groups * taps, count(x.shape) * outC / groups * taps];
+    if (!whole.includes(step.multiplyAdds ?? 0)) return undefined;
+  }
   const depthwise = groups > 1 && groups === inC && groups === outC;
   const repeated = (name: string): string => {
     const list = attr.ints(node, name, []);

@@ -12,9 +12,11 @@ import {
   slowForTheirKind,
 } from "../../src/graph/profile.ts";
 import { chromeTrace } from "../../src/graph/profile_trace.ts";
+import { bytesMoved, kindOf, shapeOf } from "../../src/graph/step_shape.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
 import { GraphError } from "../../src/ops/error.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
+import type { View } from "../../src/tensor/view.ts";
 import { node, onnxModel, tensorInfo } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
 
@@ -140,6 +142,38 @@ Deno.test("profileNetwork() tells of inputs that the network does not have, and 
     GraphError,
     "give processorMs",
   );
+});
+
+Deno.test("a dispatch that computes part of a convolution has the shapes of what it reads and writes", () => {
+  const view = (storage: number, shape: number[]): View => ({
+    storage,
+    dtype: "f32",
+    shape,
+    strides: shape.map((_, axis) => shape.slice(axis + 1).reduce((product, extent) => product * extent, 1)),
+    offset: 0,
+    padded: false,
+  });
+  const step = (multiplyAdds: number): PlanStep => ({
+    kernel: { name: "conv/direct", wgsl: "" },
+    bindings: { x: view(0, [1, 8, 6, 6]), y: view(1, [1, 16, 6, 6]) },
+    uniforms: {},
+    workgroups: [1, 1, 1],
+    multiplyAdds,
+    label: "conv",
+    node: {
+      name: "conv",
+      op: "Conv",
+      domain: "",
+      inputs: [],
+      outputs: [],
+      attributes: new Map([["kernel_shape", { type: "ints", value: [3, 3] }]]),
+    },
+    disjoint: [],
+  });
+  const whole = step(16 * 36 * 8 * 9), part = step(16 * 36 * 4 * 9);
+  assertEquals([shapeOf(whole, ["y"]), kindOf(whole)], ["3x3 8>16 at 6x6", "convolution"]);
+  assertEquals([shapeOf(part, ["y"]), kindOf(part)], ["1x8x6x6 > 1x16x6x6", "convolution"]);
+  assertEquals(bytesMoved(whole, () => 0), 4 * 36 * 24);
 });
 
 Deno.test("changesWhatItReads() knows kernels that may not be repeated in place", () => {
