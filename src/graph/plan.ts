@@ -401,8 +401,8 @@ class NodeLowering extends NodeContext implements Lowering {
     this.#plan.views.set(this.node.outputs[index]!, view);
   }
 
-  temporary(type: TensorType, layout: Layout): View {
-    return this.#plan.allocate(type, layout);
+  temporary(type: TensorType, layout: Layout, whole = false): View {
+    return this.#plan.allocate(type, layout, whole);
   }
 
   get target(): KernelTarget {

@@ -194,8 +194,8 @@ export interface Lowering extends NodeContext {
   flatOutput(index: number): View;
   /** Makes output `index` another view of existing storage. */
   alias(index: number, view: View): void;
-  /** Dense storage that lives until the last dispatch that reads it. */
-  temporary(type: TensorType, layout: Layout): View;
+  /** Dense storage that lives until the last dispatch that reads it; `whole` keeps floats in 32 bits in every session. */
+  temporary(type: TensorType, layout: Layout, whole?: boolean): View;
   /**
    * A constant made once for all plans of the session. `key` names it within the node, and whatever it is made of besides
    * the node's attributes and constant inputs: shapes, packings.

@@ -23,9 +23,11 @@ import {
   type WeightForm,
   type WeightRef,
 } from "./operator.ts";
+import type { View } from "../tensor/view.ts";
 import {
   PRODUCT_TILES,
   productCost,
+  whyWinograd,
   type WinogradShape,
   type WinogradTile,
   winogradTiles,
@@ -59,8 +61,11 @@ const KERNEL_TRANSFORM: Readonly<Record<WinogradTile, readonly (readonly [number
   ],
 };
 
-/** Bytes of the transformed input of one pass, and of its products, at most. */
-const PASS_BYTES = 64 << 20;
+/**
+ * Bytes of the transformed input of one pass, and of its products, at most. Smaller passes stay in caches, but each parts
+ * three times: on llvmpipe 2 to 64 MiB take the same time to within a tenth.
+ */
+const PASS_BYTES = 8 << 20;
 
 /** Constant weights in the order [outC, inC, 9], and bias. */
 export interface WinogradConstants {
@@ -107,28 +112,36 @@ export function transformWeights(
   q: number,
 ): Float32Array<ArrayBuffer> {
   const size = tile + 2;
-  const matrix = KERNEL_TRANSFORM[tile];
-  const [inC4, blocks] = [Math.ceil(inC / 4), Math.ceil(Math.ceil(outC / 4) / q)];
-  const product = blocks * inC4 * q * 16;
+  const matrix = KERNEL_TRANSFORM[tile].flat();
+  const [inC4, outC4] = [Math.ceil(inC / 4), Math.ceil(outC / 4)];
+  const product = Math.ceil(outC4 / q) * inC4 * q * 16;
   const packed = new Float32Array(size * size * product);
   const rows = new Float64Array(size * 3);
-  for (let co = 0; co < outC; co++) {
-    const [block, inBlock] = [Math.floor((co >> 2) / q), (co >> 2) % q];
-    for (let ci = 0; ci < inC; ci++) {
-      const from = (co * inC + ci) * 9;
-      for (let i = 0; i < size; i++) {
-        const [a, b, c] = matrix[i]!;
+  // Four by four channels at a time lie together: what is written there in one go is written to memory once.
+  const together = new Float32Array(size * size * 16);
+  for (let co4 = 0; co4 < outC4; co4++) {
+    for (let ci4 = 0; ci4 < inC4; ci4++) {
+      together.fill(0);
+      for (let pair = 0; pair < 16; pair++) {
+        const [co, ci] = [4 * co4 + (pair & 3), 4 * ci4 + (pair >> 2)];
+        if (co >= outC || ci >= inC) continue;
+        const from = (co * inC + ci) * 9;
         for (let x = 0; x < 3; x++) {
-          rows[i * 3 + x] = a * weights[from + x]! + b * weights[from + 3 + x]! + c * weights[from + 6 + x]!;
+          const [a, b, c] = [weights[from + x]!, weights[from + 3 + x]!, weights[from + 6 + x]!];
+          for (let i = 0; i < size; i++) {
+            rows[i * 3 + x] = matrix[i * 3]! * a + matrix[i * 3 + 1]! * b + matrix[i * 3 + 2]! * c;
+          }
+        }
+        for (let i = 0, at = pair; i < size; i++) {
+          const [a, b, c] = [rows[i * 3]!, rows[i * 3 + 1]!, rows[i * 3 + 2]!];
+          for (let j = 0; j < size; j++, at += 16) {
+            together[at] = matrix[j * 3]! * a + matrix[j * 3 + 1]! * b + matrix[j * 3 + 2]! * c;
+          }
         }
       }
-      let to = (((block * inC4 + (ci >> 2)) * q + inBlock) * 4 + (ci & 3)) * 4 + (co & 3);
-      for (let i = 0; i < size; i++) {
-        for (let j = 0; j < size; j++) {
-          const [a, b, c] = matrix[j]!;
-          packed[to] = a * rows[i * 3]! + b * rows[i * 3 + 1]! + c * rows[i * 3 + 2]!;
-          to += product;
-        }
+      let to = ((Math.floor(co4 / q) * inC4 + ci4) * q + co4 % q) * 16;
+      for (let position = 0; position < size * size; position++, to += product) {
+        for (let pair = 0; pair < 16; pair++) packed[to + pair] = together[position * 16 + pair]!;
       }
     }
   }
@@ -156,9 +169,11 @@ export function emitWinograd(
     () => transformWeights(constants.weights(), shape, tile, product.q),
     product.weights,
   );
-  const room = (channels4: number) =>
-    node.temporary({ dtype: "f32", shape: [positions * channels4 * most * 4] }, "linear");
+  // What lies there is up to 26 times as large as the input: 16 bits would cut it off.
+  const room = (channels4: number): View =>
+    node.temporary({ dtype: "f32", shape: [positions * channels4 * most * 4] }, "linear", true);
   const [transformed, products] = [room(inC4), room(outC4)];
+  const why = whyWinograd(shape, tile, node.target);
   const place = { tiles_h: tilesH, tiles_w: tilesW };
   for (let first = 0; first < tiles; first += most) {
     const count = Math.min(most, tiles - first);
@@ -190,6 +205,7 @@ export function emitWinograd(
         Math.ceil(count / (product.wg * product.p)) * Math.ceil(outC4 / product.q) * positions,
       ),
       multiplyAdds: positions * count * inC * outC,
+      why,
     });
     node.emit({
       kernel: OUTPUT[tile],

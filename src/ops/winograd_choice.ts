@@ -117,3 +117,13 @@ export function chooseWinograd(
   const [tile, cost] = two < four ? [2, two] as const : [4, four] as const;
   return cost < MARGIN * directCost(shape) ? tile : undefined;
 }
+
+/** Why a convolution is computed with a tile. */
+export function whyWinograd(shape: WinogradShape, tile: WinogradTile, { winograd }: KernelTarget): string {
+  const products = `tiles of ${tile}x${tile} outputs take ${(tile + 2) ** 2} products in place of ${
+    9 * tile ** 2
+  }`;
+  if (winograd !== undefined) return `${products}, and the target asks for them`;
+  const part = winogradCost(shape, tile) / directCost(shape);
+  return `${products}, estimated at ${part.toFixed(2)} of the time of conv/direct (below ${MARGIN})`;
+}
