@@ -14,7 +14,12 @@ import { type MatrixType, parseMatrixType } from "./matrix_type.ts";
 import { Readback } from "./readback.ts";
 import type { Recording } from "./recordings.ts";
 import type { Stream } from "./stream.ts";
+import { texelDispatch, texelScratch } from "./texel_dispatch.ts";
+import type { TexelScratch } from "./texel_loads.ts";
 import { packUniforms } from "./uniforms.ts";
+
+/** Bytes of a source from which it is loaded through a texture; a smaller one takes longer to copy than to load. */
+const LEAST_TEXEL_BYTES = 64 * 1024;
 
 /** A dispatch with parameters of its own, which are written anew when no recorded work reads them any more. */
 interface KeptDispatch {
@@ -46,6 +51,8 @@ export class BufferPool implements Disposable {
   #kept = 0;
   readonly #readbacks: Readback[] = [];
   #made = 0;
+  /** Textures that kernels load through, where that is faster. */
+  #texels: TexelScratch | undefined;
   #disposed = false;
 
   /** Made by `stream.pool`. */
@@ -172,7 +179,9 @@ export class BufferPool implements Disposable {
         kept.dispatch = { ...kept.dispatch, workgroups };
       } else {
         const range = device.uploadUniforms(packed, source.name);
-        const dispatch = device.dispatch(kernel, { bindings, uniforms: range, workgroups });
+        const texels = this.#texels ??= texelScratch(device);
+        const descriptor = { bindings, uniforms: range, workgroups };
+        const dispatch = texelDispatch(device, texels, source, { overrides }, descriptor, LEAST_TEXEL_BYTES);
         list.push(kept = { dispatch, uniforms: range, values, recording: undefined });
         this.#kept++;
       }
@@ -216,6 +225,7 @@ export class BufferPool implements Disposable {
       this.stream.device.recordings.destroyAfter(uniforms.buffer);
     }
     this.#dispatches.clear();
+    this.#texels?.[Symbol.dispose]();
     for (const readback of this.#readbacks.splice(0)) readback[Symbol.dispose]();
   }
 }

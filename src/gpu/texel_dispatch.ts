@@ -22,6 +22,8 @@ export function texelScratch(device: Device): TexelScratch | undefined {
  * {@linkcode uploadConstants}.
  *
  * @param scratch from {@linkcode texelScratch}; its dispatches run one after the other.
+ * @param leastBytes from which a range is copied to a texture. A copy takes some 25 microseconds: a kernel that loads each
+ * element about once is no faster for it below some 64 KB.
  * @throws {GpuError} as `Device.kernel` and `Device.dispatch` do.
  */
 export function texelDispatch(
@@ -30,13 +32,14 @@ export function texelDispatch(
   source: KernelSource,
   options: KernelOptions,
   descriptor: DispatchDescriptor,
+  leastBytes: number = LEAST_BYTES,
 ): Dispatch {
   if (!scratch) return device.dispatch(device.kernel(source, options), descriptor);
   const { bindings } = descriptor;
   const scalars = candidateScalars(source, options);
   const loaded = [...scalars.keys()].filter((name) => {
     const range = bindings[name];
-    return range && (!("buffer" in range) || isWorthwhile(range, scratch.mostBytes));
+    return range && (!("buffer" in range) || isWorthwhile(range, leastBytes, scratch.mostBytes));
   });
   const copied = loaded.filter((name) => "buffer" in bindings[name]!);
   // One range that is bound twice takes one texture.
@@ -109,7 +112,7 @@ function loadsTextures({ target }: Device): boolean {
 }
 
 /** Whole texels are copied, the last one as well, of buffers that may be copied from. */
-function isWorthwhile({ buffer, offset, bytes }: BufferRange, most: number): boolean {
-  return (buffer.usage & GPUBufferUsage.COPY_SRC) !== 0 && bytes >= LEAST_BYTES && bytes <= most &&
+function isWorthwhile({ buffer, offset, bytes }: BufferRange, least: number, most: number): boolean {
+  return (buffer.usage & GPUBufferUsage.COPY_SRC) !== 0 && bytes >= least && bytes <= most &&
     offset + Math.ceil(bytes / 16) * 16 <= buffer.size;
 }
