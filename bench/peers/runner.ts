@@ -19,12 +19,14 @@ export interface Job {
   batch: number;
   /** Only the outputs: nothing is timed. */
   referenceOnly?: boolean;
+  /** Without what may not work with every network: see {@linkcode Open}. */
+  plain?: boolean;
 }
 
 /** What the process tells: milliseconds, and MiB. */
 export interface Told {
   firstMs: number;
-  /** What the first result would take less with the network rebuilt beforehand, and without attempts that failed. */
+  /** What the first result would take less with the network rebuilt beforehand. */
   spareMs: number;
   latencyMs: number[];
   /** Of the processor's time, all threads together. */
@@ -60,10 +62,14 @@ export interface Runner {
   inOnnxOrder?(outputs: Outputs): Outputs;
   /** Both at once, where the side has a shorter way. */
   once?(): Promise<Outputs>;
-  /** What of the time to make it ready went into rebuilding the ONNX network, or an attempt that failed. */
+  /** What of the time to make it ready went into rebuilding the ONNX network. */
   spareMs?: number;
   note?: string;
 }
 
-/** Makes a network ready. */
-export type Open = (model: Uint8Array<ArrayBuffer>, inputs: readonly Input[]) => Promise<Runner>;
+/** Makes a network ready; `plain` without what makes the side faster but does not work with every network. */
+export type Open = (
+  model: Uint8Array<ArrayBuffer>,
+  inputs: readonly Input[],
+  plain: boolean,
+) => Promise<Runner>;

@@ -58,7 +58,7 @@ async function measure(job: Job): Promise<Told> {
     shape,
     data: new Float32Array((await Deno.readFile(file)).buffer),
   })));
-  const runner = await open(await Deno.readFile(job.model), inputs);
+  const runner = await open(await Deno.readFile(job.model), inputs, job.plain === true);
   const once = runner.once ?? (async () => {
     await runner.enqueue();
     return await runner.read();

@@ -15,7 +15,6 @@ interface OrtTensor {
 interface OrtSession {
   readonly outputNames: readonly string[];
   run(feeds: Record<string, OrtTensor>): Promise<Record<string, OrtTensor>>;
-  release(): Promise<void>;
 }
 /** The part of ONNX Runtime that is used. */
 interface Ort {
@@ -49,27 +48,17 @@ export const webgpu: Open = async (model, inputs) => {
   return runner(ort, session, inputs, true);
 };
 
-/** The provider of the `all` bundle, with its graph captured, which is faster, where the network lets it be. */
-export const jsep: Open = async (model, inputs) => {
+/** The provider of the `all` bundle; unless plain, with its graph captured, which is faster. */
+export const jsep: Open = async (model, inputs, plain) => {
   copySharedBytes();
   const ort = await web("/all");
   ort.env.wasm.numThreads = 1;
-  const options = { executionProviders: ["webgpu"], preferredOutputLocation: "gpu-buffer" };
-  let session: OrtSession | undefined;
-  const start = performance.now();
-  try {
-    session = await ort.InferenceSession.create(model, { ...options, enableGraphCapture: true });
-    const captured = await capturedRunner(ort, session, inputs);
-    // The graph is captured in the first run: not every one can be.
-    await captured.enqueue();
-    return captured;
-  } catch (error) {
-    await session?.release().catch(() => {});
-    const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0];
-    const spareMs = performance.now() - start;
-    const plain = await ort.InferenceSession.create(model, options);
-    return { ...runner(ort, plain, inputs, true), spareMs, note: `graph not captured: ${reason}` };
-  }
+  const session = await ort.InferenceSession.create(model, {
+    executionProviders: ["webgpu"],
+    preferredOutputLocation: "gpu-buffer",
+    enableGraphCapture: !plain,
+  });
+  return plain ? runner(ort, session, inputs, true) : await capturedRunner(ort, session, inputs);
 };
 
 /** WebAssembly with SIMD, on all cores. */
