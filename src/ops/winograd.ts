@@ -76,9 +76,10 @@ export interface WinogradConstants {
 }
 
 /** How the products are computed. */
-export interface ProductTile {
-  /** Tiles of an invocation, times channel groups. */
+interface ProductTile {
+  /** Tiles of an invocation. */
   p: number;
+  /** Groups of output channels of an invocation. */
   q: number;
   /** Invocations of a workgroup. */
   wg: number;
