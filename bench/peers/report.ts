@@ -21,7 +21,12 @@ export interface Figures {
   throughputCpuMs: Spread;
   peakMiB: Spread;
   batch: number;
+  /** Processes that all but the first result are of. */
   rounds: number;
+  /** Processes that the first result is of. */
+  firstResults: number;
+  /** Whether caches were filled by a process before. */
+  warm: boolean;
   /** The largest departure from the reference, over the largest magnitude of the output. */
   error: number;
   note?: string;
@@ -64,20 +69,26 @@ export function relativeError(values: ArrayLike<number>, reference: ArrayLike<nu
   return difference === 0 ? 0 : difference / magnitude;
 }
 
-/** Figures of all rounds. The first round's first result is left out where there are more: caches filled in it. */
+/**
+ * Figures of all rounds, of which some told the first result only. The first round's is left out where there are more:
+ * caches filled in it.
+ */
 export function figures(told: readonly Told[], error: number): Figures {
-  const of = (get: (one: Told) => number): Spread => spread(told.map(get));
+  const full = told.filter(({ batch }) => batch > 0);
+  const of = (get: (one: Told) => number): Spread => spread(full.map(get));
   const warm = told.length > 1 ? told.slice(1) : told;
   const note = told.at(-1)!.note;
   return {
     firstMs: spread(warm.map(({ firstMs, spareMs }) => firstMs - spareMs)),
-    latencyMs: spread(told.flatMap(({ latencyMs }) => latencyMs)),
+    latencyMs: spread(full.flatMap(({ latencyMs }) => latencyMs)),
     latencyCpuMs: of((one) => one.latencyCpuMs),
-    throughputMs: spread(told.flatMap(({ throughputMs }) => throughputMs)),
+    throughputMs: spread(full.flatMap(({ throughputMs }) => throughputMs)),
     throughputCpuMs: of((one) => one.throughputCpuMs),
     peakMiB: of((one) => one.peakMiB),
-    batch: told.at(-1)!.batch,
-    rounds: told.length,
+    batch: full.at(-1)!.batch,
+    rounds: full.length,
+    firstResults: warm.length,
+    warm: told.length > 1,
     error,
     ...(note !== undefined && { note }),
   };

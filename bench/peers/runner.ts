@@ -17,8 +17,8 @@ export interface Job {
   started: number;
   /** Inferences that are enqueued before one wait. */
   batch: number;
-  /** Only the outputs: nothing is timed. */
-  referenceOnly?: boolean;
+  /** Nothing but the first result. */
+  firstOnly?: boolean;
   /** Without what may not work with every network: see {@linkcode Open}. */
   plain?: boolean;
 }
@@ -33,7 +33,7 @@ export interface Told {
   latencyCpuMs: number;
   throughputMs: number[];
   throughputCpuMs: number;
-  /** Inferences before each wait. */
+  /** Inferences before each wait; 0 if only the first result was asked for. */
   batch: number;
   peakMiB: number;
   /** The WebGPU adapter, where one was asked for. */

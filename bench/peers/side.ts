@@ -68,7 +68,7 @@ async function measure(job: Job): Promise<Told> {
 
   const latencyMs: number[] = [], throughputMs: number[] = [];
   let latencyCpuMs = NaN, throughputCpuMs = NaN, batch = 0;
-  if (!job.referenceOnly) {
+  if (!job.firstOnly) {
     let cpu = cpuMs();
     for (let spent = 0, runs = 0; spent < LATENCY.ms && latencyMs.length < LATENCY.most; runs++) {
       const start = performance.now();

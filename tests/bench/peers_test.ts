@@ -64,6 +64,11 @@ Deno.test("peers: the first round's first result counts only where it is the onl
   assertEquals(warm.firstMs, { median: 300, least: 280 });
   assertEquals(warm.rounds, 3);
   assertEquals(warm.throughputMs, { median: 5, least: 5 });
+  const firstOnly = told({ firstMs: 200, latencyMs: [], throughputMs: [], batch: 0, peakMiB: 1 });
+  const short = figures([cold, firstOnly], 0);
+  assertEquals(short.firstMs.median, 200);
+  assertEquals([short.rounds, short.firstResults, short.warm], [1, 1, true]);
+  assertEquals([short.batch, short.peakMiB.median, short.throughputMs.median], [16, 200, 5]);
 });
 
 Deno.test("peers: a side is compared with the best of those that have figures", () => {
