@@ -145,11 +145,13 @@ function gemm(node: NodeBuilder): Value[] {
   }
   const outputs = node.outputType(0).shape[1]!;
   const bias = node.has(2) ? node.uploaded(2, [outputs], [0]) : undefined;
+  // Transposed beforehand: the WebAssembly backend gives wrong products of a second factor that it is to transpose.
+  const order = attr.int(node.node, "transB", 0) === 1 ? [1, 0] : [0, 1];
   const tensor = node.tf.fused.matMul({
     a: node.arranged(0, [0, 1]),
-    b: node.arranged(1, [0, 1]),
+    b: node.constant(1) ? node.uploaded(1, node.shape(1), order) : node.arranged(1, order),
     transposeA: attr.int(node.node, "transA", 0) === 1,
-    transposeB: attr.int(node.node, "transB", 0) === 1,
+    transposeB: false,
     ...(bias && { bias }),
     ...node.activation,
   });
