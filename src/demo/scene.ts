@@ -15,7 +15,7 @@ import {
 } from "./furniture.ts";
 import { ellipse } from "./shape.ts";
 import { drawPerson, type PersonLook } from "./people.ts";
-import { SeededRandom } from "./seeded.ts";
+import { Random } from "../tensor/random.ts";
 import { drawStreet, STREET } from "./street.ts";
 import { type BodyStyle, drawVehicle, type VehicleLook, vehicleSize } from "./vehicles.ts";
 
@@ -111,7 +111,7 @@ export class StreetScene {
 
   constructor(seed = 1) {
     this.seed = seed;
-    const random = new SeededRandom(seed);
+    const random = new Random(seed);
     this.#background = drawStreet(WORLD_WIDTH, SCENE_HEIGHT, random);
     let id = 1;
     const lane = (y: number, scale: number, leftwards: boolean, speed: number, busAt: number): Lane => {

@@ -1,7 +1,7 @@
 /** The street itself, which does not move: sky, houses, pavements and the road. Drawn once. */
 import { Canvas, place } from "./canvas.ts";
 import { bar, ellipse, polygon, rectangle, shape } from "./shape.ts";
-import type { SeededRandom } from "./seeded.ts";
+import type { Random } from "../tensor/random.ts";
 
 /** Heights of the street's parts in pixels from the top. */
 export const STREET = {
@@ -31,7 +31,7 @@ const WALLS: readonly [number, ...number[]] = [
 const AWNINGS: readonly [number, ...number[]] = [0x35605a, 0x4a5470, 0x6b4a5c, 0x8a4a3a, 0x5d6a44];
 
 /** Draws the street of the given size. */
-export function drawStreet(width: number, height: number, random: SeededRandom): Canvas {
+export function drawStreet(width: number, height: number, random: Random): Canvas {
   const canvas = new Canvas(width, height);
   canvas.fill(rectangle(0, 0, width, height), {
     vertical: [0, 240],
@@ -50,7 +50,7 @@ export function drawStreet(width: number, height: number, random: SeededRandom):
   return canvas;
 }
 
-function drawClouds(canvas: Canvas, random: SeededRandom): void {
+function drawClouds(canvas: Canvas, random: Random): void {
   for (let i = 0; i < 7; i++) {
     const x = random.between(0, canvas.width), y = random.between(12, 70);
     for (let puff = 0; puff < 9; puff++) {
@@ -64,14 +64,14 @@ function drawClouds(canvas: Canvas, random: SeededRandom): void {
   }
 }
 
-function drawSkyline(canvas: Canvas, random: SeededRandom): void {
+function drawSkyline(canvas: Canvas, random: Random): void {
   for (let x = -20; x < canvas.width; x += random.between(24, 60)) {
     const top = random.between(50, 130), wide = random.between(30, 74);
     canvas.fill(rectangle(x, top, wide, 200), { vertical: [40, 230], colours: [0x9fb4c8, 0xc4ced6] });
   }
 }
 
-function drawHouse(canvas: Canvas, random: SeededRandom, x: number, wide: number): void {
+function drawHouse(canvas: Canvas, random: Random, x: number, wide: number): void {
   const foot = STREET.houses, top = random.between(26, 104), wall = random.pick(WALLS);
   canvas.fill(rectangle(x, top, wide, foot - top), {
     vertical: [top, foot],
@@ -104,7 +104,7 @@ function drawHouse(canvas: Canvas, random: SeededRandom, x: number, wide: number
 
 function drawShop(
   canvas: Canvas,
-  random: SeededRandom,
+  random: Random,
   x: number,
   wide: number,
   top: number,
@@ -147,7 +147,7 @@ function drawShop(
   }
 }
 
-function drawGround(canvas: Canvas, random: SeededRandom): void {
+function drawGround(canvas: Canvas, random: Random): void {
   const { width, height } = canvas, { houses, farKerb, nearKerb } = STREET;
   canvas.fill(rectangle(0, houses, width, farKerb - houses), {
     vertical: [houses, farKerb],
@@ -188,7 +188,7 @@ function drawGround(canvas: Canvas, random: SeededRandom): void {
   canvas.fill(bar(0, nearKerb + 28, width, nearKerb + 28, 1), 0x88837b, 0.7);
 }
 
-function drawTree(canvas: Canvas, random: SeededRandom, x: number): void {
+function drawTree(canvas: Canvas, random: Random, x: number): void {
   const foot = STREET.farPavement - 2, crown = foot - random.between(84, 112);
   canvas.fill(ellipse(x, foot, 16, 3), 0x14161c, 0.3);
   canvas.fill(shape(`M${x - 4} ${foot} L${x - 2.4} ${crown} H${x + 2.4} L${x + 4} ${foot} Z`), 0x5c4a3c);
@@ -201,7 +201,7 @@ function drawTree(canvas: Canvas, random: SeededRandom, x: number): void {
 }
 
 /** Fine grain over everything, so that nothing is flatter than a camera would see it. */
-function addGrain(canvas: Canvas, random: SeededRandom): void {
+function addGrain(canvas: Canvas, random: Random): void {
   const { pixels } = canvas;
   for (let p = 0; p < pixels.length; p += 3) {
     const grain = Math.floor(random.next() * 7) - 3;

@@ -1,7 +1,7 @@
 /** Houses: a row along each side of a piece of land. */
 import type { Vector3 } from "./lens.ts";
 import { type Land, type Plan, sideSeed } from "./plan.ts";
-import { Random, seedOf } from "./random.ts";
+import { Random, seedOf } from "../tensor/random.ts";
 import { type Frame3, frameAt, KIND } from "./solids.ts";
 import { casterOf, type Things } from "./things.ts";
 

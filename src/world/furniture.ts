@@ -2,7 +2,7 @@
 import type { Vector3 } from "./lens.ts";
 import { KERB } from "./buildings.ts";
 import { type Land, type Plan, type Side, sideSeed, streetAt } from "./plan.ts";
-import { Random, seedOf } from "./random.ts";
+import { Random, seedOf } from "../tensor/random.ts";
 import { type Frame3, frameAt, KIND } from "./solids.ts";
 import { casterOf, type Things } from "./things.ts";
 

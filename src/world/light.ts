@@ -1,6 +1,6 @@
 /** The light of a day: sun, sky, haze, lamps, and how wet it is. */
 import type { Vector3 } from "./lens.ts";
-import { Random } from "./random.ts";
+import { Random } from "../tensor/random.ts";
 
 /** The lights that have a name. */
 export const LIGHTS = ["day", "dusk", "rain"] as const;

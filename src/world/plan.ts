@@ -1,5 +1,5 @@
 /** The plan of a town: streets that cross at right angles, and the land between them. */
-import { Random, seedOf } from "./random.ts";
+import { Random, seedOf } from "../tensor/random.ts";
 
 /** One street, all the way through the town. */
 export interface Street {

@@ -1,7 +1,7 @@
 /** Pictures that have nothing to do with each other, or in groups that see one place: what networks are trained on. */
 import { type Lens, lensOf, type Pose, poseOf } from "./lens.ts";
 import { type LightName, lightOf, LIGHTS } from "./light.ts";
-import { Random, seedOf } from "./random.ts";
+import { Random, seedOf } from "../tensor/random.ts";
 import type { Moment } from "./scenario.ts";
 import { Town } from "./town.ts";
 

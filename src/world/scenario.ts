@@ -1,7 +1,7 @@
 /** Ready scenarios: a town, a way through it, and the light of each frame. */
 import { type Pose, poseOf } from "./lens.ts";
 import { type Light, type LightName, lightOf } from "./light.ts";
-import { seedOf } from "./random.ts";
+import { seedOf } from "../tensor/random.ts";
 import type { CameraEffects } from "./renderer.ts";
 import { LANE, pavementOffset, roundLand, type Route, routeAlong } from "./route.ts";
 import { Town } from "./town.ts";

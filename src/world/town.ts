@@ -3,7 +3,7 @@ import { addHouses, type Bulk, KERB, someStyle } from "./buildings.ts";
 import { Field } from "./field.ts";
 import { addFurniture, addPark, addSquare, type Furniture } from "./furniture.ts";
 import { type Plan, type PlanOptions, planTown } from "./plan.ts";
-import { Random, seedOf } from "./random.ts";
+import { Random, seedOf } from "../tensor/random.ts";
 import { frameAt, KIND } from "./solids.ts";
 import { Things } from "./things.ts";
 import { Traffic, type TrafficOptions } from "./traffic.ts";

@@ -3,7 +3,7 @@ import { KERB } from "./buildings.ts";
 import { pavementFrame } from "./furniture.ts";
 import { addDog, addPerson, type DogLook, type PersonLook, somebody, someDog } from "./people.ts";
 import { type Land, type Plan, streetAt } from "./plan.ts";
-import { Random, seedOf } from "./random.ts";
+import { Random, seedOf } from "../tensor/random.ts";
 import { LANE, pavementOffset, roundLand, type Route, routeAlong, type RoutePoint } from "./route.ts";
 import { type Frame3, frameAt } from "./solids.ts";
 import type { Things } from "./things.ts";

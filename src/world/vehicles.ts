@@ -1,6 +1,6 @@
 /** Cars, vans, buses and bicycles, built of solids. Frames stand on the ground, x forward, z to the right. */
 import type { Vector3 } from "./lens.ts";
-import type { Random } from "./random.ts";
+import type { Random } from "../tensor/random.ts";
 import { type Frame3, KIND } from "./solids.ts";
 import { casterOf, type Things, type ThingStart } from "./things.ts";
 

@@ -9,7 +9,7 @@ import {
   toWorld,
   unproject,
 } from "../../src/world/lens.ts";
-import { Random } from "../../src/world/random.ts";
+import { Random } from "../../src/tensor/random.ts";
 
 Deno.test("rayOf() and drawnAt() undo each other, whatever the distortion", () => {
   for (const [k1, k2] of [[0, 0], [-0.2, 0.02], [0.08, 0], [-0.12, 0]] as const) {

@@ -15,7 +15,7 @@ import {
   unproject,
   WorldRenderer,
 } from "../../src/world/mod.ts";
-import { Random, seedOf } from "../../src/world/random.ts";
+import { Random, seedOf } from "../../src/tensor/random.ts";
 import { SOLID_FLOATS } from "../../src/world/solids.ts";
 import { cast, enter, pixelRay } from "./host_rays.ts";
 

@@ -1,6 +1,6 @@
 import type { KeptFeatures } from "../features/kept_features.ts";
 import type { GeometricMatch, RelativePose } from "../loop/result.ts";
-import { seededRandom } from "../vocabulary/random.ts";
+import { Random } from "../../tensor/random.ts";
 import { fewestBeyondChance, shareByChance } from "./chance.ts";
 import { EssentialEstimator } from "./essential.ts";
 import type { Estimator } from "./estimator.ts";
@@ -176,7 +176,8 @@ export class GeometricCheck {
   ): Found | undefined {
     const { confidence, maxIterations, seed } = this.#options;
     const limits = { confidence, maxIterations: maxIterations * estimator.effort };
-    const found = fit(estimator, points.count, limits, seededRandom(seed));
+    const numbers = new Random(seed);
+    const found = fit(estimator, points.count, limits, () => numbers.next());
     if (!found) return undefined;
     const share = shareByChance(estimator, found.model, points, extents);
     const fewest = this.#beyondChance(points.count, estimator, estimator.sample, share);

@@ -4,7 +4,7 @@
  * @module
  */
 import { type BufferRange, type Device, GpuError, type Stream } from "../../gpu/mod.ts";
-import { seededRandom } from "../vocabulary/random.ts";
+import { Random } from "../../tensor/random.ts";
 import { DescriptorIndex } from "./descriptor_index.ts";
 import type { SearchOptions } from "./descriptor_search.ts";
 import { InvertedLists } from "./inverted_lists.ts";
@@ -171,7 +171,7 @@ export class IvfIndex implements Disposable {
           `descriptors, at least as many as lists`,
       );
     }
-    const random = seededRandom(seed);
+    const numbers = new Random(seed), random = (): number => numbers.next();
     const centres = await trainCentres(device, sample, { dimensions, lists, metric, iterations, random });
     return new IvfIndex(device, centres, options);
   }

@@ -5,7 +5,7 @@ import { countDescriptors, type DescriptorForm, type Descriptors, emptyDescripto
 import { VocabularyError } from "./errors.ts";
 import { type Clusters, groupsOf, kMeans } from "./k_means.ts";
 import { elementsOf } from "./metric.ts";
-import { seededRandom } from "./random.ts";
+import { Random } from "../../tensor/random.ts";
 import type { Scoring } from "./score.ts";
 import { VocabularyTransform } from "./transform.ts";
 import { Vocabulary } from "./vocabulary.ts";
@@ -99,7 +99,7 @@ export async function trainVocabulary(
   let levels = 0;
   {
     using assigner = new GpuAssigner(device, descriptors, form, settings.k);
-    const random = seededRandom(settings.seed);
+    const numbers = new Random(settings.seed);
     const started = performance.now();
     const elapsed = (): number => performance.now() - started;
     // What is to be divided: nodes, and the node of each descriptor, by its place in the list.
@@ -122,7 +122,7 @@ export async function trainVocabulary(
         };
         settings.signal?.throwIfAborted();
         const clusters = await kMeans(assigner, descriptors, form, settings.k, groups, {
-          random,
+          random: () => numbers.next(),
           maxIterations: settings.maxIterations,
           goOn,
         });

@@ -1,4 +1,8 @@
-/** A small seeded generator: the same seed makes the same town everywhere. */
+/**
+ * A small seeded generator: the same seed gives the same numbers everywhere.
+ *
+ * @module
+ */
 
 /** Numbers from a 32-bit seed (mulberry32, Tommy Ettinger, public domain). */
 export class Random {
@@ -36,6 +40,13 @@ export class Random {
   /** One of the values. */
   pick<T>(values: readonly [T, ...T[]]): T {
     return values[this.below(values.length)] ?? values[0];
+  }
+
+  /** The values in another order. */
+  shuffle<T>(values: readonly T[]): T[] {
+    const left = [...values], shuffled: T[] = [];
+    while (left.length > 0) shuffled.push(...left.splice(this.below(left.length), 1));
+    return shuffled;
   }
 
   /** A generator of its own, which does not depend on how much this one gives later. */
