@@ -65,9 +65,25 @@ interface Options {
   out: string | undefined;
 }
 
+const USAGE = `Usage: deno task bench:peers [--only NAME,...] [--sides NAME,...] [--rounds 3] [--batch 16]
+                        [--minutes 12] [--out FILE]
+networks: ${NETWORKS.map(({ name }) => name).join(", ")}
+sides: ${[...WEBGPU, ...RECORD].join(", ")}`;
+
 function options(): Options {
   const all = [...WEBGPU, ...RECORD];
-  const args = parseArgs(Deno.args, { string: ["only", "sides", "rounds", "batch", "minutes", "out"] });
+  const args = parseArgs(Deno.args, {
+    string: ["only", "sides", "rounds", "batch", "minutes", "out"],
+    boolean: ["help"],
+    unknown: (name) => {
+      console.error(`bench:peers: "${name}" is unknown\n${USAGE}`);
+      Deno.exit(2);
+    },
+  });
+  if (args.help) {
+    console.log(USAGE);
+    Deno.exit(0);
+  }
   const list = (text: string | undefined, known: readonly string[]): string[] => {
     const names = text?.split(",") ?? [...known];
     const unknown = names.filter((name) => !known.includes(name));
