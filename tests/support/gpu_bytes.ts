@@ -17,10 +17,12 @@ export class GpuBytes {
     gpu.createBuffer = (descriptor) => this.#watch(createBuffer(descriptor), descriptor.size);
     gpu.createTexture = (descriptor) => {
       const texture = createTexture(descriptor);
-      if (texture.format !== "rgba32float") {
+      const bits = /^rgba(16|32)(float|uint|sint)$/.exec(texture.format)?.[1];
+      if (bits === undefined) {
         throw new Error(`Cannot count a texture of ${texture.format}: its texels' size is not known here`);
       }
-      return this.#watch(texture, texture.width * texture.height * texture.depthOrArrayLayers * 16);
+      const texels = texture.width * texture.height * texture.depthOrArrayLayers;
+      return this.#watch(texture, texels * Number(bits) / 2);
     };
   }
 

@@ -11,7 +11,7 @@ Deno.test("without a bound everything is remembered", () => {
   assert(memory.mask.every((bits) => bits === 0xffffffff));
 });
 
-Deno.test("the oldest of those that weigh least is forgotten, never one of the newest", () => {
+Deno.test("of those that weigh least the one is forgotten that came in first, never one of the newest", () => {
   const memory = new WorkingMemory({ remember: 8, gap: 3, retrieve: 0 });
   for (let id = 0; id < 8; id++) assertEquals(memory.add().forgotten, []);
   assertEquals(memory.add(0).forgotten, [1]);
@@ -52,6 +52,7 @@ Deno.test("the books are those of a plain implementation, over random runs", () 
     const options = { gap: random.int(0, 6), retrieve: random.int(0, 3), remember: 0 };
     options.remember = options.gap + options.retrieve + 2 + random.int(0, 20);
     const memory = new WorkingMemory(options);
+    // A set keeps the order in which its members came in.
     const weights: number[] = [], here = new Set<number>();
     for (let id = 0; id < 300; id++) {
       const what = JSON.stringify({ trial, id, ...options });
@@ -76,7 +77,7 @@ Deno.test("the books are those of a plain implementation, over random runs", () 
       for (const gone of change.forgotten) {
         const kept = new Set([match, ...change.retrieved]);
         const least = [...here].filter((other) => other <= id - options.gap && !kept.has(other))
-          .sort((a, b) => weights[a]! - weights[b]! || a - b)[0];
+          .sort((a, b) => weights[a]! - weights[b]!)[0];
         assertEquals(gone, least, what);
         here.delete(gone);
       }
