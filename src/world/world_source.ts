@@ -42,6 +42,9 @@ const COLOUR: FrameColour = { matrix: "bt709", range: "full" };
  *
  * @example
  * ```ts no-eval
+ * import { Device } from "@framewise/framewise";
+ * import { WorldSource } from "@framewise/framewise/world";
+ *
  * using device = await Device.request();
  * const source = new WorldSource(device, { scenario: "two-laps", seed: 7, frames: 600 });
  * for await (const frame of source) {
