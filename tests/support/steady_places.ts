@@ -89,9 +89,9 @@ class AgainAndAgain implements FrameSource {
 const INPUT = 96;
 /** Channels in and out, side of the kernel, stride. */
 const LAYERS = [[3, 16, 5, 2], [16, 32, 3, 2], [32, 64, 3, 1], [64, 64, 3, 2]] as const;
-const DIMENSIONS = 1024;
+const DIMENSIONS = 256;
 
-/** A network of random weights with 21 million multiply-adds, so that a frame is some work. Output 1x1024. */
+/** A network of random weights with 21 million multiply-adds, so that a frame is some work. Output 1x256. */
 function network(): Uint8Array<ArrayBuffer> {
   const random = new Random(11);
   const initializers: Record<string, ReturnType<typeof hostTensor>> = {};
@@ -110,7 +110,7 @@ function network(): Uint8Array<ArrayBuffer> {
     ];
   });
   nodes.push(
-    node("AveragePool", [`r${LAYERS.length - 1}`], ["pooled"], { kernel_shape: [3, 3], strides: [3, 3] }),
+    node("AveragePool", [`r${LAYERS.length - 1}`], ["pooled"], { kernel_shape: [6, 6], strides: [6, 6] }),
     node("Flatten", ["pooled"], ["embedding"]),
   );
   return onnxModel({
