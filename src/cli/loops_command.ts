@@ -7,6 +7,7 @@ import { LoopError, runLoop } from "../frame/loop.ts";
 import type { LoopReport } from "../frame/report.ts";
 import { Device } from "../gpu/mod.ts";
 import type { PlaceResult } from "../place/conclusion.ts";
+import { describeLoss } from "../place/map/map_files.ts";
 import { openSource } from "../video/mod.ts";
 import { reportFailure } from "./failure.ts";
 import { describeSkipped, largestFrame, refuseNothing, withAdvice } from "./frame_run.ts";
@@ -15,7 +16,7 @@ import { LoopFileError } from "./loop_record.ts";
 import { readTruth } from "./loop_truth.ts";
 import { LOOPS_USAGE, type LoopsOptions, readLoopsOptions } from "./loops_options.ts";
 import { openLoopsOutputs } from "./loops_outputs.ts";
-import { describeDropped, type OpenedPlaces, openParts, openPlaces } from "./loops_places.ts";
+import { type OpenedPlaces, openParts, openPlaces } from "./loops_places.ts";
 import { LoopsSummary } from "./loops_summary.ts";
 import { ProgressBar } from "./progress.ts";
 import { openVocabulary } from "./vocabulary_file.ts";
@@ -61,7 +62,7 @@ async function loops(options: LoopsOptions): Promise<void> {
   );
   const forecast = { frame: largestFrame(source, raw.size), frames, warn };
   const places: OpenedPlaces = await openPlaces(device, options, parts, forecast, stack);
-  const dropped = places.map && describeDropped(places.map);
+  const dropped = places.map && describeLoss(places.map);
   if (dropped !== undefined) tell(dropped);
   const summary = new LoopsSummary(options, places, device);
   const conclude = async (report: LoopReport): Promise<void> => {

@@ -22,7 +22,6 @@ import type { Size } from "../vision/fit.ts";
 import { UsageError } from "./failure.ts";
 import type { LoopsOptions } from "./loops_options.ts";
 import { type OpenedPart, openEmbedding, openFeatures } from "./place_models.ts";
-import { plural } from "./plural.ts";
 
 /** The networks and the vocabulary. */
 export interface PlaceParts {
@@ -140,16 +139,6 @@ async function openMap(
     ...(remember !== undefined && { remember }),
   });
   return stack.adopt(map, (it) => it.close());
-}
-
-/** What a crash left unfinished, for people; undefined if nothing was. */
-export function describeDropped(
-  { label, opened: { frames, droppedFrames, droppedBytes } }: PlaceMap,
-): string | undefined {
-  if (droppedFrames === 0 && droppedBytes === 0) return undefined;
-  return `the map "${label}" was not closed: the last ${plural(droppedFrames, "frame")} (${
-    plural(droppedBytes, "byte")
-  }) were not whole and are dropped; ${plural(frames, "frame")} before are kept`;
 }
 
 function typeOf({ index }: LoopsOptions): DescriptorType | undefined {

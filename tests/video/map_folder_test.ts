@@ -23,7 +23,7 @@ Deno.test("a map on disk is begun in a folder that is not there, by path or URL,
     for (const folder of [mapFolder(url), mapFolder(`${path}/`), mapFolder(`${base}/copy`)]) {
       await using map = await PlaceMap.open(folder, { readOnly: true });
       assertEquals(map.opened, { frames: 5, droppedFrames: 0, droppedBytes: 0 });
-      assertEquals(describeLoss(map.opened), undefined);
+      assertEquals(describeLoss(map), undefined);
       for (let id = 0; id < 5; id++) await assertFrame(map, id, sampleFrame(id), folder.label);
     }
   } finally {
@@ -49,9 +49,9 @@ Deno.test("a folder that is only read is not made, and its files are not changed
       await using map = await PlaceMap.open(folder, { readOnly: true });
       assertEquals(map.opened, { frames: 3, droppedFrames: 1, droppedBytes: 9 });
       assertEquals(
-        describeLoss(map.opened),
-        "the map was not closed when it was written last: it has 3 whole frames, and 1 unfinished frame (9 bytes) behind " +
-          "them was dropped",
+        describeLoss(map),
+        `the map "${map.label}" was not closed: the last 1 frame (9 bytes) were not whole and are dropped; 3 frames before ` +
+          "are kept",
       );
     }
     assertEquals(await Deno.readFile(`${base}/map/frames.fwr`), before);

@@ -36,11 +36,15 @@ export interface MapOpened {
 }
 
 /** Says what a map lost when it was opened; `undefined` if nothing. */
-export function describeLoss({ frames, droppedFrames, droppedBytes }: MapOpened): string | undefined {
+export function describeLoss(
+  { label, opened: { frames, droppedFrames, droppedBytes } }: { label: string; opened: MapOpened },
+): string | undefined {
   if (droppedFrames === 0 && droppedBytes === 0) return undefined;
-  const what = droppedFrames === 1 ? "1 unfinished frame" : `${droppedFrames} unfinished frames`;
-  return `the map was not closed when it was written last: it has ${frames} whole frames, and ${what} ` +
-    `(${droppedBytes} bytes) behind them ${droppedFrames === 1 ? "was" : "were"} dropped`;
+  const counted = (count: number, noun: string): string =>
+    `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+  return `the map "${label}" was not closed: the last ${counted(droppedFrames, "frame")} (${
+    counted(droppedBytes, "byte")
+  }) were not whole and are dropped; ${counted(frames, "frame")} before are kept`;
 }
 
 /** The open files of a map. Calls that write are made one after the other. */
