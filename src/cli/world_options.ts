@@ -21,12 +21,13 @@ export const WORLD_USAGE = `Usage:
     --distortion 0,0   radial distortion k1,k2
     --exposure 1 --noise 0.008 --shutter 0 --defocus 0 --focus 12    what the camera does to the light
     --group 1          random pictures: so many in a row see the same place
+    --alike            random pictures: groups in pairs, at the same spot of two streets that look alike
     --fast             no smooth edges: half as fast again
     --depths FILE      depths, 32-bit floats, metres along the camera's axis, 0 for the sky
     --ids FILE         numbers of things, 16 bits a pixel
     --quiet            no progress bar, no summary`;
 
-const FLAGS = ["fast", "quiet"];
+const FLAGS = ["alike", "fast", "quiet"];
 const VALUES =
   "scenario out truth seed frames size light camera density fov distortion exposure noise shutter defocus focus group depths ids"
     .split(" ");
@@ -65,6 +66,10 @@ export function readWorldOptions(args: readonly string[]): WorldCommandOptions |
   const [k1, k2] = readPair(given.value("distortion") ?? "0,0");
   const group = given.number("group", 1, { min: 1, max: 1000, whole: true });
   if (group > 1 && scenario !== "random") throw new UsageError("--group is for --scenario random");
+  const alike = given.flag("alike");
+  if (alike && scenario !== "random") {
+    throw new UsageError("--alike is for --scenario random; the drive is --scenario alike");
+  }
   if (camera !== undefined && scenario === "random") {
     throw new UsageError("--camera is for drives and walks, not for random");
   }
@@ -88,7 +93,7 @@ export function readWorldOptions(args: readonly string[]): WorldCommandOptions |
       ...(camera && { camera }),
       ...(fixedLens && { fieldDegrees: fov ?? 72, k1, k2 }),
       ...(effects && { effects }),
-      random: { group },
+      random: { group, alike },
     },
   };
 }

@@ -14,7 +14,12 @@ export interface RandomViewOptions {
   readonly height: number;
   /** Pictures in a row that see the same place, from somewhat different poses, in any light, with other traffic; 1 unless told. */
   readonly group?: number;
-  /** Pictures of one town; 24 unless told, rounded up to whole groups. */
+  /**
+   * Whether towns have two streets built after one drawing, and groups come in pairs that see the same stretch of
+   * the one and of the other: places that are easily confused. False unless told.
+   */
+  readonly alike?: boolean;
+  /** Pictures of one town; 24 unless told, rounded up to whole groups, or pairs of groups. */
   readonly perTown?: number;
   /** Lights to choose from; all unless told. */
   readonly lights?: readonly LightName[];
@@ -34,18 +39,22 @@ export interface RandomMoment extends Moment {
   readonly group: number;
 }
 
+/** The streets that are built after one drawing, where some are to look alike. */
+const TWINS: readonly [number, number] = [1, 2];
+
 /** Makes random pictures, in order. Number `i` depends on the seed and `i` alone. */
 export class RandomViews {
   readonly #options: RandomViewOptions;
   readonly #seed: number;
   readonly #group: number;
+  readonly #alike: boolean;
   readonly #perTown: number;
   #town: { readonly number: number; readonly town: Town } | undefined;
 
   /** @throws {RangeError} if `group` or `perTown` is no whole number from 1 on, or there is no light. */
   constructor(options: RandomViewOptions) {
     this.#options = options;
-    const { seed = 1, group = 1, perTown = 24, lights = LIGHTS } = options;
+    const { seed = 1, group = 1, alike = false, perTown = 24, lights = LIGHTS } = options;
     for (const [name, value] of Object.entries({ group, perTown, lights: lights.length })) {
       if (!Number.isSafeInteger(value) || value < 1) {
         throw new RangeError(`Cannot make random views with ${name} ${value}: give a whole number from 1 on`);
@@ -53,7 +62,9 @@ export class RandomViews {
     }
     this.#seed = seed;
     this.#group = group;
-    this.#perTown = Math.ceil(perTown / group) * group;
+    this.#alike = alike;
+    const whole = alike ? 2 * group : group;
+    this.#perTown = Math.ceil(perTown / whole) * whole;
   }
 
   /** What to draw as picture `index`, from 0. */
@@ -61,12 +72,15 @@ export class RandomViews {
     const { width, height, lights = LIGHTS, turnDegrees = 18, shiftMetres = 1.2 } = this.#options;
     const town = this.#townOf(Math.floor(index / this.#perTown));
     const group = Math.floor(index / this.#group);
-    const shared = new Random(seedOf(this.#seed, 61, group));
+    // Alike places have everything in common but which of the two streets they are in.
+    const shared = new Random(seedOf(this.#seed, 61, this.#alike ? group >> 1 : group));
     const own = new Random(seedOf(this.#seed, 62, index));
     const { streetsX, streetsZ } = town.plan;
     // Somewhere along a street, in a lane or on a pavement.
-    const alongX = shared.chance(0.5);
-    const street = shared.pick((alongX ? streetsZ : streetsX) as [typeof streetsX[number]]);
+    const alongX = !this.#alike && shared.chance(0.5);
+    const street = this.#alike
+      ? streetsX[TWINS[group & 1]!]!
+      : shared.pick((alongX ? streetsZ : streetsX) as [typeof streetsX[number]]);
     const others = alongX ? streetsX : streetsZ;
     const along = shared.between(others[0]!.middle - 2, others.at(-1)!.middle + 2);
     const walking = shared.chance(0.4);
@@ -135,8 +149,9 @@ export class RandomViews {
     const random = new Random(seedOf(this.#seed, 64, number));
     const town = new Town({
       seed: seedOf(this.#seed, 65, number),
-      columns: 2 + random.below(2),
+      columns: this.#alike ? 3 : 2 + random.below(2),
       rows: 2 + random.below(2),
+      twins: this.#alike ? TWINS : undefined,
       density: random.between(0.7, 2.2),
     });
     this.#town = { number, town };

@@ -112,6 +112,20 @@ Deno.test("random views of a group differ by no more than was asked for", () => 
   assertEquals([plain.effects, plain.light.name], [{}, "rain"]);
 });
 
+Deno.test("random views of places that look alike come in pairs, one in each of two streets", () => {
+  const views = new RandomViews({ seed: 5, width: 320, height: 240, group: 2, alike: true, perTown: 6 });
+  for (let i = 0; i < 24; i += 4) {
+    const [a, b, c] = [views.moment(i), views.moment(i + 1), views.moment(i + 2)];
+    assertEquals([a.group, b.group, c.group], [i / 2, i / 2, i / 2 + 1]);
+    assert(a.town === c.town, `pictures ${i}`);
+    const { twins, streetsX } = a.town.plan;
+    const apart = streetsX[twins![1]]!.middle - streetsX[twins![0]]!.middle;
+    const [p, q] = [a.pose.position, c.pose.position];
+    assert(Math.abs(q[0] - p[0] - apart) < 2.5, `pictures ${i}: ${q[0] - p[0]} and ${apart}`);
+    assert(Math.abs(q[2] - p[2]) < 2.5, `pictures ${i}`);
+  }
+});
+
 Deno.test("scenarios that cannot be are refused", () => {
   assertThrows(() => makeScenario("straight", { frames: 0 }), RangeError, "0 frames");
   assertThrows(() => new RandomViews({ width: 8, height: 8, lights: [] }), RangeError, "lights 0");
