@@ -17,6 +17,7 @@ import {
 } from "./packing.ts";
 import { Packing, type Run } from "./row_packing.ts";
 import { PANEL_ROWS, type RowStorage } from "./row_kernels.ts";
+import { queriesAtOnce, queryInParts } from "./query_parts.ts";
 import type { Neighbours } from "./row_search.ts";
 
 /** How an index is made. */
@@ -219,38 +220,26 @@ export class DescriptorIndex implements Disposable {
   }
 
   /**
-   * Searches and waits: for scripts. The last few searches are kept for the next queries of the same k and number.
+   * Searches and waits: for scripts. Very many queries go in parts, so that their keys take 64 MiB at most. The last few
+   * searches are kept for the next queries of the same k and number.
    *
    * @param queries `n * dimensions` elements.
    * @returns for each query its nearest rows, best first; fewer than k if there are not as many.
    */
-  async query(queries: Float32Array, options: SearchOptions & { k: number }): Promise<Neighbours[]> {
-    const count = queries.length / this.dimensions;
-    if (!Number.isInteger(count) || count < 1) {
-      throw new RangeError(
-        `Cannot search for ${queries.length} elements in an index of ${this.dimensions} dimensions: give whole descriptors`,
-      );
-    }
-    const key = `${options.k} ${count}`;
-    let search = this.#searches.get(key);
-    if (!search) {
-      search = this.search({ k: options.k, queries: count });
-      this.#searches.set(key, search);
-      const [oldest] = this.#searches;
-      if (this.#searches.size > KEPT_SEARCHES && oldest) {
-        oldest[1][Symbol.dispose]();
-        this.#searches.delete(oldest[0]);
+  query(queries: Float32Array, options: SearchOptions & { k: number }): Promise<Neighbours[]> {
+    const atOnce = queriesAtOnce(this.device, this.capacity);
+    return queryInParts(queries, this.dimensions, atOnce, async (part, count) => {
+      const search = this.#keptSearch(options.k, count);
+      const range = this.device.upload(part, "queries");
+      using stream = this.device.stream({ label: "query" });
+      try {
+        search.record(stream, range, options);
+        stream.submit();
+        return search.decode(await this.device.read(search.result));
+      } finally {
+        range.buffer.destroy();
       }
-    }
-    const range = this.device.upload(new Float32Array(queries), "queries");
-    using stream = this.device.stream({ label: "query" });
-    try {
-      search.record(stream, range, options);
-      stream.submit();
-      return search.decode(await this.device.read(search.result));
-    } finally {
-      range.buffer.destroy();
-    }
+    });
   }
 
   /** Reads rows back as they are kept. @throws {RangeError} for rows that are not there. */
@@ -320,5 +309,20 @@ export class DescriptorIndex implements Disposable {
       start += rows;
     }
     return runs;
+  }
+
+  #keptSearch(k: number, queries: number): DescriptorSearch {
+    const key = `${k} ${queries}`;
+    let search = this.#searches.get(key);
+    if (!search) {
+      search = this.search({ k, queries });
+      this.#searches.set(key, search);
+      const [oldest] = this.#searches;
+      if (this.#searches.size > KEPT_SEARCHES && oldest) {
+        oldest[1][Symbol.dispose]();
+        this.#searches.delete(oldest[0]);
+      }
+    }
+    return search;
   }
 }

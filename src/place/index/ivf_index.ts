@@ -19,6 +19,7 @@ import {
   unpackRows,
 } from "./packing.ts";
 import type { RowStorage } from "./row_kernels.ts";
+import { queriesAtOnce, queryInParts } from "./query_parts.ts";
 import { MAX_NEIGHBOURS, type Neighbours } from "./row_search.ts";
 
 /** How an {@linkcode IvfIndex} is made. */
@@ -66,9 +67,6 @@ export interface Calibration extends Recall {
   /** All that was tried, fewest lists first. */
   readonly tried: readonly Recall[];
 }
-
-/** Queries that are searched for at once when recall is measured. */
-const BATCH = 8;
 
 /**
  * Descriptors in lists, each list those nearest to one centre (inverted file: Sivic and Zisserman, 2003; Jegou, Douze and
@@ -276,31 +274,28 @@ export class IvfIndex implements Disposable {
   }
 
   /**
-   * Searches and waits: for scripts.
+   * Searches and waits: for scripts. Very many queries go in parts, so that their keys take 64 MiB at most.
    *
    * @param queries `n * dimensions` elements.
    * @returns for each query its nearest rows, best first.
    */
-  async query(
+  query(
     queries: Float32Array<ArrayBuffer>,
     options: SearchOptions & { k: number },
   ): Promise<Neighbours[]> {
-    const count = queries.length / this.dimensions;
-    if (!Number.isInteger(count) || count < 1) {
-      throw new RangeError(
-        `Cannot search for ${queries.length} elements in an index of ${this.dimensions} dimensions: give whole descriptors`,
-      );
-    }
-    using search = this.search({ k: options.k, queries: count });
-    using stream = this.#device.stream({ label: "query" });
-    const range = this.#device.upload(queries, "queries");
-    try {
-      search.record(stream, range, options);
-      stream.submit();
-      return search.decode(await this.#device.read(search.result));
-    } finally {
-      range.buffer.destroy();
-    }
+    const atOnce = queriesAtOnce(this.#device, Math.max(this.#lists.capacity, this.#tail.capacity));
+    return queryInParts(queries, this.dimensions, atOnce, async (part, count) => {
+      using search = this.search({ k: options.k, queries: count });
+      using stream = this.#device.stream({ label: "query" });
+      const range = this.#device.upload(part, "queries");
+      try {
+        search.record(stream, range, options);
+        stream.submit();
+        return search.decode(await this.#device.read(search.result));
+      } finally {
+        range.buffer.destroy();
+      }
+    });
   }
 
   /**
@@ -326,13 +321,13 @@ export class IvfIndex implements Disposable {
     const tried = new Map<number, number>();
     try {
       this.probes = this.lists;
-      const exact = await this.#nearest(queries, k);
+      const exact = await this.query(queries, { k });
       tried.set(this.lists, 1);
       const measure = async (probes: number): Promise<number> => {
         const known = tried.get(probes);
         if (known !== undefined) return known;
         this.probes = probes;
-        const found = await this.#nearest(queries, k);
+        const found = await this.query(queries, { k });
         const recall = found.reduce((sum, { ids }, q) => sum + overlap(ids, exact[q]!.ids), 0) / count;
         tried.set(probes, recall);
         return recall;
@@ -361,15 +356,6 @@ export class IvfIndex implements Disposable {
     this.#tail[Symbol.dispose]();
     this.#centres[Symbol.dispose]();
     this.#lists[Symbol.dispose]();
-  }
-
-  async #nearest(queries: Float32Array<ArrayBuffer>, k: number): Promise<Neighbours[]> {
-    const found: Neighbours[] = [];
-    const step = BATCH * this.dimensions;
-    for (let at = 0; at < queries.length; at += step) {
-      found.push(...await this.query(queries.slice(at, at + step), { k }));
-    }
-    return found;
   }
 
   async #addToLists(packed: PackedRows): Promise<void> {
