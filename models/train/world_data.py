@@ -144,7 +144,7 @@ def read_truth(path: Path) -> Truth:
                     + (thing["cut"], thing["id"], thing["depth"])
                 )
             starts.append(len(rows))
-            same_place.append([(pair["frame"], pair["overlap"]) for pair in record["same_place"]])
+            same_place.append([(frame, overlap) for frame, overlap in record["same_place"]])
     camera_table = np.asarray(cameras, np.float64).reshape(len(lights), 17)
     table = np.asarray(rows, np.float64).reshape(len(rows), 10)
     return Truth(
