@@ -357,6 +357,16 @@ export class Device implements Disposable {
     return kernel;
   }
 
+  /** Whether {@linkcode kernel} has a variant already, and makes nothing. */
+  hasKernel(source: KernelSource, options: KernelOptions = {}): boolean {
+    return this.#kernels.has(kernelKey(source, options));
+  }
+
+  /** Lets go of a variant that nobody will ask for again; dispatches that were made of it keep it. */
+  forgetKernel(source: KernelSource, options: KernelOptions = {}): void {
+    this.#kernels.delete(kernelKey(source, options));
+  }
+
   /**
    * Binds a kernel to memory. The bind group (and a uniform buffer, if values are given) is made here, once.
    *

@@ -5,6 +5,7 @@
  */
 export { OnnxError, type OnnxErrorOptions } from "../onnx/error.ts";
 export { GraphError } from "../ops/error.ts";
+export type { ChoiceOrigin, KernelChoices, LayerChoice, MeasuredLayer } from "../ops/kernel_choice.ts";
 export type { TensorType } from "../ops/operator.ts";
 export { type BoundPlan, WeightStore } from "./bind.ts";
 export { Graph, type OutputInfo, type ValueInfo } from "./graph.ts";

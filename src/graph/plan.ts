@@ -18,6 +18,7 @@ import {
   type WeightRef,
 } from "../ops/operator.ts";
 import { fingerprint } from "../ops/fingerprint.ts";
+import { type Candidate, chooseAmong, type KernelChoices, type LayerChoice } from "../ops/kernel_choice.ts";
 import { findOperator } from "../ops/registry.ts";
 import { gpuScalar } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
@@ -95,6 +96,8 @@ export interface PlanOptions {
   external?: ExternalViews;
   /** Floats between kernels are kept in 16 bits; inputs, outputs and all arithmetic stay in 32. */
   half?: boolean;
+  /** What was measured of layers, and overrules the estimates. */
+  choices?: KernelChoices | undefined;
 }
 
 /** Lowers a graph. @throws {GraphError} if an operator cannot be lowered as it is used. */
@@ -133,11 +136,13 @@ class PlanBuilder {
 
   readonly #external: ExternalViews;
   readonly #half: boolean;
+  readonly #choices: KernelChoices | undefined;
 
   constructor({ graph, types }: SpecialisedGraph, target: KernelTarget, options: PlanOptions) {
     this.target = target;
     this.#external = options.external ?? {};
     this.#half = options.half ?? false;
+    this.#choices = options.choices;
     this.graph = graph;
     this.types = types;
     this.placement = placeConcatenations(graph, types);
@@ -323,6 +328,14 @@ class PlanBuilder {
     this.steps.push({ ...dispatch, ...options, label: node.name || node.op, node, disjoint });
   }
 
+  /** A layer is another one with its operands in 16 bits. */
+  choose<T extends Candidate>(
+    layer: string,
+    candidates: readonly T[],
+  ): { taken: T; choice: LayerChoice } {
+    return chooseAmong(this.#half ? `${layer} f16` : layer, candidates, this.#choices);
+  }
+
   #touch(storage: number, step: number): void {
     const lifetime = this.#storages[storage]!;
     lifetime.first = Math.min(lifetime.first, step);
@@ -418,6 +431,13 @@ class NodeLowering extends NodeContext implements Lowering {
     const weight = `${this.node.name || this.node.outputs[0]} ${key} of ${constants.join(" ")}`;
     this.#plan.weights.set(weight, { make, form });
     return { weight, form };
+  }
+
+  choose<T extends Candidate>(
+    layer: string,
+    candidates: readonly T[],
+  ): { taken: T; choice: LayerChoice } {
+    return this.#plan.choose(layer, candidates);
   }
 
   emit(dispatch: PlannedDispatch): void {

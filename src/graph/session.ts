@@ -5,6 +5,7 @@
  */
 import type { BufferRange, Device, KernelTarget } from "../gpu/mod.ts";
 import { GraphError, UnknownValueError } from "../ops/error.ts";
+import type { KernelChoices } from "../ops/kernel_choice.ts";
 import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
 import { bindPlan, type BoundPlan, refuseTooLarge, WeightStore } from "./bind.ts";
 import { type CompareOptions, compareValues, type Comparison, type Reference } from "./compare.ts";
@@ -65,6 +66,8 @@ export interface SessionOptions {
   precision?: "f32" | "f16";
   /** How many plans are kept, the least recently used thrown out first; 8 if left out. */
   plans?: number;
+  /** Which kernel computes which layer, in place of everything that is known of the adapter: to compare kernels. */
+  choices?: KernelChoices;
   /** Takes warnings; `console.warn` if left out. */
   warn?: (message: string) => void;
 }
@@ -96,6 +99,7 @@ export class Session implements Disposable {
   readonly weights: WeightStore;
   readonly #target: KernelTarget;
   readonly #half: boolean;
+  readonly #choices: KernelChoices | undefined;
   readonly #limit: number;
   readonly #warn: (message: string) => void;
   /** Both by key, the least recently used first. */
@@ -128,6 +132,7 @@ export class Session implements Disposable {
           `feature "shader-f16"; use "f32"`,
       );
     }
+    this.#choices = options.choices;
     this.#limit = options.plans ?? 8;
     this.#warn = options.warn ?? ((message) => console.warn(message));
   }
@@ -150,7 +155,7 @@ export class Session implements Disposable {
   plan(shapes: InputShapes = {}, options: PlanningOptions = {}): Plan {
     const key = planKey(shapes, options);
     const plan = this.#plans.get(key) ??
-      planGraph(this.graph, shapes, this.#target, { half: this.#half, ...options });
+      planGraph(this.graph, shapes, this.#target, { half: this.#half, choices: this.#choices, ...options });
     this.#plans.delete(key);
     this.#plans.set(key, plan);
     for (const oldest of this.#plans.keys()) {

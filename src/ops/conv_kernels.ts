@@ -1,17 +1,14 @@
 /**
- * The convolution kernels over height and width for constant weights, and which of them takes which shape.
+ * Convolution over height and width with constant weights: what was chosen among the kernels, as dispatches.
  *
  * @module
  */
-import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
-import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
-import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
-import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
-import { foldWorkgroups, type KernelOptions, type KernelSource, type KernelTarget } from "../gpu/mod.ts";
+import { foldWorkgroups } from "../gpu/mod.ts";
 import { whyConvolution } from "./choice_reasons.ts";
+import { convCandidates, convLayer, type ConvShape, isDepthwise } from "./conv_candidates.ts";
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
-import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
+import { whyChosen } from "./kernel_choice.ts";
 import {
   type Addressed,
   addressUniforms,
@@ -19,33 +16,9 @@ import {
   type WeightForm,
   type WeightRef,
 } from "./operator.ts";
-import { MAX_ITERATIONS } from "./strided.ts";
 import { flatVolume } from "./volume.ts";
-import { type Window, type WindowAxis, windowUniforms } from "./window.ts";
+import { type WindowAxis, windowUniforms } from "./window.ts";
 import { emitWinograd } from "./winograd.ts";
-import { chooseWinograd } from "./winograd_choice.ts";
-
-const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
-const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
-const gemmTiled: KernelSource = { name: "conv/gemm_tiled", wgsl: GEMM_TILED };
-const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
-
-/** Everything that the choice of a kernel depends on. */
-export interface ConvShape extends Window {
-  batch: number;
-  inC: number;
-  outC: number;
-  groups: number;
-}
-
-/** How one kernel computes one convolution. */
-export interface ConvChoice {
-  kernel: KernelSource;
-  options: KernelOptions;
-  /** Workgroups before folding. */
-  workgroups: number;
-  weights: WeightForm;
-}
 
 /** Constant weights and bias. */
 export interface ConvConstants {
@@ -114,14 +87,8 @@ export function emitConv(
 ): void {
   const { batch, inC, outC, groups, kernel: [kh, kw], out: [outH, outW] } = shape;
   if (batch * outC * outH * outW === 0) return;
-  const tile = chooseWinograd(shape, node.target);
-  if (tile) {
-    const { key, weights } = constants;
-    emitWinograd(node, shape, tile, x, y, { key, weights, bias: packBias(node, constants) }, epilogue);
-    return;
-  }
-  const choice = chooseConv(shape, node.target);
-  if (!choice) {
+  const candidates = convCandidates(shape, node.target);
+  if (candidates.length === 0) {
     const packed = packConstants(node, constants, false, "buffer");
     emitGeneral(
       node,
@@ -131,7 +98,7 @@ export function emitConv(
         outC,
         groups,
         transposed: false,
-        why: whyConvolution(shape, node.target, choice),
+        why: whyConvolution(shape, node.target, undefined),
       },
       flatVolume(x),
       flatVolume(y),
@@ -140,13 +107,20 @@ export function emitConv(
     );
     return;
   }
-  const isDepthwise = choice.kernel === depthwise;
+  const { taken, choice } = node.choose(convLayer(shape), candidates);
+  if ("winograd" in taken) {
+    const { key, weights } = constants;
+    const own = { key, weights, bias: packBias(node, constants) };
+    emitWinograd(node, shape, taken.winograd, x, y, own, epilogue, choice);
+    return;
+  }
+  const single = isDepthwise(shape);
   node.emit({
-    kernel: choice.kernel,
-    options: { ...choice.options, inject: { ...choice.options.inject, ...epilogue.inject } },
+    kernel: taken.kernel,
+    options: { ...taken.options, inject: { ...taken.options.inject, ...epilogue.inject } },
     bindings: {
       x: x.view,
-      ...packConstants(node, constants, !isDepthwise, choice.weights),
+      ...packConstants(node, constants, !single, taken.weights),
       y: y.view,
       ...epilogue.bindings,
     },
@@ -159,14 +133,15 @@ export function emitConv(
       group_in_c4: Math.ceil(inC / groups / 4),
       ...windowUniforms(shape),
       out_c: outC,
-      group_out_c4: isDepthwise ? Math.ceil(outC / 4) : Math.ceil(outC / groups / 4),
+      group_out_c4: single ? Math.ceil(outC / 4) : Math.ceil(outC / groups / 4),
       groups,
       in_c: inC,
       operands: epilogue.operands,
     },
-    workgroups: foldWorkgroups(choice.workgroups),
+    workgroups: foldWorkgroups(taken.workgroups),
     multiplyAdds: pixelsOf(shape) * outC * inC / groups * kh * kw,
-    why: whyConvolution(shape, node.target, choice),
+    why: whyChosen(choice, () => whyConvolution(shape, node.target, taken)),
+    choice,
   });
 }
 
@@ -182,156 +157,6 @@ function axesOf(shape: ConvShape, { address }: Addressed): WindowAxis[] {
   }));
 }
 
-/** Chooses the kernel for a shape on an adapter; `undefined` where only the general one applies. */
-export function chooseConv(shape: ConvShape, target: KernelTarget): ConvChoice | undefined {
-  const { inC, outC, groups } = shape;
-  if (target.plain) return undefined;
-  const [kh, kw] = shape.kernel;
-  if (groups > 1 && groups === inC && groups === outC) {
-    return kh * kw <= MAX_DEPTHWISE_TAPS ? chooseDepthwise(shape) : undefined;
-  }
-  const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
-  const iterations = kh * (1 + kw * (1 + Math.ceil(inC / groups / 4))) + MAX_UNROLLED;
-  if (!dense || inC === 0 || iterations > MAX_ITERATIONS) return undefined;
-  if (!target.software && inC / groups >= 16 && outC / groups >= 16) return chooseTiled(shape);
-  return shape.kernel[1] === 1 ? chooseGemm(shape, target) : chooseDirect(shape, target);
-}
-
 function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
   return batch * h * w;
-}
-
-/** Taps up to which a depthwise kernel is unrolled. */
-const MAX_DEPTHWISE_TAPS = 225;
-
-/** A tile of R x P outputs of one channel group. */
-function chooseDepthwise(shape: ConvShape): ConvChoice {
-  const { batch, outC, kernel: [kh, kw], out: [outH, outW] } = shape;
-  const [strideH, strideW] = shape.strides;
-  const [dilationH, dilationW] = shape.dilations;
-  // Everything is unrolled: a large window with a large tile would be a very long program.
-  const large = ((kh - 1) * dilationH + 1) * ((kw - 1) * dilationW + 1) > 49;
-  const [r, p] = large ? [1, 1] : [4, 4];
-  const [rowStep, colStep] = large ? [dilationH, dilationW] : [1, 1];
-  const tile = {
-    KH: kh,
-    KW: kw,
-    STRIDE_H: strideH,
-    STRIDE_W: strideW,
-    DILATION_H: dilationH,
-    DILATION_W: dilationW,
-    R: r,
-    P: p,
-    ROW_STEP: rowStep,
-    COL_STEP: colStep,
-    ROWS: ((r - 1) * strideH + (kh - 1) * dilationH) / rowStep + 1,
-    COLS: ((p - 1) * strideW + (kw - 1) * dilationW) / colStep + 1,
-    TAPS: kh * kw,
-    OUTPUTS: r * p,
-  };
-  const tiles = batch * Math.ceil(outH / r) * Math.ceil(outW / p) * Math.ceil(outC / 4);
-  // Small images have few tiles: small workgroups spread them over all cores.
-  const wg = tiles < 2048 ? 16 : 64;
-  return {
-    kernel: depthwise,
-    options: tiled({ WG: wg }, tile),
-    workgroups: Math.ceil(tiles / wg),
-    weights: "buffer",
-  };
-}
-
-/**
- * Output vec4s of an invocation at most. Everything is unrolled over them, and llvmpipe's compiler takes more than twice
- * as long for twice as many: about 2 s with 32, 7 s with 64, most of a minute with 128, for 3x3 kernels a third faster.
- */
-const MAX_UNROLLED = 32;
-
-/** Whether subgroup kernels pay: measured on llvmpipe, where they are four times as fast as the plain ones. */
-function prefersSubgroups(target: KernelTarget): boolean {
-  return target.software && target.subgroups;
-}
-
-/** Output channel groups of an invocation's tile: even, at most `most`, and no more than there are. */
-function channelTile(shape: ConvShape, most: number): { q: number; blocks: number } {
-  const groupOutC4 = Math.ceil(shape.outC / shape.groups / 4);
-  const q = Math.min(most, Math.ceil(groupOutC4 / 2) * 2);
-  return { q, blocks: shape.groups * Math.ceil(groupOutC4 / q) };
-}
-
-function chooseGemm(shape: ConvShape, target: KernelTarget): ConvChoice {
-  const [kh, kw] = shape.kernel;
-  const pixels = pixelsOf(shape);
-  const subgroups = prefersSubgroups(target);
-  const { q, blocks } = channelTile(shape, 8);
-  const p = Math.min(8, Math.floor(MAX_UNROLLED / q));
-  const wg = target.software ? 8 : 64;
-  return {
-    kernel: implicitGemm,
-    ...denseOptions({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }, subgroups),
-    workgroups: Math.ceil(pixels / (wg * p)) * blocks,
-  };
-}
-
-function chooseDirect(shape: ConvShape, target: KernelTarget): ConvChoice {
-  const { batch, inC, kernel: [kh, kw], out: [outH, outW], strides: [, strideW], dilations: [, dilationW] } =
-    shape;
-  const subgroups = prefersSubgroups(target);
-  const { q, blocks } = channelTile(shape, subgroups ? 4 : 8);
-  const widest = Math.min(8, Math.floor(MAX_UNROLLED / q));
-  // On narrow images the tile that wastes the fewest columns.
-  const waste = (tile: number): number => Math.ceil(outW / tile) * tile - outW;
-  const p = [8, 4, 2].filter((tile) => tile <= widest).reduce((best, tile) =>
-    outW < 16 && waste(tile) < waste(best) ? tile : best
-  );
-  const wg = target.software ? 8 : 64;
-  const tile = {
-    KH: kh,
-    KW: kw,
-    STRIDE_W: strideW,
-    DILATION_W: dilationW,
-    P: p,
-    Q: q,
-    COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
-    INPUT_LANES: Math.min(4, inC),
-  };
-  return {
-    kernel: direct,
-    ...denseOptions({ WG: wg }, tile, subgroups),
-    workgroups: Math.ceil(batch * outH * Math.ceil(outW / p) / wg) * blocks,
-  };
-}
-
-/** Tiles in workgroup memory, for layers with enough channels to fill them on a GPU that is no software. */
-function chooseTiled(shape: ConvShape): ConvChoice {
-  const [kh, kw] = shape.kernel;
-  const tile = { TILE_PIXELS: 32, TILE_CHANNELS4: 16, STEP4: 4, P: 4, Q: 2 };
-  const wg = (tile.TILE_PIXELS / tile.P) * (tile.TILE_CHANNELS4 / tile.Q);
-  const blocks = shape.groups * Math.ceil(Math.ceil(shape.outC / shape.groups / 4) / tile.TILE_CHANNELS4);
-  return {
-    kernel: gemmTiled,
-    options: tiled({ WG: wg, KH: kh, KW: kw }, tile),
-    workgroups: Math.ceil(pixelsOf(shape) / tile.TILE_PIXELS) * blocks,
-    weights: "buffer",
-  };
-}
-
-/** What is injected so that eight invocations load the weights of two output channel groups for all. */
-const BROADCAST_WEIGHTS = {
-  builtins: LANE_BUILTIN,
-  load: `let pair_c4 = group_c4 + min(first_in_group + 2u * part + ((lane >> 2u) & 1u), last_in_group);
-${broadcastWeights("weight(pair_c4 * co_stride + tap_at + (lane & 3u))")}`,
-};
-
-function denseOptions(
-  overrides: Record<string, number>,
-  tile: Record<string, number>,
-  subgroups: boolean,
-): Pick<ConvChoice, "options" | "weights"> {
-  const atOnce = subgroups ? 2 : 1;
-  const options = tiled(overrides, { ...tile, AT_ONCE: atOnce, BLOCKS: tile.Q! / atOnce });
-  if (!subgroups) return { options, weights: "buffer" };
-  return {
-    options: { ...options, inject: { ...options.inject, ...BROADCAST_WEIGHTS, weights: TEXTURE_WEIGHTS } },
-    weights: "texture",
-  };
 }

@@ -1,13 +1,10 @@
 /**
- * Matrix products: what Gemm, MatMul and Einsum have in common. A family of kernels, chosen by shape and adapter.
+ * Matrix products: what Gemm, MatMul and Einsum have in common. What was chosen of a family of kernels, as dispatches.
  *
  * @module
  */
-import REGISTER from "../../shaders/gemm/register.wgsl" with { type: "text" };
 import STRIDED from "../../shaders/gemm/strided.wgsl" with { type: "text" };
-import SUBGROUP from "../../shaders/gemm/subgroup.wgsl" with { type: "text" };
-import TILED from "../../shaders/gemm/tiled.wgsl" with { type: "text" };
-import { foldWorkgroups, type KernelOptions, type KernelSource, TEXTURE_WIDTH } from "../gpu/mod.ts";
+import { foldWorkgroups, type KernelSource, TEXTURE_WIDTH } from "../gpu/mod.ts";
 import { type DType, gpuScalar } from "../tensor/dtype.ts";
 import { elementCount, type HostTensor, toFloat32 } from "../tensor/host_tensor.ts";
 import {
@@ -22,16 +19,15 @@ import {
 import { whyProduct } from "./choice_reasons.ts";
 import { copyDispatch } from "./copy.ts";
 import { type EpilogueStep, epilogueSteps, planEpilogue, type PlannedEpilogue } from "./epilogue.ts";
+import { whyChosen } from "./kernel_choice.ts";
 import { mapFlatDispatch } from "./map.ts";
 import type { Lowering, WeightRef } from "./operator.ts";
+import { productCandidates, type ProductExtents, productLayer } from "./product_candidates.ts";
 import { axesCount, extentRow, MAX_ITERATIONS, MAX_STRIDED_RANK, mergeAxes, strideRow } from "./strided.ts";
 import type { StridedAxis } from "./strided.ts";
 import { typesOf, wrapTo } from "./types.ts";
 
-const registerKernel: KernelSource = { name: "gemm/register", wgsl: REGISTER };
 const stridedKernel: KernelSource = { name: "gemm/strided", wgsl: STRIDED };
-const subgroupKernel: KernelSource = { name: "gemm/subgroup", wgsl: SUBGROUP };
-const tiledKernel: KernelSource = { name: "gemm/tiled", wgsl: TILED };
 
 /** `y = epilogue(alpha * a * b + beta * c)`, with the steps that were fused behind the node. */
 export interface Product {
@@ -152,7 +148,9 @@ function emitVectors(node: Lowering, product: Product): void {
   const epilogue = rowEpilogue(node, steps, columns);
   const extents: ProductExtents = { batches: axesCount(batch), rows: rowAxis.extent, columns, depth };
   const inTexture = packs && node.target.software && Math.ceil(columns / 4) * depth4 * 4 <= MAX_TEXELS;
-  const choice = chooseProduct(node, extents, inTexture === true);
+  const factor = { inTexture: inTexture === true, packed: packs === true, alongK };
+  const candidates = productCandidates(extents, factor, node.target);
+  const { taken, choice } = node.choose(productLayer(extents, factor), candidates);
   const weights: View | WeightRef = b ?? node.weights(
     `packed ${product.b.strides.slice(-2)} from ${product.b.offset}, ${columns} columns`,
     () => packColumns(constant!, product.b),
@@ -162,11 +160,11 @@ function emitVectors(node: Lowering, product: Product): void {
   const quarter = (axes: readonly StridedAxis[]): StridedAxis[] =>
     axes.map((axis) => ({ ...axis, strides: axis.strides.map((stride) => stride / 4) }));
   node.emit({
-    kernel: choice.kernel,
+    kernel: taken.kernel,
     options: {
-      overrides: { ...choice.options.overrides, ...(alongK && { ALONG_K: true }) },
+      overrides: { ...taken.options.overrides, ...(alongK && { ALONG_K: true }) },
       inject: {
-        ...choice.options.inject,
+        ...taken.options.inject,
         ...epilogue.inject,
         ...(packs && { weights: inTexture ? TEXTURE_WEIGHTS : BUFFER_WEIGHTS }),
         ...(whole && { store: WHOLE_STORE }),
@@ -190,9 +188,10 @@ function emitVectors(node: Lowering, product: Product): void {
       batch_b_strides: strideRow(quarter(batch), 1),
       operands: epilogue.operands,
     },
-    workgroups: foldWorkgroups(choice.workgroups),
+    workgroups: foldWorkgroups(taken.workgroups),
     multiplyAdds: extents.batches * extents.rows * columns * depth,
-    why: whyProduct(extents, choice, inTexture === true),
+    why: whyChosen(choice, () => whyProduct(extents, taken, inTexture === true)),
+    choice,
   });
 }
 
@@ -239,72 +238,6 @@ const WHOLE_STORE = `@group(0) @binding(2) var<storage, read_write> y: array<vec
 fn store(row: u32, c4: u32, value: vec4f) {
   y[(params.y_offset + row * params.columns) / 4u + c4] = value;
 }`;
-
-/** A product's size. */
-interface ProductExtents {
-  batches: number;
-  rows: number;
-  columns: number;
-  depth: number;
-}
-
-/** How one kernel computes one product. */
-interface ProductChoice {
-  kernel: KernelSource;
-  options: KernelOptions;
-  workgroups: number;
-}
-
-function chooseProduct(
-  { target }: Lowering,
-  { batches, rows, columns, depth }: ProductExtents,
-  inTexture: boolean,
-): ProductChoice {
-  const columns4 = Math.ceil(columns / 4);
-  const tail = depth % 4 !== 0;
-  if (rows < 8) {
-    // Too few rows to share what is read of b: each invocation has columns of its own.
-    const tile = { P: Math.min(rows, 4), Q: 1 };
-    const wg = target.software ? 8 : 64;
-    return {
-      kernel: registerKernel,
-      options: tiled({ WG: wg, TAIL: tail }, tile),
-      workgroups: Math.ceil(batches * Math.ceil(rows / tile.P) * columns4 / wg),
-    };
-  }
-  if (!target.software) {
-    return {
-      kernel: tiledKernel,
-      options: {},
-      workgroups: batches * Math.ceil(rows / 64) * Math.ceil(columns4 / 16),
-    };
-  }
-  if (target.subgroups) {
-    // Texels cost a tenth of what storage loads do: then as few rows and as many columns as 32 sums allow.
-    const q = Math.min(inTexture ? 16 : 8, Math.ceil(columns4 / 2) * 2);
-    const most = Math.min(8, Math.floor(32 / q));
-    const p = [8, 4, 2, 1].filter((tile) => tile <= most).reduce((best, tile) =>
-      Math.ceil(rows / (8 * tile)) * tile < Math.ceil(rows / (8 * best)) * best ? tile : best
-    );
-    return {
-      kernel: subgroupKernel,
-      options: tiled({ WG: 8, TAIL: tail }, { P: p, Q: q, PAIRS: q / 2 }),
-      workgroups: batches * Math.ceil(columns4 / q) * Math.ceil(rows / (8 * p)),
-    };
-  }
-  const tile = { P: 4, Q: Math.min(4, columns4) };
-  return {
-    kernel: registerKernel,
-    options: tiled({ WG: 8, TAIL: tail }, tile),
-    workgroups: Math.ceil(batches * Math.ceil(rows / tile.P) * Math.ceil(columns4 / tile.Q) / 8),
-  };
-}
-
-/** Tile constants as text, because arrays are sized by them, and as counts for unrolling. */
-function tiled(overrides: Record<string, number | boolean>, tile: Record<string, number>): KernelOptions {
-  const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
-  return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
-}
 
 /** Whether a view's last dimension can be read as `vec4`s: it lies side by side, everything else on multiples of 4. */
 function liesInVectors(view: View): boolean {

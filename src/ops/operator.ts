@@ -7,6 +7,7 @@
 import type { KernelOptions, KernelSource, KernelTarget, UniformValues, Workgroups } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
 import { nodeError, UnknownValueError } from "./error.ts";
+import type { Candidate, LayerChoice } from "./kernel_choice.ts";
 import type { Node } from "./node.ts";
 import type { DType } from "../tensor/dtype.ts";
 import { type HostTensor, toNumbers } from "../tensor/host_tensor.ts";
@@ -165,6 +166,8 @@ export interface PlannedDispatch {
   multiplyAdds?: number;
   /** Why this kernel and no other, in words, where there was a choice. */
   why?: string;
+  /** What was chosen, and among what, where there are several kernels or tiles. */
+  choice?: LayerChoice;
 }
 
 /** What a lowering has at hand: the node, the views of its inputs, and a place to emit dispatches. */
@@ -203,6 +206,16 @@ export interface Lowering extends NodeContext {
   weights(key: string, make: () => WeightData, form?: WeightForm): WeightRef;
   /** What kernels are chosen for. */
   readonly target: KernelTarget;
+  /**
+   * Which of several ways a layer is computed in: what was measured to be best, else the first.
+   *
+   * @param layer what it computes, in numbers: equal layers of any networks are known by what was measured of one.
+   * @param candidates the estimate's own first; at least one.
+   */
+  choose<T extends Candidate>(
+    layer: string,
+    candidates: readonly T[],
+  ): { taken: T; choice: LayerChoice };
   /** Adds a dispatch to the plan. */
   emit(dispatch: PlannedDispatch): void;
 }

@@ -15,6 +15,7 @@ import WINOGRAD_OUTPUT_4 from "../../shaders/conv/winograd_output_4x4.wgsl" with
 import WINOGRAD_PRODUCT from "../../shaders/conv/winograd_product.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelOptions, type KernelSource, type KernelTarget } from "../gpu/mod.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
+import { type LayerChoice, whyChosen } from "./kernel_choice.ts";
 import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
 import {
   type Addressed,
@@ -158,6 +159,7 @@ export function emitWinograd(
   y: Addressed,
   constants: WinogradConstants,
   epilogue: PlannedEpilogue,
+  choice: LayerChoice,
 ): void {
   const { inC, outC, out: [outH, outW], padBegin: [padTop, padLeft] } = shape;
   const { tilesH, tilesW, tiles } = winogradTiles(shape, tile);
@@ -174,7 +176,7 @@ export function emitWinograd(
   const room = (channels4: number): View =>
     node.temporary({ dtype: "f32", shape: [positions * channels4 * most * 4] }, "linear", true);
   const [transformed, products] = [room(inC4), room(outC4)];
-  const why = whyWinograd(shape, tile, node.target);
+  const why = whyChosen(choice, () => whyWinograd(shape, tile, node.target));
   const place = { tiles_h: tilesH, tiles_w: tilesW };
   for (let first = 0; first < tiles; first += most) {
     const count = Math.min(most, tiles - first);
@@ -196,6 +198,7 @@ export function emitWinograd(
         tiles: count,
       },
       workgroups: foldWorkgroups(input!.workgroups),
+      choice,
     });
     node.emit({
       kernel: PRODUCT,
@@ -207,6 +210,7 @@ export function emitWinograd(
       ),
       multiplyAdds: positions * count * inC * outC,
       why,
+      choice,
     });
     node.emit({
       kernel: OUTPUT[tile],
@@ -224,6 +228,7 @@ export function emitWinograd(
         operands: epilogue.operands,
       },
       workgroups: foldWorkgroups(output!.workgroups),
+      choice,
     });
   }
 }

@@ -54,11 +54,12 @@ export const PRODUCT_TILES: readonly (readonly [p: number, q: number])[] = [
 ];
 
 /** A load of a texel, and the store of a vec4. */
-const [LOAD, STORE] = [20, 70];
+export const LOAD = 20;
+const STORE = 70;
 /** Four weights' share of a load, and their broadcasts. */
-const WEIGHTS = 14;
+export const WEIGHTS = 14;
 /** Four multiply-adds of vec4s. */
-const PRODUCT = 8.6;
+export const PRODUCT = 8.6;
 /** What a transform does with a vec4 besides. */
 const TRANSFORM = 8;
 /** Addresses, mask and epilogue of an output of `conv/winograd_output`. */
@@ -68,7 +69,7 @@ const BYTE = 0.4;
 /** A dispatch with its copies. */
 const LAUNCH = 100_000;
 /** What `conv/direct` does once for an output. */
-const DIRECT_OUTPUT = 400;
+export const DIRECT_OUTPUT = 400;
 /** An estimate must be that much better. */
 const MARGIN = 0.9;
 
@@ -83,7 +84,7 @@ export function productCost(
 }
 
 /** What Winograd's convolution takes. */
-function winogradCost(shape: WinogradShape, tile: WinogradTile): number {
+export function winogradCost(shape: WinogradShape, tile: WinogradTile): number {
   const { tiles } = winogradTiles(shape, tile);
   const [inC4, outC4] = [Math.ceil(shape.inC / 4), Math.ceil(shape.outC / 4)];
   const positions = (tile + 2) ** 2;
@@ -119,7 +120,11 @@ export function chooseWinograd(
 }
 
 /** Why a convolution is computed with a tile. */
-export function whyWinograd(shape: WinogradShape, tile: WinogradTile, { winograd }: KernelTarget): string {
+export function whyWinograd(
+  shape: WinogradShape,
+  tile: WinogradTile,
+  { winograd }: KernelTarget,
+): string {
   const products = `tiles of ${tile}x${tile} outputs take ${(tile + 2) ** 2} products in place of ${
     9 * tile ** 2
   }`;

@@ -1,0 +1,345 @@
+/**
+ * The ways to compute a convolution over height and width with constant weights: which kernels apply to a shape on an
+ * adapter, with which tiles, and which of them the estimates take first.
+ *
+ * @module
+ */
+import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
+import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
+import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
+import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
+import type { KernelOptions, KernelSource, KernelTarget } from "../gpu/mod.ts";
+import { denseCost, type DenseTile, depthwiseCost } from "./conv_cost.ts";
+import { type Candidate, inOrder } from "./kernel_choice.ts";
+import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
+import type { WeightForm } from "./operator.ts";
+import { MAX_ITERATIONS } from "./strided.ts";
+import type { Window } from "./window.ts";
+import { chooseWinograd, winogradApplies, winogradCost, type WinogradTile } from "./winograd_choice.ts";
+
+const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
+const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
+const gemmTiled: KernelSource = { name: "conv/gemm_tiled", wgsl: GEMM_TILED };
+const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
+
+/** Everything that the choice of a kernel depends on. */
+export interface ConvShape extends Window {
+  batch: number;
+  inC: number;
+  outC: number;
+  groups: number;
+}
+
+/** How one kernel computes one convolution. */
+export interface ConvChoice extends Candidate {
+  kernel: KernelSource;
+  options: KernelOptions;
+  /** Workgroups before folding. */
+  workgroups: number;
+  weights: WeightForm;
+  /** Nanoseconds, as an estimate has them; only their order means anything. */
+  cost: number;
+}
+
+/** The same by Winograd's algorithm. */
+export interface WinogradConv extends Candidate {
+  winograd: WinogradTile;
+  cost: number;
+}
+
+/** One of the ways to compute a convolution. */
+export type ConvCandidate = ConvChoice | WinogradConv;
+
+/** A convolution in numbers: equal layers are equally fast with equal kernels. */
+export function convLayer(
+  { batch, inC, outC, groups, kernel, strides, dilations, out }: ConvShape,
+): string {
+  const dilated = dilations.some((dilation) => dilation !== 1) ? ` dilated ${dilations.join("x")}` : "";
+  return `conv ${kernel.join("x")}/${strides.join("x")}${dilated} ${inC}>${outC}` +
+    `${groups === 1 ? "" : ` in ${groups} groups`} at ${batch}x${out.join("x")}`;
+}
+
+/** Whether each input channel makes an output channel of its own. */
+export function isDepthwise({ inC, outC, groups }: Pick<ConvShape, "inC" | "outC" | "groups">): boolean {
+  return groups > 1 && groups === inC && groups === outC;
+}
+
+/** The ways to compute a convolution, the estimate's choice first; none where only the general kernel applies. */
+export function convCandidates(shape: ConvShape, target: KernelTarget): ConvCandidate[] {
+  if (target.plain) return [];
+  const tile = chooseWinograd(shape, target);
+  const own = denseCandidates(shape, target);
+  if (target.winograd !== undefined && tile !== undefined) return [winogradConv(shape, tile)];
+  const transformed = target.winograd === undefined && winogradApplies(shape)
+    ? ([4, 2] as const).map((one) => winogradConv(shape, one))
+    : [];
+  const first = transformed.find(({ winograd }) => winograd === tile) ?? own[0];
+  if (!first) return [];
+  // The estimates are of software. Elsewhere nothing was measured, and the usual ones go before the others.
+  return inOrder<ConvCandidate>(first, [...own, ...transformed], ({ cost }) => target.software ? cost : 0);
+}
+
+function winogradConv(shape: ConvShape, tile: WinogradTile): WinogradConv {
+  return { id: `winograd ${tile}x${tile}`, winograd: tile, cost: winogradCost(shape, tile) };
+}
+
+/** Those of a single dispatch. */
+function denseCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
+  const { inC, outC, groups } = shape;
+  const [kh, kw] = shape.kernel;
+  if (isDepthwise(shape)) return kh * kw <= MAX_DEPTHWISE_TAPS ? depthwiseCandidates(shape) : [];
+  const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
+  const iterations = kh * (1 + kw * (1 + Math.ceil(inC / groups / 4))) + MAX_UNROLLED;
+  if (!dense || inC === 0 || iterations > MAX_ITERATIONS) return [];
+  const registers = registerCandidates(shape, target);
+  if (target.software) return registers;
+  const tiles = TILES.map((tile) => tiledChoice(shape, tile));
+  const fills = inC / groups >= 16 && outC / groups >= 16;
+  return fills ? [...tiles, ...registers.slice(0, 4)] : [...registers, ...tiles.slice(0, 4)];
+}
+
+function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
+  return batch * h * w;
+}
+
+/** Tiles of one layer that come into question; those behind are estimated to take longer. */
+const MOST_CANDIDATES = 8;
+
+/** Taps up to which a depthwise kernel is unrolled. */
+const MAX_DEPTHWISE_TAPS = 225;
+/** Elements of a window, up to which it is worth to have more than one output an invocation. */
+const MAX_SHARED_WINDOW = 49;
+/** Rows and columns of outputs of an invocation, the usual ones first. */
+const DEPTHWISE_TILES: readonly (readonly [r: number, p: number])[] = [
+  [4, 4],
+  [2, 4],
+  [1, 4],
+  [2, 2],
+  [2, 8],
+];
+
+function depthwiseCandidates(shape: ConvShape): ConvChoice[] {
+  const { kernel: [kh, kw], dilations: [dilationH, dilationW] } = shape;
+  // Everything is unrolled: a large window with a large tile would be a very long program.
+  const large = ((kh - 1) * dilationH + 1) * ((kw - 1) * dilationW + 1) > MAX_SHARED_WINDOW;
+  const tiles = large ? [[1, 1]] as const : DEPTHWISE_TILES;
+  const all = tiles.flatMap(([r, p]) => {
+    const tiles = depthwiseTiles(shape, r, p);
+    // Small images have few tiles: small workgroups spread them over all cores.
+    return (tiles < 2048 ? [16, 64] : [64, 16]).map((wg) => depthwiseChoice(shape, { r, p, wg }));
+  });
+  return inOrder(all[0]!, all, ({ cost }) => cost).slice(0, MOST_CANDIDATES);
+}
+
+/** Tiles of R x P outputs of one channel group. */
+function depthwiseTiles({ batch, outC, out: [outH, outW] }: ConvShape, r: number, p: number): number {
+  return batch * Math.ceil(outH / r) * Math.ceil(outW / p) * Math.ceil(outC / 4);
+}
+
+/** A tile of R x P outputs of one channel group. */
+function depthwiseChoice(shape: ConvShape, { r, p, wg }: { r: number; p: number; wg: number }): ConvChoice {
+  const { kernel: [kh, kw], strides: [strideH, strideW], dilations: [dilationH, dilationW] } = shape;
+  const single = r === 1 && p === 1;
+  const [rowStep, colStep] = single ? [dilationH, dilationW] : [1, 1];
+  const tile = {
+    KH: kh,
+    KW: kw,
+    STRIDE_H: strideH,
+    STRIDE_W: strideW,
+    DILATION_H: dilationH,
+    DILATION_W: dilationW,
+    R: r,
+    P: p,
+    ROW_STEP: rowStep,
+    COL_STEP: colStep,
+    ROWS: ((r - 1) * strideH + (kh - 1) * dilationH) / rowStep + 1,
+    COLS: ((p - 1) * strideW + (kw - 1) * dilationW) / colStep + 1,
+    TAPS: kh * kw,
+    OUTPUTS: r * p,
+  };
+  const tiles = depthwiseTiles(shape, r, p);
+  const { ROWS, COLS, TAPS, OUTPUTS } = tile;
+  return {
+    id: `depthwise R${r} P${p} WG${wg}`,
+    kernel: depthwise,
+    options: tiled({ WG: wg }, tile),
+    workgroups: Math.ceil(tiles / wg),
+    weights: "buffer",
+    cost: depthwiseCost({ tiles, window: ROWS * COLS, taps: TAPS, outputs: OUTPUTS }),
+  };
+}
+
+/**
+ * Output vec4s of an invocation at most. Everything is unrolled over them, and llvmpipe's compiler takes more than twice
+ * as long for twice as many: about 2 s with 32, 7 s with 64, most of a minute with 128, for 3x3 kernels a third faster.
+ */
+const MAX_UNROLLED = 32;
+
+/** Whether subgroup kernels pay: measured on llvmpipe, where they are four times as fast as the plain ones. */
+function prefersSubgroups(target: KernelTarget): boolean {
+  return target.software && target.subgroups;
+}
+
+/** Tiles of registers, each of up to {@linkcode MAX_UNROLLED} vec4s. */
+const REGISTER_TILES: readonly DenseTile[] = [
+  { p: 8, q: 4 },
+  { p: 4, q: 8 },
+  { p: 8, q: 2 },
+  { p: 4, q: 4 },
+  { p: 2, q: 8 },
+  { p: 2, q: 16 },
+  { p: 4, q: 2 },
+  { p: 2, q: 4 },
+  { p: 1, q: 8 },
+];
+
+/** Kernels with sums in registers. */
+function registerCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
+  const [, kw] = shape.kernel;
+  const outW = shape.out[1];
+  const first = kw === 1
+    ? gemmChoice(shape, target, usualGemmTile(shape))
+    : directChoice(shape, target, usualDirectTile(shape, target));
+  const narrowest = 2 ** Math.ceil(Math.log2(Math.max(outW, 1)));
+  const tiles = REGISTER_TILES.map(({ p, q }) => ({ p, q: Math.min(q, evenGroups(shape)) }));
+  const others = [
+    ...tiles.map((tile) => gemmChoice(shape, target, tile)),
+    ...(kw === 1
+      ? []
+      : tiles.filter(({ p }) => p <= narrowest).map((tile) => directChoice(shape, target, tile))),
+  ];
+  return inOrder(first, others, ({ cost }) => cost).slice(0, MOST_CANDIDATES);
+}
+
+/** Output channel groups, rounded up to an even number. */
+function evenGroups({ outC, groups }: ConvShape): number {
+  return Math.ceil(outC / groups / 4 / 2) * 2;
+}
+
+/** Tiles that the output channels take. */
+function channelBlocks({ outC, groups }: ConvShape, q: number): number {
+  return groups * Math.ceil(Math.ceil(outC / groups / 4) / q);
+}
+
+function usualGemmTile(shape: ConvShape): DenseTile {
+  const q = Math.min(8, evenGroups(shape));
+  return { p: Math.min(8, Math.floor(MAX_UNROLLED / q)), q };
+}
+
+function usualDirectTile(shape: ConvShape, target: KernelTarget): DenseTile {
+  const outW = shape.out[1];
+  const q = Math.min(prefersSubgroups(target) ? 4 : 8, evenGroups(shape));
+  const widest = Math.min(8, Math.floor(MAX_UNROLLED / q));
+  // On narrow images the tile that wastes the fewest columns.
+  const waste = (tile: number): number => Math.ceil(outW / tile) * tile - outW;
+  const p = [8, 4, 2].filter((tile) => tile <= widest).reduce((best, tile) =>
+    outW < 16 && waste(tile) < waste(best) ? tile : best
+  );
+  return { p, q };
+}
+
+/** Groups of four input channels of a group. */
+function inputs4({ inC, groups }: ConvShape): number {
+  return Math.ceil(inC / groups / 4);
+}
+
+function gemmChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTile): ConvChoice {
+  const [kh, kw] = shape.kernel;
+  const subgroups = prefersSubgroups(target);
+  const wg = target.software ? 8 : 64;
+  const blocks = channelBlocks(shape, q);
+  const runs = Math.ceil(pixelsOf(shape) / (wg * p));
+  return {
+    id: `implicit_gemm P${p} Q${q}`,
+    kernel: implicitGemm,
+    ...denseOptions({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }, subgroups),
+    workgroups: runs * blocks,
+    cost: denseCost(
+      { runs: runs * wg / 8, blocks, steps: kh * kw * inputs4(shape), loads: p, taps: 1 },
+      { p, q },
+      subgroups,
+    ),
+  };
+}
+
+function directChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTile): ConvChoice {
+  const { batch, inC, kernel: [kh, kw], out: [outH, outW] } = shape;
+  const [strideW, dilationW] = [shape.strides[1], shape.dilations[1]];
+  const subgroups = prefersSubgroups(target);
+  const wg = target.software ? 8 : 64;
+  const blocks = channelBlocks(shape, q);
+  const runs = Math.ceil(batch * outH * Math.ceil(outW / p) / wg);
+  const tile = {
+    KH: kh,
+    KW: kw,
+    STRIDE_W: strideW,
+    DILATION_W: dilationW,
+    P: p,
+    Q: q,
+    COLS: (p - 1) * strideW + (kw - 1) * dilationW + 1,
+    INPUT_LANES: Math.min(4, inC),
+  };
+  return {
+    id: `direct P${p} Q${q}`,
+    kernel: direct,
+    ...denseOptions({ WG: wg }, tile, subgroups),
+    workgroups: runs * blocks,
+    cost: denseCost(
+      { runs: runs * wg / 8, blocks, steps: kh * inputs4(shape), loads: tile.COLS, taps: kw },
+      { p, q },
+      subgroups,
+    ),
+  };
+}
+
+/** A tile in workgroup memory, of pixels x channel groups, and an invocation's part of it. */
+interface SharedTile extends DenseTile {
+  pixels: number;
+  channels4: number;
+}
+
+/** Workgroups of 64, with up to 12 KiB of workgroup memory (WebGPU grants 16); the usual one first. */
+const TILES: readonly SharedTile[] = [
+  { pixels: 32, channels4: 16, p: 4, q: 2 },
+  { pixels: 64, channels4: 16, p: 4, q: 4 },
+  { pixels: 64, channels4: 16, p: 8, q: 2 },
+  { pixels: 64, channels4: 8, p: 4, q: 2 },
+  { pixels: 32, channels4: 8, p: 2, q: 2 },
+  { pixels: 128, channels4: 16, p: 8, q: 4 },
+];
+
+/** Tiles in workgroup memory, for layers with enough channels to fill them on a GPU that is no software. */
+function tiledChoice(shape: ConvShape, { pixels, channels4, p, q }: SharedTile): ConvChoice {
+  const [kh, kw] = shape.kernel;
+  const tile = { TILE_PIXELS: pixels, TILE_CHANNELS4: channels4, STEP4: 4, P: p, Q: q };
+  const wg = (pixels / p) * (channels4 / q);
+  return {
+    id: `gemm_tiled ${pixels}x${4 * channels4} P${p} Q${q}`,
+    kernel: gemmTiled,
+    options: tiled({ WG: wg, KH: kh, KW: kw }, tile),
+    workgroups: Math.ceil(pixelsOf(shape) / pixels) * channelBlocks(shape, channels4),
+    weights: "buffer",
+    cost: 0,
+  };
+}
+
+/** What is injected so that eight invocations load the weights of two output channel groups for all. */
+const BROADCAST_WEIGHTS = {
+  builtins: LANE_BUILTIN,
+  load: `let pair_c4 = group_c4 + min(first_in_group + 2u * part + ((lane >> 2u) & 1u), last_in_group);
+${broadcastWeights("weight(pair_c4 * co_stride + tap_at + (lane & 3u))")}`,
+};
+
+function denseOptions(
+  overrides: Record<string, number>,
+  tile: Record<string, number>,
+  subgroups: boolean,
+): Pick<ConvChoice, "options" | "weights"> {
+  const atOnce = subgroups ? 2 : 1;
+  const options = tiled(overrides, { ...tile, AT_ONCE: atOnce, BLOCKS: tile.Q! / atOnce });
+  if (!subgroups) return { options, weights: "buffer" };
+  return {
+    options: { ...options, inject: { ...options.inject, ...BROADCAST_WEIGHTS, weights: TEXTURE_WEIGHTS } },
+    weights: "texture",
+  };
+}

@@ -1,0 +1,135 @@
+import { assert, assertEquals } from "@std/assert";
+import type { KernelTarget } from "../../src/gpu/mod.ts";
+import { importGraph } from "../../src/graph/import.ts";
+import { layersOf } from "../../src/graph/tuning/plan_part.ts";
+import { planGraph, Session } from "../../src/graph/session.ts";
+import { parseModel } from "../../src/onnx/parse.ts";
+import type { KernelChoices } from "../../src/ops/kernel_choice.ts";
+import { assertClose } from "../support/compare.ts";
+import { runOrt } from "../support/ort.ts";
+import { Random } from "../support/random.ts";
+import { type Case, caseModel, opCase, OpTester, randn } from "./harness.ts";
+
+/** A layer with a bias, small and odd, as a case. */
+function convolution(
+  random: Random,
+  [inC, outC, groups]: [number, number, number],
+  [kh, kw]: [number, number],
+  [h, w]: [number, number],
+  attributes: Record<string, number | number[]>,
+): Case {
+  return opCase(
+    "Conv",
+    [
+      randn(random, [1, inC, h, w]),
+      { constant: randn(random, [outC, inC / groups, kh, kw]) },
+      { constant: randn(random, [outC]) },
+    ],
+    { group: groups, ...attributes },
+    { relative: 1e-5 },
+  );
+}
+
+function product(random: Random, rows: number, depth: number, columns: number, constant: boolean): Case {
+  const b = randn(random, [depth, columns]);
+  return opCase("MatMul", [randn(random, [rows, depth]), constant ? { constant: b } : b], {}, {
+    relative: 1e-5,
+  });
+}
+
+/** One layer of each kind, with the kernels that its candidates must have among them. */
+function layers(random: Random): [Case, string[]][] {
+  return [
+    [convolution(random, [20, 36, 1], [1, 1], [5, 7], {}), ["implicit_gemm"]],
+    [convolution(random, [17, 19, 1], [3, 3], [9, 6], { pads: [1, 1, 1, 1] }), [
+      "direct",
+      "implicit_gemm",
+      "winograd 2x2",
+      "winograd 4x4",
+    ]],
+    [convolution(random, [3, 10, 1], [3, 3], [11, 19], { strides: [2, 2], pads: [0, 1, 1, 0] }), ["direct"]],
+    [convolution(random, [10, 10, 10], [3, 3], [9, 13], { pads: [1, 1, 1, 1] }), ["depthwise"]],
+    [convolution(random, [6, 6, 6], [5, 5], [12, 9], { strides: [2, 2], pads: [2, 2, 2, 2] }), ["depthwise"]],
+    [product(random, 19, 22, 35, true), []],
+    [product(random, 17, 24, 20, false), []],
+    [product(random, 3, 40, 33, true), ["register"]],
+  ];
+}
+
+/** Takes one candidate of one layer. */
+function forced(layer: string, chosen: string): KernelChoices {
+  return { find: (asked) => asked === layer ? { chosen, ms: {}, origin: "forced" } : undefined };
+}
+
+/** Runs every candidate of a layer on kernels for a target, and gives their names. */
+async function checkAll(tester: OpTester, one: Case, target: KernelTarget): Promise<string[]> {
+  const model = caseModel(one);
+  const expected = await runOrt(model, one.inputs, { graphOptimizationLevel: "disabled" });
+  const shapes = Object.fromEntries(Object.entries(one.inputs).map(([name, { shape }]) => [name, shape]));
+  const [layer, ...rest] = layersOf(planGraph(importGraph(parseModel(model)), shapes, target));
+  assert(layer && rest.length === 0, `${one.name}: not one layer with a choice`);
+  const { candidates } = layer.choice;
+  for (const candidate of candidates) {
+    using session = await Session.load(tester.device, model, {
+      target,
+      choices: forced(layer.choice.layer, candidate),
+    });
+    const context = `${candidate} of ${one.name}, kernels for ${JSON.stringify(target)}`;
+    const taken = session.plan(shapes).steps.find(({ choice }) => choice)!.choice!;
+    assertEquals([taken.chosen, taken.origin], [candidate, "forced"], context);
+    const outputs = await session.run(one.inputs);
+    for (const name of one.outputs) {
+      assertClose(outputs[name]!, expected[name]!, { relative: 1e-5, absolute: 1e-7, context });
+    }
+  }
+  return [...candidates];
+}
+
+Deno.test("every candidate of a layer is taken when it is asked for, and gives what ONNX Runtime gives", async () => {
+  using tester = await OpTester.create();
+  for (const [one, expected] of layers(new Random(1))) {
+    const names = await checkAll(tester, one, tester.device.target);
+    assert(names.length > 1 && new Set(names).size === names.length, `${one.name}: ${names}`);
+    for (const name of expected) {
+      assert(names.some((candidate) => candidate.startsWith(name)), `${one.name}: no ${name} among ${names}`);
+    }
+  }
+});
+
+Deno.test("candidates for other adapters are right as well: hardware, and software without subgroups", async () => {
+  using tester = await OpTester.create();
+  const all = layers(new Random(2)).map(([one]) => one);
+  const hardware = { software: false, subgroups: false };
+  const tiled = await checkAll(tester, all[1]!, hardware);
+  assert(tiled.filter((name) => name.startsWith("gemm_tiled")).length > 2, tiled.join(", "));
+  assert((await checkAll(tester, all[5]!, hardware)).includes("tiled"));
+  await checkAll(tester, all[0]!, { software: true, subgroups: false });
+  await checkAll(tester, all[6]!, { software: true, subgroups: false });
+});
+
+Deno.test("what is known of a layer is left aside where it names no candidate", () => {
+  const [one] = layers(new Random(3))[1]!;
+  const graph = importGraph(parseModel(caseModel(one)));
+  const target = { software: true, subgroups: true };
+  const shapes = { x0: [1, 17, 9, 6] };
+  const { layer, chosen } = layersOf(planGraph(graph, shapes, target))[0]!.choice;
+  const choices = forced(layer, "direct P9 Q9");
+  const { choice } = planGraph(graph, shapes, target, { choices }).steps.find(({ choice }) => choice)!;
+  assertEquals([choice!.chosen, choice!.origin, choice!.ms], [chosen, "estimate", {}]);
+});
+
+Deno.test("equal layers have one name, whatever their nodes are called; other precisions have another", () => {
+  const named = (seed: number): string[] => {
+    const [one] = layers(new Random(seed))[1]!;
+    const graph = importGraph(parseModel(caseModel(one)));
+    const target = { software: true, subgroups: true };
+    return [false, true].map((half) =>
+      layersOf(planGraph(graph, { x0: [1, 17, 9, 6] }, target, { half }))[0]!.choice.layer
+    );
+  };
+  assertEquals(named(1), named(2));
+  assertEquals(named(1), [
+    "conv 3x3/1x1 17>19 at 1x9x6",
+    "conv 3x3/1x1 17>19 at 1x9x6 f16",
+  ]);
+});
