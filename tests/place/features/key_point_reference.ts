@@ -60,8 +60,8 @@ export function peaksOf(heat: Planes, { radius, threshold, area }: ReferenceOpti
     for (let x = area[0]; x < Math.min(area[2], width); x++) {
       const own = data[y * width + x]!;
       let largest = own > above;
-      for (let v = Math.max(y - radius, 0); v <= Math.min(y + radius, height - 1); v++) {
-        for (let u = Math.max(x - radius, 0); u <= Math.min(x + radius, width - 1); u++) {
+      for (let v = Math.max(y - radius, 0); largest && v <= Math.min(y + radius, height - 1); v++) {
+        for (let u = Math.max(x - radius, 0); largest && u <= Math.min(x + radius, width - 1); u++) {
           const other = data[v * width + u]!;
           const before = v < y || (v === y && u < x);
           if (other > own || (other === own && before)) largest = false;

@@ -1,0 +1,98 @@
+/**
+ * The embedded networks under evaluation: their files, and what the library does with them by default.
+ *
+ * @module
+ */
+import { type CatalogueEntry, readLabels, requireEntry } from "../../src/cli/catalogue.ts";
+import type { EmbeddedNetworkName } from "../../src/embedded/mod.ts";
+import { type LoopDetectorOptions, readVocabulary, type Vocabulary } from "../../src/place/mod.ts";
+import { TOWN_DECISION } from "../../src/place/town_places.ts";
+import type { Size } from "../../src/vision/fit.ts";
+import { fullTreatment, type InputTreatment } from "../../src/vision/treatment.ts";
+import { CLASSES } from "../../src/world/mod.ts";
+import type { PartName } from "./figures.ts";
+
+/** Where the networks are that come with Framewise. */
+export const TOWN_FOLDER: string = new URL("../../models/town", import.meta.url).pathname;
+
+/** A network's file, and what its input wants. */
+export interface NetworkFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly input: Size;
+  readonly treatment: InputTreatment;
+}
+
+/** What is evaluated; what no part needs is not read. */
+export interface EmbeddedNetworks {
+  readonly detector?: NetworkFile;
+  readonly place?: NetworkFile;
+  readonly features?: NetworkFile;
+  readonly vocabulary?: Vocabulary;
+  /** How the library decides about loops where it uses these networks by default. */
+  readonly decision: Pick<LoopDetectorOptions, "minSimilarity" | "agreement">;
+}
+
+/** Files that are not there or do not fit; the message says which and what to do. */
+export class EvaluationError extends Error {
+  override readonly name = "EvaluationError";
+}
+
+/**
+ * Reads the networks that the parts need, `town-*.onnx` and `town-words.fwv` of a folder. How they are fed and what is
+ * decided by them is what the catalogue and the library have, whatever the folder.
+ *
+ * @throws {EvaluationError} if a file is not there, or the detector's classes are not the world's.
+ */
+export async function readNetworks(
+  parts: readonly PartName[],
+  folder: string = TOWN_FOLDER,
+): Promise<EmbeddedNetworks> {
+  const needed = (...by: PartName[]): boolean => by.some((part) => parts.includes(part));
+  const detector = needed("detector") ? await readNetwork(folder, "town-detector") : undefined;
+  const place = needed("place", "loops") ? await readNetwork(folder, "town-place") : undefined;
+  const features = needed("features", "loops") ? await readNetwork(folder, "town-features") : undefined;
+  const vocabulary = needed("loops")
+    ? await readVocabulary(await readBytes(`${folder}/town-words.fwv`))
+    : undefined;
+  if (detector) await refuseOtherClasses(requireEntry("town-detector"));
+  const { similarity } = requireEntry("town-place");
+  return {
+    ...(detector && { detector }),
+    ...(place && { place }),
+    ...(features && { features }),
+    ...(vocabulary && { vocabulary }),
+    decision: { ...TOWN_DECISION, ...(similarity !== undefined && { minSimilarity: similarity }) },
+  };
+}
+
+async function readNetwork(folder: string, name: EmbeddedNetworkName): Promise<NetworkFile> {
+  const { file, input } = requireEntry(name);
+  const { width, height } = input;
+  return {
+    bytes: await readBytes(`${folder}/${file}`),
+    input: { width, height },
+    treatment: fullTreatment(input, `input of ${name}`),
+  };
+}
+
+async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await Deno.readFile(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new EvaluationError(
+      `Cannot read "${path}": there is no such file; models/train makes it, or give another folder as --models DIR`,
+      { cause: error },
+    );
+  }
+}
+
+async function refuseOtherClasses({ labels }: CatalogueEntry): Promise<void> {
+  const names = await readLabels(labels!);
+  if (names.join() === CLASSES.join()) return;
+  throw new EvaluationError(
+    `Cannot evaluate town-detector: the catalogue's classes are ${names.join(", ")}, and the world's ${
+      CLASSES.join(", ")
+    }`,
+  );
+}
