@@ -23,6 +23,7 @@ export * from "./src/tensor/mod.ts";
 export * from "./src/graph/mod.ts";
 export * from "./src/vision/mod.ts";
 export * from "./src/matrix/mod.ts";
+export * from "./src/embedded/mod.ts";
 export * from "./src/detect/mod.ts";
 export * from "./src/place/mod.ts";
 export * from "./src/frame/mod.ts";

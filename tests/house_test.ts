@@ -12,6 +12,7 @@ const FLOORS: readonly (readonly string[])[] = [
   ["graph"],
   ["vision"],
   ["matrix"],
+  ["embedded"],
   ["detect", "place"],
   ["frame"],
   ["video", "world"],

@@ -1,12 +1,13 @@
 /**
  * The catalogue of known networks: what they are, where they come from, what they take and give. The data is in
- * models/catalogue.json; the files themselves are made elsewhere and are not part of Framewise.
+ * models/catalogue.json. A few of them come with Framewise; the files of the others are made elsewhere.
  *
  * @module
  */
 import data from "../../models/catalogue.json" with { type: "json" };
 import coco80 from "../../models/labels/coco80.txt" with { type: "text" };
 import face from "../../models/labels/face.txt" with { type: "text" };
+import town from "../../models/labels/town.txt" with { type: "text" };
 import voc20 from "../../models/labels/voc20.txt" with { type: "text" };
 import type { Size } from "../vision/fit.ts";
 import { fullTreatment, type InputTreatment } from "../vision/treatment.ts";
@@ -39,6 +40,8 @@ export interface CatalogueEntry {
   readonly urls: readonly string[];
   /** Why there is no address, or what else to know. */
   readonly note?: string;
+  /** Its file is part of Framewise. */
+  readonly embedded?: boolean;
   /** Of the file, in lower-case hex. */
   readonly sha256: string;
   readonly bytes: number;
@@ -46,6 +49,8 @@ export interface CatalogueEntry {
   readonly head: HeadFamily;
   /** Of several outputs, the one that is the descriptor. */
   readonly output?: string;
+  /** Of a descriptor: the inner product from which two pictures are taken for one place, where it is known. */
+  readonly similarity?: number;
   /** A list of {@linkcode readLabels}, or null for a network without classes. */
   readonly labels: string | null;
 }
@@ -57,7 +62,7 @@ export class CatalogueError extends Error {
 
 const TASKS: readonly ModelTask[] = ["detection", "faces", "descriptor", "features"];
 const HEADS: readonly HeadFamily[] = ["yolox", "fastestdet", "ultraface", "yunet", "ssd", "none"];
-const LABELS: Readonly<Record<string, string>> = { coco80, voc20, face };
+const LABELS: Readonly<Record<string, string>> = { coco80, voc20, face, town };
 
 /**
  * Checks the data of a catalogue.
@@ -93,14 +98,16 @@ function parseEntry(item: unknown, index: number): CatalogueEntry {
     source: fields.text("source", /^https:\/\//),
     urls: fields.texts("urls", /^https:\/\//),
     ...(fields.has("note") ? { note: fields.text("note") } : {}),
+    ...(fields.has("embedded") ? { embedded: fields.truth("embedded") } : {}),
     sha256: fields.text("sha256", /^[0-9a-f]{64}$/),
     bytes: fields.number("bytes", 1),
     input: parseInput(fields.get("input"), `entry "${name}", input`),
     head: fields.oneOf("head", HEADS),
     ...(fields.has("output") ? { output: fields.text("output") } : {}),
+    ...(fields.has("similarity") ? { similarity: fields.number("similarity", -1, 1) } : {}),
     labels: labels === null ? null : fields.text("labels"),
   };
-  if (entry.urls.length === 0 && entry.note === undefined) {
+  if (entry.urls.length === 0 && entry.note === undefined && !entry.embedded) {
     throw new CatalogueError(`entry "${name}": without an address in "urls" it needs a "note" that says why`);
   }
   if (entry.head !== "none" && entry.labels === null) {
@@ -163,6 +170,11 @@ class Fields {
     const isText = (item: unknown): item is string => typeof item === "string" && pattern.test(item);
     if (Array.isArray(value) && value.every(isText)) return value;
     return this.#wrong(key, `a list of strings that match ${pattern}`);
+  }
+
+  truth(key: string): boolean {
+    const value = this.get(key);
+    return typeof value === "boolean" ? value : this.#wrong(key, "true or false");
   }
 
   number(key: string, min = -Infinity, max = Infinity): number {
@@ -244,7 +256,7 @@ function editDistance(a: string, b: string): number {
 }
 
 /**
- * Class labels, by class id: one of the lists that Framewise brings (`coco80`, `voc20`, `face`), or a text file
+ * Class labels, by class id: one of the lists that Framewise brings (`coco80`, `voc20`, `face`, `town`), or a text file
  * with a label a line.
  *
  * @throws {CatalogueError} when there is neither such a list nor such a file, or the file has no label in it.

@@ -4,6 +4,7 @@
  * @module
  */
 import { Detector } from "../detect/detector.ts";
+import type { EmbeddedNetworkName } from "../embedded/mod.ts";
 import { LoopError, runLoop } from "../frame/loop.ts";
 import { describeReport, type LoopReport } from "../frame/report.ts";
 import { Device } from "../gpu/mod.ts";
@@ -17,6 +18,9 @@ import { reportFailure } from "./failure.ts";
 import { describeSkipped, largestFrame, refuseNothing, withAdvice } from "./frame_run.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { ProgressBar } from "./progress.ts";
+
+/** The network that is used where none is named. */
+const DEFAULT_DETECTOR: EmbeddedNetworkName = "town-detector";
 
 /** Runs `framewise detect ARGS`; returns the exit code. */
 export async function detectCommand(args: readonly string[]): Promise<number> {
@@ -34,7 +38,13 @@ async function detect(options: DetectOptions): Promise<void> {
   const { slots, limit, quiet, raw } = options;
   const warn = (message: string): void => void (quiet || console.error(`framewise detect: ${message}`));
   await using stack = new AsyncDisposableStack();
-  const model = await openDetectionModel(options.model, options.hints);
+  if (options.model === undefined) {
+    warn(
+      `--model is not given: taking ${DEFAULT_DETECTOR}, which comes with Framewise and was trained on drawn scenes alone; ` +
+        `--model names another`,
+    );
+  }
+  const model = await openDetectionModel(options.model ?? DEFAULT_DETECTOR, options.hints);
   const classes = options.classes === undefined ? "all" : classIds(options.classes, model.labels);
   const buffers = slots + 4;
   const source = stack.adopt(await openSource(options.source, { ...raw, buffers }), (it) => it.close());

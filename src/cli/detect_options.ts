@@ -11,9 +11,10 @@ import { UsageError } from "./failure.ts";
 
 /** The text of `framewise detect --help`. */
 export const DETECT_USAGE = `Usage:
-  framewise detect SOURCE --model FILE|NAME [options]
+  framewise detect SOURCE [--model FILE|NAME] [options]
                                             find objects in a video, an image, a folder or glob of images,
                                             or raw frames on stdin (-)
+    --model            the network (town-detector, which comes with Framewise: trained on drawn scenes)
     --json FILE|-      write a JSON line a frame
     --video FILE       write the annotated video (or, for images, an image or a folder)
     --conf 0.25        least score
@@ -40,7 +41,8 @@ const VALUES = "model json video conf iou classes slots limit size format rate f
 /** The options, checked as far as that goes without opening anything. */
 export interface DetectOptions {
   source: string;
-  model: string;
+  /** Undefined: the one that comes with Framewise. */
+  model: string | undefined;
   hints: ModelHints;
   json: string | undefined;
   video: string | undefined;
@@ -69,8 +71,11 @@ export function readDetectOptions(args: readonly string[]): DetectOptions | unde
   }
   if (rest.length > 0) throw new UsageError(`one SOURCE at a time; "${rest.join('", "')}" is too much`);
   const model = given.value("model");
-  if (model === undefined) {
-    throw new UsageError("--model is missing: a file, or a name that `framewise models` lists");
+  const hints = { family: given.value("family"), input: given.value("input"), labels: given.value("labels") };
+  for (const [name, hint] of Object.entries(hints)) {
+    if (hint !== undefined && model === undefined) {
+      throw new UsageError(`--${name} goes with --model, the network that it is about`);
+    }
   }
   const [json, video] = [given.value("json"), given.value("video")];
   if (json !== undefined && json === video) {
@@ -83,7 +88,7 @@ export function readDetectOptions(args: readonly string[]): DetectOptions | unde
   return {
     source,
     model,
-    hints: { family: given.value("family"), input: given.value("input"), labels: given.value("labels") },
+    hints,
     json,
     video,
     scoreThreshold: given.number("conf", 0.25, { min: 0, max: 1 }),

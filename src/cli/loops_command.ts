@@ -42,6 +42,12 @@ async function loops(options: LoopsOptions): Promise<void> {
   };
   const warn = (message: string): void => void (quiet || tell(message));
   await using stack = new AsyncDisposableStack();
+  if (options.byDefault) {
+    warn(
+      `--embed, --features and --vocabulary are not given: taking ${options.embed}, ${options.features} and ` +
+        `${options.vocabulary}, which come with Framewise and were trained on drawn scenes alone; --embed names another`,
+    );
+  }
   // What is wrong with files is said before anything is opened or made.
   const truth = options.truth === undefined ? undefined : await readTruth(options.truth);
   const vocabulary = options.vocabulary === undefined ? undefined : await openVocabulary(options.vocabulary);

@@ -6,11 +6,13 @@
 import type { PixelFormat } from "../frame/frame.ts";
 import type { Pooling } from "../place/embedding/pooling.ts";
 import { type LoopMethod, type LoopSettings, loopSettings } from "../place/loop/loop_options.ts";
+import { TOWN_SEQUENCE } from "../place/town_places.ts";
 import type { Size } from "../vision/fit.ts";
 import { type Arguments, readArguments } from "./arguments.ts";
 import { readRaw } from "./detect_options.ts";
 import { USUAL_GAP } from "./eval_command.ts";
 import { UsageError } from "./failure.ts";
+import { TOWN_WORDS } from "./vocabulary_file.ts";
 
 /** The text of `framewise loops --help`. */
 export const LOOPS_USAGE = `Usage:
@@ -18,6 +20,8 @@ export const LOOPS_USAGE = `Usage:
                                             has the camera been here before? For every frame of a video, a
                                             folder or glob of images, or raw frames on stdin (-): which earlier
                                             frame shows the same place, or why none does
+  without --embed, --features and --vocabulary: town-place, town-features and town-words, which come with Framewise and
+  were trained on drawn scenes; with any of them, what is given and nothing else
     --embed            a network that describes whole images: candidates are what resembles the frame
     --features         what finds local features, by which candidates are verified
     --vocabulary FILE  candidates by the words of the features, too (framewise vocabulary train)
@@ -30,6 +34,8 @@ export const LOOPS_USAGE = `Usage:
     --relocalise       only look frames up in the map; nothing is added
     --remember N       frames of the map that are searched at most; others are forgotten, and recalled when near
     --top 10           candidates that are told
+    --sequence N       likeness is the mean over so many frames: the new one and those before it, each with the
+                       earlier frame as far from the match (1; with what comes with Framewise ${TOWN_SEQUENCE})
     --min-similarity S candidates resemble the frame so much (0.8; 0.5 where they are verified)
     --min-inliers 20   so many features fit one motion of the camera
     --decide NAME=VALUE,...      any other setting of the decision, as docs/loops.md names them
@@ -53,7 +59,7 @@ export const LOOPS_USAGE = `Usage:
 
 const FLAGS = ["f16", "relocalise", "strict", "quiet"];
 const VALUES =
-  ("embed features vocabulary method gap json video report truth map remember top min-similarity " +
+  ("embed features vocabulary method gap json video report truth map remember top sequence min-similarity " +
     "min-inliers decide intrinsics max-features index capacity slots limit size format rate input features-input output " +
     "pooling whitening").split(" ");
 
@@ -72,9 +78,14 @@ export interface CameraOption {
   cy: number;
 }
 
+/** What places are recognised with where nothing is named: all of it comes with Framewise. */
+const DEFAULT_PARTS = { embed: "town-place", features: "town-features", vocabulary: TOWN_WORDS } as const;
+
 /** The options, checked as far as that goes without opening anything. What is undefined was not told. */
 export interface LoopsOptions {
   source: string;
+  /** None of `embed`, `features` and `vocabulary` was told, so they are what comes with Framewise. */
+  byDefault: boolean;
   embed: string | undefined;
   features: string | undefined;
   vocabulary: string | undefined;
@@ -88,6 +99,8 @@ export interface LoopsOptions {
   relocalise: boolean;
   remember: number | undefined;
   top: number;
+  /** Frames over which likeness is the mean. */
+  sequence: number | undefined;
   minSimilarity: number | undefined;
   minInliers: number | undefined;
   /** Further settings of the decision. */
@@ -125,11 +138,16 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
   }
   const whole = (name: string, min: number, max = Infinity): number | undefined =>
     given.value(name) === undefined ? undefined : given.number(name, 0, { min, max, whole: true });
-  const options: LoopsOptions = {
-    source,
+  const named = {
     embed: given.value("embed"),
     features: given.value("features"),
     vocabulary: given.value("vocabulary"),
+  };
+  const byDefault = Object.values(named).every((name) => name === undefined);
+  const options: LoopsOptions = {
+    source,
+    byDefault,
+    ...(byDefault ? DEFAULT_PARTS : named),
     method: oneOf(given, "method", METHODS),
     gap: whole("gap", 1) ?? USUAL_GAP,
     json: given.value("json"),
@@ -140,6 +158,7 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
     relocalise: given.flag("relocalise"),
     remember: whole("remember", 1),
     top: whole("top", 1, 1024) ?? 10,
+    sequence: whole("sequence", 1, 1000),
     minSimilarity: given.value("min-similarity") === undefined
       ? undefined
       : given.number("min-similarity", 0, { min: -1, max: 1 }),
@@ -167,7 +186,7 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
 
 /** Options that do nothing, or not what was meant, without another one. */
 function refuseContradictions(options: LoopsOptions): void {
-  const { embed, features, vocabulary, method } = options;
+  const { embed, features, vocabulary, method, byDefault } = options;
   if (vocabulary !== undefined && features === undefined) {
     throw new UsageError("--vocabulary needs --features: words are made of local features");
   }
@@ -186,20 +205,25 @@ function refuseContradictions(options: LoopsOptions): void {
     ["relocalise", "map"],
     ["remember", "map"],
     ["truth", "report"],
-    ["input", "embed"],
-    ["output", "embed"],
-    ["pooling", "embed"],
-    ["whitening", "embed"],
     ["index", "embed"],
+    ["sequence", "embed"],
     ["minSimilarity", "embed"],
-    ["featuresInput", "features"],
     ["mostFeatures", "features"],
     ["intrinsics", "features"],
     ["minInliers", "features"],
   ];
-  for (const [option, other] of needs) {
+  /** About a network that is named. */
+  const hints: typeof needs = [
+    ["input", "embed"],
+    ["output", "embed"],
+    ["pooling", "embed"],
+    ["whitening", "embed"],
+    ["featuresInput", "features"],
+  ];
+  for (const [option, other] of [...needs, ...hints]) {
     const given = options[option] !== undefined && options[option] !== false;
-    if (given && options[other] === undefined) {
+    const without = options[other] === undefined || (byDefault && hints.some(([hint]) => hint === option));
+    if (given && without) {
       throw new UsageError(`--${optionName(option)} goes with --${optionName(other)}`);
     }
   }

@@ -16,6 +16,7 @@ import {
 } from "../place/map/map_networks.ts";
 import { PlaceMap } from "../place/map/place_map.ts";
 import { PlaceRecogniser } from "../place/places.ts";
+import { TOWN_DECISION, TOWN_SEQUENCE } from "../place/town_places.ts";
 import type { Vocabulary } from "../place/vocabulary/mod.ts";
 import { mapFolder } from "../video/map_folder.ts";
 import type { Size } from "../vision/fit.ts";
@@ -85,8 +86,10 @@ export async function openPlaces(
   { frame, frames, warn }: PlacesForecast,
   stack: AsyncDisposableStack,
 ): Promise<OpenedPlaces> {
-  const { slots, gap, top, method, minSimilarity, minInliers, intrinsics, raw, relocalise } = options;
+  const { slots, gap, top, method, minInliers, intrinsics, raw, relocalise } = options;
   const { embedding, features, vocabulary } = parts;
+  const minSimilarity = options.minSimilarity ?? embedding?.similarity;
+  const sequence = options.sequence ?? (options.byDefault ? TOWN_SEQUENCE : undefined);
   const map = options.map === undefined
     ? undefined
     : await openMap(device, options.map, options, parts, stack);
@@ -102,7 +105,9 @@ export async function openPlaces(
       ...(map && { map, relocaliseOnly: relocalise }),
       gap,
       candidates: top,
+      ...(sequence !== undefined && { sequence }),
       decision: {
+        ...(options.byDefault && TOWN_DECISION),
         ...options.decide,
         ...(minSimilarity !== undefined && { minSimilarity }),
         ...(minInliers !== undefined && { minInliers }),

@@ -1,8 +1,17 @@
 /**
- * Where model files are looked for and kept: the folders that FRAMEWISE_MODELS names, then the cache folder.
+ * Where model files are looked for and kept: in Framewise itself, in the folders that FRAMEWISE_MODELS names, then in the cache
+ * folder.
  *
  * @module
  */
+import { fileURLToPath } from "node:url";
+import {
+  EMBEDDED_NETWORKS,
+  embeddedAddress,
+  type EmbeddedName,
+  embeddedNetwork,
+  type EmbeddedNetworkName,
+} from "../embedded/mod.ts";
 import {
   type CatalogueEntry,
   CatalogueError,
@@ -47,11 +56,27 @@ export function modelFolders(env: Env = processEnv, os: string = Deno.build.os):
   return [...named.filter((folder) => folder !== ""), downloadFolder(env, os)];
 }
 
-/** The path of a network's file in the first of the folders that has it in the right size. */
+/** The path of a file that comes with Framewise; its address, if Framewise was not loaded from files. */
+export function embeddedPath(name: EmbeddedName): string {
+  const address = embeddedAddress(name);
+  return address.protocol === "file:" ? fileURLToPath(address) : address.href;
+}
+
+/** The name of a network that comes with Framewise, if this is one. */
+function embeddedName({ name, embedded }: CatalogueEntry): EmbeddedNetworkName | undefined {
+  return embedded ? EMBEDDED_NETWORKS.find((known) => known === name) : undefined;
+}
+
+/**
+ * The path of a network's file in the first of the folders that has it in the right size; of one that comes with Framewise,
+ * the path or the address there.
+ */
 export async function locate(
   entry: CatalogueEntry,
   folders: readonly string[] = modelFolders(),
 ): Promise<string | undefined> {
+  const own = embeddedName(entry);
+  if (own) return embeddedPath(own);
   for (const folder of folders) {
     const path = `${folder}/${entry.file}`;
     const info = await statIfThere(path);
@@ -74,6 +99,7 @@ export interface OpenedModel {
  *
  * @throws {CatalogueError} when there is neither, when the named network was not fetched yet, or when its file
  * has other bytes than the catalogue says.
+ * @throws {EmbeddedNetworkError} when a network that comes with Framewise cannot be read.
  */
 export async function openModel(
   nameOrPath: string,
@@ -94,6 +120,8 @@ export async function openModel(
         (near === undefined ? "; see: framewise models" : `; did you mean "${near}"?`),
     );
   }
+  const own = embeddedName(entry);
+  if (own) return { path: embeddedPath(own), bytes: (await embeddedNetwork(own)).bytes, entry };
   const path = await locate(entry, folders);
   if (path === undefined) {
     throw new CatalogueError(

@@ -1,12 +1,14 @@
 import { parseArgs } from "@std/cli/parse-args";
+import { EmbeddedNetworkError } from "../embedded/mod.ts";
+import { writeProblem } from "../video/output.ts";
 import { CATALOGUE, type CatalogueEntry, CatalogueError, requireEntry, sha256Of } from "./catalogue.ts";
 import { download } from "./download.ts";
-import { downloadFolder, locate, modelFolders } from "./model_store.ts";
+import { downloadFolder, locate, modelFolders, openModel } from "./model_store.ts";
 import { formatTable } from "./table.ts";
 
 /** The text of `framewise models --help`. */
 export const MODELS_USAGE = `Usage:
-  framewise models                          list the known networks and where they are
+  framewise models                          list the known networks and where they are; town-... come with Framewise
   framewise models get NAME [--output FILE] download one and check it
                                             (looked for in the folders that FRAMEWISE_MODELS names, then
                                             in the cache folder)`;
@@ -55,7 +57,7 @@ export async function modelsCommand(args: readonly string[], options: ModelsOpti
     if (name === undefined || rest.length > 0) return misuse("get takes one name");
     return await get(requireEntry(name), parsed.output, print, printError, options);
   } catch (error) {
-    if (!(error instanceof CatalogueError)) throw error;
+    if (!(error instanceof CatalogueError || error instanceof EmbeddedNetworkError)) throw error;
     printError(`framewise models: ${error.message}`);
     return 1;
   }
@@ -71,7 +73,7 @@ async function list(print: (line: string) => void, options: ModelsOptions): Prom
       entry.task,
       megabytes(entry.bytes),
       entry.licence,
-      await locate(entry, folders) ?? missing,
+      entry.embedded ? "comes with Framewise" : await locate(entry, folders) ?? missing,
     ]);
   }
   for (const line of formatTable(rows).split("\n")) print(line);
@@ -85,6 +87,7 @@ async function get(
   printError: (line: string) => void,
   options: ModelsOptions,
 ): Promise<number> {
+  if (entry.embedded) return await getEmbedded(entry, output, print);
   const present = output ?? await locate(entry, options.folders ?? modelFolders());
   if (present !== undefined && await isThere(present, entry)) {
     print(`${present} (there already, sha256 right)`);
@@ -100,6 +103,26 @@ async function get(
   }
   await download(entry, path, options.fetch === undefined ? {} : { fetch: options.fetch });
   print(`${path} (${entry.bytes} bytes, sha256 right)`);
+  return 0;
+}
+
+/** There is nothing to download; a copy is written if that is asked for. */
+async function getEmbedded(
+  entry: CatalogueEntry,
+  output: string | undefined,
+  print: (line: string) => void,
+): Promise<number> {
+  const { path, bytes } = await openModel(entry.name, []);
+  if (output === undefined) {
+    print(`${path} (comes with Framewise, nothing to download)`);
+    return 0;
+  }
+  try {
+    await Deno.writeFile(output, bytes);
+  } catch (error) {
+    throw new CatalogueError(`cannot write ${output}: ${writeProblem(error)}`, { cause: error });
+  }
+  print(`${output} (${bytes.length} bytes, a copy of what comes with Framewise)`);
   return 0;
 }
 

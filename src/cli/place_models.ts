@@ -50,6 +50,8 @@ export interface OpenedPart<Part> {
   readonly fingerprint: string;
   /** Of its input, where that is fixed. */
   readonly input?: Size;
+  /** Of descriptors: the inner product from which two pictures are taken for one place, where the catalogue knows it. */
+  readonly similarity?: number;
 }
 
 /** What networks that are trained on ImageNet mostly take. */
@@ -107,6 +109,7 @@ export async function openEmbedding(
       ...(whitening ? [whitening.bytes] : []),
     ),
     input,
+    ...(model.entry?.similarity !== undefined && !whitening && { similarity: model.entry.similarity }),
   };
 }
 

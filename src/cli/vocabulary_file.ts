@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { type EmbeddedName, embeddedVocabulary } from "../embedded/mod.ts";
 import { readVocabulary, type Vocabulary, VocabularyError } from "../place/vocabulary/mod.ts";
 import { writeBinaryForm } from "../place/vocabulary/binary_form.ts";
 import { writeTextForm } from "../place/vocabulary/text_form.ts";
@@ -36,16 +37,23 @@ export function formOfName(path: string): VocabularyForm {
   );
 }
 
+/** The name of the vocabulary that comes with Framewise. */
+export const TOWN_WORDS = "town-words" satisfies EmbeddedName;
+
 /**
- * Reads a vocabulary of any form.
+ * Reads a vocabulary of any form; `town-words` is the one that comes with Framewise, unless there is a file of that name.
  *
  * @throws {VocabularyError} with the file's name, if it cannot be read or is none.
+ * @throws {EmbeddedNetworkError} if the one that comes with Framewise cannot be read.
  */
 export async function openVocabulary(path: string, kind?: "float" | "binary"): Promise<Vocabulary> {
   let bytes: Uint8Array<ArrayBuffer>;
   try {
     bytes = await Deno.readFile(path);
   } catch (error) {
+    if (path === TOWN_WORDS && error instanceof Deno.errors.NotFound) {
+      return await readVocabulary(await embeddedVocabulary());
+    }
     throw new VocabularyError(`Cannot read vocabulary "${path}": ${readProblem(error)}`, { cause: error });
   }
   try {

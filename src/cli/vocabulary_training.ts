@@ -78,7 +78,9 @@ function readOptions(given: Arguments): TrainOptions {
   }
   const [features, out] = [given.value("features"), given.value("out")];
   if (features === undefined) {
-    throw new UsageError("--features is missing: orb, or a network that finds local features");
+    throw new UsageError(
+      "--features is missing: orb, or a network that finds local features, such as town-features",
+    );
   }
   if (out === undefined) throw new UsageError("--out is missing: the file to write");
   formOfName(out);

@@ -27,9 +27,22 @@ import type { InputTreatment } from "../vision/treatment.ts";
 import { toDetections } from "./detections.ts";
 import { type DetectionSettings, PostProcess } from "./post_process.ts";
 import type { Head, HeadOutputs } from "./heads/mod.ts";
+import { townDetector } from "./town_detector.ts";
 
-/** What a detector is made of. */
-export interface DetectorOptions extends DetectionSettings {
+/** How a detector works, whatever its network. */
+export interface DetectorSettings extends DetectionSettings {
+  /** Frames in flight; default 4. Each takes memory for all activations. */
+  slots?: number;
+  /** Largest frame to come, where it is known; larger ones make buffers grow. */
+  frame?: Size;
+  /** Pixel formats to come; default `i420` and `rgb24`. */
+  formats?: readonly PixelFormat[];
+  /** Told once when a frame has more objects than the result holds, and when the network that comes with Framewise is used. */
+  onWarning?: (message: string) => void;
+}
+
+/** A detection network and what is to be known of it. */
+export interface DetectionNetwork {
   /** The network. */
   session: Session;
   /** How its outputs are read. */
@@ -39,14 +52,15 @@ export interface DetectorOptions extends DetectionSettings {
   input: Size;
   /** Names of the classes, in the network's order. */
   labels: readonly string[];
-  /** Frames in flight; default 4. Each takes memory for all activations. */
-  slots?: number;
-  /** Largest frame to come, where it is known; larger ones make buffers grow. */
-  frame?: Size;
-  /** Pixel formats to come; default `i420` and `rgb24`. */
-  formats?: readonly PixelFormat[];
-  /** Told once when a frame has more objects than the result holds. */
-  onWarning?: (message: string) => void;
+}
+
+/** What a detector with a network of the user's is made of. */
+export interface DetectorOptions extends DetectorSettings, DetectionNetwork {}
+
+/** What a detector with the network that comes with Framewise is made of. */
+export interface TownDetectorOptions extends DetectorSettings {
+  /** None: a network is given with all that is to be known of it, or not at all. */
+  session?: undefined;
 }
 
 /** Formats that decoders give: video, and images. */
@@ -57,19 +71,56 @@ function blankFrame(format: PixelFormat): PixelFrame {
   return { ...size, data: new Uint8Array(pixelBytes(size)) };
 }
 
-/** Detects objects in frames. After {@linkcode Detector.create}, a frame creates nothing on the GPU. */
+/**
+ * Detects objects in frames. After {@linkcode Detector.create}, a frame creates nothing on the GPU.
+ *
+ * @example The network that comes with Framewise: people, bicycles, cars, vans, buses, dogs and signs, trained on drawn scenes
+ * ```ts no-eval
+ * import { Detector, Device, runLoop } from "@framewise/framewise";
+ * import { JsonLinesSink, openSource } from "@framewise/framewise/video";
+ *
+ * using device = await Device.request();
+ * using detector = await Detector.create(device);
+ * const source = await openSource("town.mp4");
+ * await runLoop({ device, source, slots: detector.slots, sinks: [await JsonLinesSink.open("out.jsonl")] });
+ * ```
+ */
 export class Detector implements Disposable {
   /** One for each frame in flight; a frame loop takes them as they are. */
   readonly slots: readonly DetectionSlot[];
   /** Bytes of GPU memory for each frame in flight. */
   readonly bytesPerSlot: number;
+  /** Names of the classes, by class id. */
+  readonly labels: readonly string[];
+  readonly #ownSession: Session | undefined;
 
   /**
-   * Plans the network, sizes the device's stacks where they are free, and makes everything that frames will need.
+   * Plans the network, sizes the device's stacks where they are free, and makes everything that frames will need. Without a
+   * `session` the network is `town-detector`, which comes with Framewise (see `embeddedNetwork`), and `onWarning` is told so.
    *
    * @throws {GraphError}, {HeadError}, {GpuError} if the network, its head or the adapter do not fit.
+   * @throws {EmbeddedNetworkError} if the network that comes with Framewise cannot be read.
    */
-  static async create(device: Device, options: DetectorOptions): Promise<Detector> {
+  static async create(
+    device: Device,
+    options: DetectorOptions | TownDetectorOptions = {},
+  ): Promise<Detector> {
+    if (options.session) return await Detector.#make(device, options);
+    const network = await townDetector(device);
+    options.onWarning?.(
+      "Detector: no network was given, so it is town-detector, which comes with Framewise and was trained on drawn scenes " +
+        "alone; give `session` for another",
+    );
+    try {
+      return await Detector.#make(device, { ...options, ...network }, network.session);
+    } catch (error) {
+      network.session[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** @param ownSession what is disposed of with the detector. */
+  static async #make(device: Device, options: DetectorOptions, ownSession?: Session): Promise<Detector> {
     const { session, input, slots: count = 4 } = options;
     const name = session.inputs[0]!.name;
     const channels = Number(session.inputs[0]!.dims[1]) === 1 ? 1 : 3;
@@ -90,12 +141,19 @@ export class Detector implements Disposable {
       for (const slot of slots) slot[Symbol.dispose]();
       throw error;
     }
-    return new Detector(slots, bytes);
+    return new Detector(slots, bytes, options.labels, ownSession);
   }
 
-  private constructor(slots: readonly DetectionSlot[], bytesPerSlot: number) {
+  private constructor(
+    slots: readonly DetectionSlot[],
+    bytesPerSlot: number,
+    labels: readonly string[],
+    ownSession: Session | undefined,
+  ) {
     this.slots = slots;
     this.bytesPerSlot = bytesPerSlot;
+    this.labels = labels;
+    this.#ownSession = ownSession;
   }
 
   /** Detects in a single frame. */
@@ -110,9 +168,10 @@ export class Detector implements Disposable {
     for (const slot of this.slots) slot.set(settings);
   }
 
-  /** Frees everything but the session. */
+  /** Frees everything but a session that was given. */
   [Symbol.dispose](): void {
     for (const slot of this.slots) slot[Symbol.dispose]();
+    this.#ownSession?.[Symbol.dispose]();
   }
 }
 

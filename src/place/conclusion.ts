@@ -18,6 +18,7 @@ import type { CovisibilityGraph } from "./loop/covisibility_graph.ts";
 import { LoopDetector } from "./loop/loop_detector.ts";
 import type { LoopDetectorOptions } from "./loop/loop_options.ts";
 import type { GeometricMatch, LoopResult } from "./loop/result.ts";
+import { inner, SequenceSimilarity } from "./loop/sequence_similarity.ts";
 import type { MapFrame } from "./map/map_frame.ts";
 import type { SeenFrame } from "./place_slot.ts";
 import type { Recollection } from "./recollection.ts";
@@ -46,6 +47,8 @@ export interface FrameStore {
   readonly bags: BagDatabase | undefined;
   /** Keeps a frame, whose number is `size`. */
   append(frame: MapFrame): unknown;
+  /** A frame's global descriptor; `undefined` if it is not kept. */
+  descriptor(id: number): Float32Array | undefined | Promise<Float32Array | undefined>;
   /** A frame's local features; `undefined` if they are gone. */
   features(id: number): KeptFeatures | undefined | Promise<KeptFeatures | undefined>;
 }
@@ -59,7 +62,9 @@ export interface ConclusionOptions {
   /** Bytes of a descriptor that is kept: numbers of one, if they are floats. */
   size: number;
   /** Of the decision. */
-  decision: LoopDetectorOptions;
+  decision: LoopDetectorOptions & { gap: number; firstId: number };
+  /** Frames over which likeness to an earlier frame is the mean. Default 1: the new frame alone. */
+  sequence?: number;
   /** What makes bags of words, where the store has them. */
   vocabulary?: Vocabulary;
   /** The frames that see the same, by their tracks. */
@@ -77,9 +82,13 @@ export class Conclusion {
   readonly #options: ConclusionOptions;
   readonly #detector: LoopDetector;
   readonly #check: GeometricCheck;
+  readonly #sequence: SequenceSimilarity | undefined;
   #last: { id: number; descriptor: Float32Array | undefined; features: KeptFeatures | undefined } | undefined;
 
-  /** @throws {LoopDetectionError} for settings of the decision that make no sense. @throws {RangeError} for those of the check. */
+  /**
+   * @throws {LoopDetectionError} for settings of the decision that make no sense. @throws {RangeError} for those of the check and of
+   * the sequence.
+   */
   constructor(options: ConclusionOptions) {
     this.#options = options;
     this.#detector = new LoopDetector({
@@ -88,6 +97,8 @@ export class Conclusion {
       ...(options.covisibility && { covisibility: options.covisibility }),
     });
     this.#check = new GeometricCheck(options.geometry);
+    const { sequence: length = 1, decision: { gap, firstId } } = options;
+    if (length !== 1) this.#sequence = new SequenceSimilarity({ length, gap, firstId });
   }
 
   /** The newest frame that may be found for frame `id`. */
@@ -104,9 +115,12 @@ export class Conclusion {
     this.#last = { id, descriptor, features };
     const previousSimilarity = descriptor && before?.descriptor && inner(descriptor, before.descriptor);
     this.#track(id, features, before?.features);
+    const alike = neighbours && descriptor && this.#sequence
+      ? await this.#sequence.rescore(id, descriptor, neighbours, (it) => this.#options.store.descriptor(it))
+      : neighbours;
     const evidence = {
       id,
-      ...(neighbours && { neighbours }),
+      ...(alike && { neighbours: alike }),
       ...(previousSimilarity !== undefined && { previousSimilarity }),
       ...(bag && { bag }),
     };
@@ -187,10 +201,12 @@ export class Conclusion {
 export class MemoryStore implements FrameStore {
   readonly bags: BagDatabase | undefined;
   readonly #features: (KeptFeatures | undefined)[] = [];
+  readonly #descriptors: (Float32Array | undefined)[] | undefined;
 
-  /** @param vocabulary what the bags are made with. */
-  constructor(vocabulary?: Vocabulary) {
+  /** @param vocabulary what the bags are made with. @param descriptors whether global descriptors are kept on the host, too. */
+  constructor(vocabulary?: Vocabulary, descriptors = false) {
     this.bags = vocabulary && new BagDatabase(vocabulary);
+    if (descriptors) this.#descriptors = [];
   }
 
   /** See {@linkcode FrameStore}. */
@@ -199,19 +215,19 @@ export class MemoryStore implements FrameStore {
   }
 
   /** See {@linkcode FrameStore}. */
-  append({ features, bag }: MapFrame): void {
+  append({ features, bag, descriptor }: MapFrame): void {
     this.#features.push(features);
+    this.#descriptors?.push(descriptor instanceof Float32Array ? descriptor : undefined);
     if (bag) this.bags?.add(bag);
+  }
+
+  /** See {@linkcode FrameStore}. */
+  descriptor(id: number): Float32Array | undefined {
+    return this.#descriptors?.[id];
   }
 
   /** See {@linkcode FrameStore}. */
   features(id: number): KeptFeatures | undefined {
     return this.#features[id];
   }
-}
-
-function inner(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }

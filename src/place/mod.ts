@@ -42,6 +42,7 @@ export * from "./features/local_features.ts";
 export * from "./loop/result.ts";
 export { LoopDetector, type LoopEvidence } from "./loop/loop_detector.ts";
 export type { LoopConsistency, LoopDetectorOptions, LoopMethod } from "./loop/loop_options.ts";
+export { type DescriptorOf, type SequenceOptions, SequenceSimilarity } from "./loop/sequence_similarity.ts";
 export { LoopDetectionError } from "./loop/loop_detection_error.ts";
 export type { Verify } from "./loop/verification.ts";
 export * from "./loop/covisibility_graph.ts";

@@ -16,11 +16,15 @@ import type { LoopDetectorOptions, LoopMethod } from "./loop/loop_options.ts";
 import type { PlaceMap } from "./map/place_map.ts";
 import { type PlaceFrame, PlaceSlot, reserveStacks, type SlotParts } from "./place_slot.ts";
 import { Recollection } from "./recollection.ts";
+import { townPlaces } from "./town_places.ts";
 import { Turns } from "./turns.ts";
 import type { Vocabulary } from "./vocabulary/vocabulary.ts";
 import { VocabularyTree } from "./vocabulary/vocabulary_tree.ts";
 
-/** How places are recognised. */
+/**
+ * How places are recognised. Where none of `embed`, `features` and `vocabulary` is given, all three are those that come with
+ * Framewise: `town-place`, `town-features` and `town-words`, with the decision that suits them.
+ */
 export interface PlaceRecogniserOptions extends FrameForecast {
   /** Makes global descriptors; needed for the methods `global` and `both`. */
   embed?: EmbeddingOptions;
@@ -39,6 +43,12 @@ export interface PlaceRecogniserOptions extends FrameForecast {
   gap?: number;
   /** Earlier descriptors that are looked at. Default 10. */
   candidates?: number;
+  /**
+   * Frames over which likeness to an earlier frame is taken as a mean: the new one with the match, the one before with the
+   * match's neighbour, and so on, along or against the earlier way; see {@linkcode SequenceSimilarity}. For cameras that go a
+   * way again at about the same speed. Default 1: the new frame alone. Descriptors are then kept on the host, too.
+   */
+  sequence?: number;
   /** Further settings of the decision. */
   decision?: Omit<
     LoopDetectorOptions,
@@ -73,7 +83,7 @@ export interface PlaceRecogniserOptions extends FrameForecast {
   capacity?: number;
   /** Frames under way at once; default 4. Each takes memory for all activations. */
   slots?: number;
-  /** Told once when the index grows. */
+  /** Told once when the index grows, and when the networks that come with Framewise are used. */
   onWarning?: (message: string) => void;
 }
 
@@ -90,6 +100,11 @@ const DIRECT_LEVEL = 2;
  * ```ts ignore
  * using places = await PlaceRecogniser.create(device, { embed: { session, treatment }, capacity: 10_000 });
  * await runLoop({ device, source, slots: places.slots, sinks, strict: true });
+ * ```
+ *
+ * @example The networks that come with Framewise, which were trained on drawn scenes
+ * ```ts ignore
+ * using places = await PlaceRecogniser.create(device, { capacity: 10_000 });
  * ```
  */
 export class PlaceRecogniser implements Disposable {
@@ -108,13 +123,15 @@ export class PlaceRecogniser implements Disposable {
    *
    * @throws {RangeError} if the options do not go together.
    * @throws {GraphError}, {GpuError}, {VocabularyError} if a network, the adapter or the vocabulary do not fit.
+   * @throws {EmbeddedNetworkError} if the networks that come with Framewise are to be used and cannot be read.
    */
-  static async create(device: Device, options: PlaceRecogniserOptions): Promise<PlaceRecogniser> {
-    const method = methodOf(options);
-    checkMap(options);
+  static async create(device: Device, options: PlaceRecogniserOptions = {}): Promise<PlaceRecogniser> {
     const owned: Disposable[] = [];
     try {
-      return await PlaceRecogniser.#make(device, options, method, owned);
+      const complete = await withNetworks(device, options, owned);
+      const method = methodOf(complete);
+      checkMap(complete);
+      return await PlaceRecogniser.#make(device, complete, method, owned);
     } catch (error) {
       for (const part of owned.reverse()) part[Symbol.dispose]();
       throw error;
@@ -136,7 +153,7 @@ export class PlaceRecogniser implements Disposable {
     const index = embedding && own(indexFor(device, embedding, options));
     if (index && map) await map.load(index);
     const firstId = map?.size ?? 0;
-    const store = map ?? new MemoryStore(vocabulary);
+    const store = map ?? new MemoryStore(vocabulary, options.sequence !== undefined && options.sequence > 1);
     const followed = features && (options.covisibility ?? vocabulary !== undefined);
     const covisibility = followed ? await map?.covisibility() ?? new CovisibilityGraph() : undefined;
     const conclusion = new Conclusion({
@@ -145,6 +162,7 @@ export class PlaceRecogniser implements Disposable {
       keep: !relocaliseOnly,
       size: features?.form.size ?? 0,
       decision: { ...options.decision, method, gap, candidates, firstId },
+      ...(options.sequence !== undefined && { sequence: options.sequence }),
       ...(vocabulary && { vocabulary }),
       ...(covisibility && { covisibility }),
       ...(options.geometry && { geometry: options.geometry }),
@@ -193,10 +211,30 @@ export class PlaceRecogniser implements Disposable {
     return (await slot.collect()).result;
   }
 
-  /** Frees everything but the sessions. */
+  /** Frees everything but the sessions that were given. */
   [Symbol.dispose](): void {
     for (const part of [...this.#owned].reverse()) part[Symbol.dispose]();
   }
+}
+
+/** The options, with the networks that come with Framewise where none are given. */
+async function withNetworks(
+  device: Device,
+  options: PlaceRecogniserOptions,
+  owned: Disposable[],
+): Promise<PlaceRecogniserOptions> {
+  if (options.embed || options.features || options.vocabulary) return options;
+  const town = await townPlaces(device, (part) => (owned.push(part), part));
+  options.onWarning?.(
+    "Places: no networks were given, so they are town-place and town-features with town-words, which come with Framewise " +
+      "and were trained on drawn scenes alone; give `embed`, `features` and `vocabulary` for others",
+  );
+  return {
+    ...options,
+    ...town,
+    sequence: options.sequence ?? town.sequence,
+    decision: { ...town.decision, ...options.decision },
+  };
 }
 
 /** An index with room for the frames of the map and those to come. */

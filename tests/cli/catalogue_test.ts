@@ -41,7 +41,7 @@ function dataWith(changes: Record<string, unknown>, inputChanges: Record<string,
 }
 
 Deno.test("the catalogue gives every detector as many labels as its list should have", async () => {
-  const sizes: Record<string, number> = { coco80: 80, voc20: 20, face: 1 };
+  const sizes: Record<string, number> = { coco80: 80, voc20: 20, face: 1, town: 7 };
   for (const [list, size] of Object.entries(sizes)) {
     const labels = await readLabels(list);
     assertEquals(labels.length, size, list);
@@ -90,6 +90,8 @@ Deno.test("parseCatalogue() takes what is right", () => {
   assertEquals(parseCatalogue(dataWith({}))[0]!.name, "net");
   const letterboxed = parseCatalogue(dataWith({}, { fit: "letterbox-top-left", fill: 114, multipleOf: 32 }));
   assertEquals(letterboxed[0]!.input.fill, [114, 114, 114]);
+  const [embedded] = parseCatalogue(dataWith({ urls: [], embedded: true, similarity: 0.6 }));
+  assertEquals([embedded!.embedded, embedded!.similarity], [true, 0.6]);
 });
 
 Deno.test("parseCatalogue() names the entry, the field and the value that is wrong", () => {
@@ -107,6 +109,9 @@ Deno.test("parseCatalogue() names the entry, the field and the value that is wro
     [dataWith({ file: "../net.onnx" }), '"file" is "../net.onnx"'],
     [dataWith({ urls: ["http://example.com/"] }), '"urls" is ["http://example.com/"]'],
     [dataWith({ urls: [] }), 'needs a "note"'],
+    [dataWith({ urls: [], embedded: false }), 'needs a "note"'],
+    [dataWith({ embedded: "yes" }), '"embedded" is "yes", it must be true or false'],
+    [dataWith({ similarity: 2 }), '"similarity" is 2, it must be a number from -1 to 1'],
     [dataWith({ labels: null }), 'needs "labels"'],
     [dataWith({}, { width: undefined }), 'entry "net", input: "width" is missing'],
     [dataWith({}, { mean: [0, 0] }), 'entry "net", input: "mean" is [0,0]'],
@@ -141,5 +146,5 @@ Deno.test("readLabels() reads a file with a label a line, and keeps the places o
 });
 
 Deno.test("readLabels() says which lists there are", async () => {
-  await assertRejects(() => readLabels("coco81"), CatalogueError, "coco80, voc20, face");
+  await assertRejects(() => readLabels("coco81"), CatalogueError, "coco80, voc20, face, town");
 });

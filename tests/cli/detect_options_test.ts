@@ -15,6 +15,10 @@ Deno.test("readDetectOptions() fills in what is not told", () => {
   assertEquals(options.raw, {});
 });
 
+Deno.test("readDetectOptions() needs no --model", () => {
+  assertEquals(readDetectOptions(["clip.mp4"])!.model, undefined);
+});
+
 Deno.test("readDetectOptions() takes every option", () => {
   const options = readDetectOptions([
     ...["-", ...MODEL, "--json", "-", "--video", "out.mp4", "--conf", "0.5", "--iou", "0.6", "--agnostic"],
@@ -44,7 +48,9 @@ Deno.test("readDetectOptions() takes every option", () => {
 Deno.test("readDetectOptions() says what is wrong with the usage", () => {
   const cases: [string[], string][] = [
     [MODEL, "SOURCE is missing"],
-    [["a.mp4"], "--model is missing"],
+    [["a.mp4", "--family", "yolox"], "--family goes with --model"],
+    [["a.mp4", "--input", "64x64"], "--input goes with --model"],
+    [["a.mp4", "--labels", "l.txt"], "--labels goes with --model"],
     [["a.mp4", "b.mp4", ...MODEL], `"b.mp4" is too much`],
     [["a.mp4", ...MODEL, "--slots", "0"], "--slots"],
     [["a.mp4", ...MODEL, "--slots", "65"], "--slots"],

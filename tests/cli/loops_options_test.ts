@@ -10,10 +10,24 @@ Deno.test("readLoopsOptions() fills in what is not told", () => {
   assertEquals([options.gap, options.top, options.slots], [15, 10, 4]);
   assertEquals([options.limit, options.strict, options.quiet, options.f16], [Infinity, false, false, false]);
   const told = Object.entries(options).filter(([, value]) => value !== undefined).map(([name]) => name);
-  const flags = ["f16", "quiet", "relocalise", "strict"];
+  const flags = ["byDefault", "f16", "quiet", "relocalise", "strict"];
   const others = ["decide", "embed", "gap", "limit", "raw", "slots", "source", "top"];
   assertEquals(told.toSorted(), [...flags, ...others].toSorted());
   assertEquals(options.decide, {});
+  assertEquals(options.byDefault, false);
+});
+
+Deno.test("readLoopsOptions() takes what comes with Framewise where nothing is named, and only what is named else", () => {
+  const parts = (...args: string[]): unknown[] => {
+    const { byDefault, embed, features, vocabulary } = read("a.mp4", ...args);
+    return [byDefault, embed, features, vocabulary];
+  };
+  const town = [true, "town-place", "town-features", "town-words"];
+  assertEquals(parts(), town);
+  assertEquals(parts("--method", "global", "--min-inliers", "30", "--index", "f16", "--map", "m"), town);
+  assertEquals(parts("--embed", "net"), [false, "net", undefined, undefined]);
+  assertEquals(parts("--embed", "town-place"), [false, "town-place", undefined, undefined]);
+  assertEquals(parts("--features", "orb", "--vocabulary", "v"), [false, undefined, "orb", "v"]);
 });
 
 Deno.test("readLoopsOptions() takes every option", () => {
@@ -27,6 +41,8 @@ Deno.test("readLoopsOptions() takes every option", () => {
       "t.json",
       "--top",
       "5",
+      "--sequence",
+      "7",
       "--min-similarity",
       "-0.5",
       "--min-inliers",
@@ -39,6 +55,7 @@ Deno.test("readLoopsOptions() takes every option", () => {
   );
   assertEquals(options.raw, { size: { width: 640, height: 480 }, format: "i420", frameRate: 30 });
   assertEquals([options.method, options.gap, options.top, options.index], ["both", 30, 5, "int8"]);
+  assertEquals(options.sequence, 7);
   assertEquals([options.minSimilarity, options.minInliers, options.mostFeatures], [-0.5, 12, 700]);
   assertEquals(options.intrinsics, { fx: 500, fy: 501, cx: 320, cy: 240.5 });
   assertEquals([options.pooling, options.whitening, options.output], [{ gem: 2.5 }, "w.bin", "o"]);
@@ -56,8 +73,12 @@ Deno.test("readLoopsOptions() says what is wrong with the usage", () => {
   const cases: [string[], string][] = [
     [[], "SOURCE is missing"],
     [["a", "b", "--embed", "n"], "one SOURCE at a time"],
-    [["a.mp4"], "nothing to find candidates with"],
     [["a.mp4", "--features", "orb"], "nothing to find candidates with"],
+    [["a.mp4", "--input", "64x64"], "--input goes with --embed"],
+    [["a.mp4", "--output", "o"], "--output goes with --embed"],
+    [["a.mp4", "--pooling", "max"], "--pooling goes with --embed"],
+    [["a.mp4", "--whitening", "w.bin"], "--whitening goes with --embed"],
+    [["a.mp4", "--features-input", "64x64"], "--features-input goes with --features"],
     [["a.mp4", "--vocabulary", "v"], "--vocabulary needs --features"],
     [
       ["a.mp4", "--method", "global", "--features", "orb", "--vocabulary", "v"],
@@ -69,6 +90,8 @@ Deno.test("readLoopsOptions() says what is wrong with the usage", () => {
     [["-", "--embed", "net"], "need --size"],
     [[...net, "--gap", "0"], `--gap is "0"`],
     [[...net, "--top", "2000"], `--top is "2000"`],
+    [[...net, "--sequence", "0"], `--sequence is "0"`],
+    [["a", "--features", "orb", "--vocabulary", "v", "--sequence", "3"], "--sequence goes with --embed"],
     [[...net, "--min-similarity", "2"], `--min-similarity is "2"`],
     [[...net, "--truth", "t.json"], "--truth goes with --report"],
     [[...net, "--relocalise"], "--relocalise goes with --map"],
@@ -96,7 +119,12 @@ Deno.test("readLoopsOptions() gives nothing when help is asked for; the help nam
   const error = assertThrows(() => read("a", "--embed", "n", "--wibble"), UsageError);
   assertStringIncludes(error.message, "--wibble");
   const options = read("a", "--embed", "n");
-  const names: Record<string, string> = { mostFeatures: "max-features", raw: "size", source: "SOURCE" };
+  const names: Record<string, string> = {
+    byDefault: "embed",
+    mostFeatures: "max-features",
+    raw: "size",
+    source: "SOURCE",
+  };
   for (const key of Object.keys(options)) {
     const name = names[key] ?? key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     assertStringIncludes(LOOPS_USAGE, name === "SOURCE" ? name : `--${name}`);

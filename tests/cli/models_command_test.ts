@@ -7,7 +7,8 @@ import {
   sha256Of,
 } from "../../src/cli/catalogue.ts";
 import { download } from "../../src/cli/download.ts";
-import { cacheFolder, locate, modelFolders, openModel } from "../../src/cli/model_store.ts";
+import { EMBEDDED_NETWORKS } from "../../src/embedded/mod.ts";
+import { cacheFolder, embeddedPath, locate, modelFolders, openModel } from "../../src/cli/model_store.ts";
 import { modelsCommand, type ModelsOptions } from "../../src/cli/models_command.ts";
 
 /** A folder of its own for a test, removed at the end. */
@@ -210,8 +211,32 @@ Deno.test("models lists every network and whether it is here", async () => {
   const lines = out.split("\n");
   assertEquals(lines.length, CATALOGUE.length + 1);
   for (const [i, entry] of CATALOGUE.entries()) {
-    assertMatch(lines[i + 1]!, new RegExp(`^${entry.name} +${entry.task} +[0-9.]+ MB +\\S+ +not here`));
+    const where = entry.embedded ? "comes with Framewise$" : "not here";
+    assertMatch(lines[i + 1]!, new RegExp(`^${entry.name} +${entry.task} +[0-9.]+ MB +\\S+ +${where}`));
   }
+});
+
+Deno.test("models get of a network that comes with Framewise downloads nothing, and copies it where it is told", async () => {
+  await using folder = new TemporaryFolder();
+  const fetch = () => Promise.reject(new Error("nothing should be fetched"));
+  for (const name of EMBEDDED_NETWORKS) {
+    const { path, bytes, entry } = await openModel(name, []);
+    assertEquals([entry!.name, entry!.embedded, path], [name, true, embeddedPath(name)]);
+    assertEquals(await Deno.readFile(path), bytes);
+    const told = await command(["get", name], folder.path, { fetch });
+    assertEquals([told.code, told.err], [0, ""]);
+    assertEquals(told.out, `${path} (comes with Framewise, nothing to download)`);
+    assertEquals(folder.names(), []);
+    const copy = `${folder.path}/copy.onnx`;
+    assertEquals((await command(["get", name, "--output", copy], folder.path, { fetch })).code, 0);
+    assertEquals(await Deno.readFile(copy), bytes);
+    // Its bytes are known, wherever they lie.
+    assertEquals((await openModel(copy, [])).entry, entry);
+    await Deno.remove(copy);
+  }
+  const nowhere = `${folder.path}/none/copy.onnx`;
+  const { code, err } = await command(["get", "town-place", "--output", nowhere], folder.path);
+  assertEquals([code, err.includes(`cannot write ${nowhere}: its folder does not exist`)], [1, true], err);
 });
 
 Deno.test("models get says what failed and leaves no file", async () => {

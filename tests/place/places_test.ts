@@ -2,7 +2,12 @@ import { assertEquals, assertGreaterOrEqual, assertLess, assertRejects, assertTh
 import { LoopError } from "../../src/frame/mod.ts";
 import { Device } from "../../src/gpu/mod.ts";
 import { Session } from "../../src/graph/mod.ts";
-import { type PlaceFrame, PlaceRecogniser, type PlaceRecogniserOptions } from "../../src/place/mod.ts";
+import {
+  orbFeatures,
+  type PlaceFrame,
+  PlaceRecogniser,
+  type PlaceRecogniserOptions,
+} from "../../src/place/mod.ts";
 import { runPlaces, timeless } from "../support/run_places.ts";
 import { tinyEmbedding } from "../support/tiny_embedding.ts";
 import { Walk, WALK_HEIGHT, WALK_LAP, WALK_WIDTH } from "../support/walk.ts";
@@ -107,7 +112,7 @@ Deno.test("a recogniser refuses options that do not go together", async () => {
     const refused = async (options: PlaceRecogniserOptions, message: string): Promise<void> => {
       await assertRejects(() => PlaceRecogniser.create(device, options), RangeError, message);
     };
-    await refused({}, "give `embed`");
+    await refused({ features: orbFeatures() }, "give `embed`");
     await refused({ embed, method: "bow" }, 'the method "bow" needs `features` and a `vocabulary`');
     await refused({ embed, method: "both" }, 'the method "both" needs `features` and a `vocabulary`');
   });

@@ -17,8 +17,8 @@ testWithShared(
   "framewise info describes every network of the catalogue, all supported",
   "models",
   async (folder) => {
-    for (const { name, file, bytes } of CATALOGUE) {
-      const info = await infoOf(`${folder}/${file}`);
+    for (const { name, file, bytes, embedded } of CATALOGUE) {
+      const info = await infoOf(embedded ? name : `${folder}/${file}`);
       assertEquals(info.name, name);
       assertEquals(info.unsupported, [], name);
       assert(info.plan !== undefined && info.plan.multiplyAdds > 1e6, name);

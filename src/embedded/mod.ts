@@ -1,0 +1,6 @@
+/**
+ * What comes with Framewise: networks that were trained on the town that it draws.
+ *
+ * @module
+ */
+export * from "./networks.ts";

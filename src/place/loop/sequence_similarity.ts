@@ -1,0 +1,106 @@
+import type { Neighbours } from "../index/descriptor_search.ts";
+
+/** Gives the global descriptor of an earlier frame; `undefined` if it is gone. */
+export type DescriptorOf = (
+  id: number,
+) => Float32Array | undefined | Promise<Float32Array | undefined>;
+
+/** Which frames may be compared. */
+export interface SequenceOptions {
+  /** Frames of a sequence, the new one included; 1 compares nothing further. */
+  readonly length: number;
+  /** Frames of this session are compared when they are at least so far apart. */
+  readonly gap: number;
+  /** The first frame of this session. */
+  readonly firstId: number;
+}
+
+/**
+ * How alike two ways are, not two pictures alone: the new frame with a candidate, the frame before with the candidate's
+ * neighbour, and so on, along the earlier way or against it. What looks alike by chance, or is built alike in another street,
+ * seldom does so for several frames on end. After SeqSLAM (Milford and Wyeth, ICRA 2012), which compares sequences only; here
+ * they judge what single frames found, and both ways are taken at the same speed.
+ */
+export class SequenceSimilarity {
+  readonly #options: SequenceOptions;
+  /** The frames before, newest first. */
+  #recent: { readonly id: number; readonly descriptor: Float32Array }[] = [];
+
+  /** @throws {RangeError} for a length that is no number of frames. */
+  constructor(options: SequenceOptions) {
+    const { length } = options;
+    if (!Number.isSafeInteger(length) || length < 1) {
+      throw new RangeError(`Cannot compare sequences of ${length} frames; give a whole number, 1 or more`);
+    }
+    this.#options = { ...options };
+  }
+
+  /**
+   * The neighbours of a frame with the mean inner product over the sequence instead of their own, best first. Where less
+   * frames are there than a sequence has, the mean is over those. Frames come in the order of their numbers; a number that is
+   * left out begins a new sequence.
+   */
+  async rescore(
+    id: number,
+    descriptor: Float32Array,
+    neighbours: Neighbours,
+    descriptorOf: DescriptorOf,
+  ): Promise<Neighbours> {
+    if (this.#recent[0]?.id !== id - 1) this.#recent = [];
+    const known = new Map<number, Float32Array | undefined>();
+    const scored: { id: number; score: number }[] = [];
+    for (const [i, candidate] of neighbours.ids.entries()) {
+      const own = neighbours.scores[i]!;
+      if (candidate < 0 || !Number.isFinite(own)) continue;
+      const along = await this.#ways(candidate, -1, own, descriptorOf, known);
+      const against = await this.#ways(candidate, 1, own, descriptorOf, known);
+      scored.push({ id: candidate, score: moreOf(along, against) });
+    }
+    scored.sort((a, b) => b.score - a.score || a.id - b.id);
+    this.#recent = [{ id, descriptor }, ...this.#recent].slice(0, this.#options.length - 1);
+    return {
+      ids: Int32Array.from(scored, (frame) => frame.id),
+      scores: Float32Array.from(scored, (frame) => frame.score),
+    };
+  }
+
+  /** Sum and number of the inner products on the way from a candidate in one direction. */
+  async #ways(
+    candidate: number,
+    step: number,
+    own: number,
+    descriptorOf: DescriptorOf,
+    known: Map<number, Float32Array | undefined>,
+  ): Promise<{ sum: number; count: number }> {
+    const { gap, firstId } = this.#options;
+    let sum = own, count = 1;
+    for (const [i, before] of this.#recent.entries()) {
+      const earlier = candidate + step * (i + 1);
+      // A way does not go on from one session into another, and frames of one moment are alike in any place.
+      if (earlier < 0 || (earlier < firstId) !== (candidate < firstId)) break;
+      if (earlier >= firstId && before.id - earlier < gap) break;
+      if (!known.has(earlier)) known.set(earlier, await descriptorOf(earlier));
+      const other = known.get(earlier);
+      if (!other) break;
+      sum += inner(before.descriptor, other);
+      count++;
+    }
+    return { sum, count };
+  }
+}
+
+/** The better mean, where both ways are equally long; else that of the longer way, which says more. */
+function moreOf(a: { sum: number; count: number }, b: { sum: number; count: number }): number {
+  if (a.count !== b.count) {
+    const { sum, count } = a.count > b.count ? a : b;
+    return sum / count;
+  }
+  return Math.max(a.sum, b.sum) / a.count;
+}
+
+/** Inner product. */
+export function inner(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
