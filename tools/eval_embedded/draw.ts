@@ -65,7 +65,8 @@ export async function* drawSet(device: Device, set: PictureSet): AsyncGenerator<
   }
 }
 
-function signedDepths(picture: Picture): Float32Array<ArrayBuffer> {
+/** The depths of a picture with the sign that {@linkcode DrawnPicture} tells of. */
+export function signedDepths(picture: Picture): Float32Array<ArrayBuffer> {
   const depths = new Float32Array(picture.depths.length);
   for (let i = 0; i < depths.length; i++) {
     const depth = picture.depths[i]!;

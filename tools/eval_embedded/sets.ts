@@ -41,16 +41,16 @@ interface Counts {
 const COUNTS: Readonly<Record<EvaluationSize, Counts>> = {
   full: {
     random: 480,
-    laps: [["day", [101, 102], 300], ["dusk", [103, 104], 300], ["rain", [105, 106], 300]],
+    laps: [["day", [101, 102], 300], ["dusk", [103], 300], ["rain", [104], 300]],
     alike: [["day", 201, 300], ["dusk", 202, 300], ["rain", 203, 300]],
-    straight: [["day", 301, 150], ["dusk", 302, 150], ["rain", 303, 150]],
+    straight: [["day", 301, 120], ["dusk", 302, 120], ["rain", 303, 120]],
     wrongWay: [["day", 401, 300]],
   },
   quick: {
-    random: 12,
-    laps: [["day", [101], 60]],
-    alike: [["day", 201, 24]],
-    straight: [["rain", 303, 24]],
+    random: 8,
+    laps: [["day", [101], 40]],
+    alike: [["dusk", 202, 20]],
+    straight: [["rain", 303, 20]],
     wrongWay: [],
   },
 };
