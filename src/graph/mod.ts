@@ -33,4 +33,6 @@ export {
   type SessionOptions,
 } from "./session.ts";
 export type { InputShapes, InputValues } from "./specialise.ts";
+export type { TuneMode } from "./tuning/search.ts";
+export type { TuningOptions, TuningReport, TuningStore } from "./tuning/tuner.ts";
 export { findUnsupported, type UnsupportedOperator } from "./unsupported.ts";

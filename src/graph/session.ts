@@ -17,6 +17,8 @@ import { packQuantised } from "./passes/pack_quantised.ts";
 import { buildPlan, type Plan, type PlanOptions } from "./plan.ts";
 import { type GpuTensor, PreparedNetwork } from "./prepared.ts";
 import { loadThroughTexels } from "./texel_loads.ts";
+import type { TuneMode } from "./tuning/search.ts";
+import { Tuner, type TuningOptions, type TuningReport } from "./tuning/tuner.ts";
 import { type InputShapes, type InputValues, specialise } from "./specialise.ts";
 import { refuseHostOnlyTypes, refuseUnsupported } from "./unsupported.ts";
 
@@ -66,7 +68,15 @@ export interface SessionOptions {
   precision?: "f32" | "f16";
   /** How many plans are kept, the least recently used thrown out first; 8 if left out. */
   plans?: number;
-  /** Which kernel computes which layer, in place of everything that is known of the adapter: to compare kernels. */
+  /**
+   * Whether kernels are timed on this adapter when a network is prepared, so that each layer gets the fastest: "off": what
+   * was measured before is used, else estimates; "fast": the two or three candidates that are estimated best are timed;
+   * "full": all. "off" if left out.
+   */
+  tune?: TuneMode;
+  /** The budget for timing, and where its results are kept. */
+  tuning?: TuningOptions;
+  /** Which kernel computes which layer, in place of all that is known by measurement: to compare kernels. */
   choices?: KernelChoices;
   /** Takes warnings; `console.warn` if left out. */
   warn?: (message: string) => void;
@@ -99,7 +109,9 @@ export class Session implements Disposable {
   readonly weights: WeightStore;
   readonly #target: KernelTarget;
   readonly #half: boolean;
-  readonly #choices: KernelChoices | undefined;
+  readonly #choices: KernelChoices;
+  /** Absent where the caller chooses. */
+  readonly #tuner: Tuner | undefined;
   readonly #limit: number;
   readonly #warn: (message: string) => void;
   /** Both by key, the least recently used first. */
@@ -132,9 +144,14 @@ export class Session implements Disposable {
           `feature "shader-f16"; use "f32"`,
       );
     }
-    this.#choices = options.choices;
     this.#limit = options.plans ?? 8;
     this.#warn = options.warn ?? ((message) => console.warn(message));
+    const { tune: mode = "off", tuning } = options;
+    const tuner = options.choices
+      ? undefined
+      : new Tuner(device, this.#target, { ...tuning, mode, warn: this.#warn });
+    this.#tuner = tuner;
+    this.#choices = options.choices ?? tuner!.book;
   }
 
   /** What the network takes. */
@@ -163,6 +180,26 @@ export class Session implements Disposable {
       this.#plans.delete(oldest);
     }
     return plan;
+  }
+
+  /**
+   * Finds the fastest kernels for input shapes, as the session's `tune` says: reads what was kept from before, and times
+   * what is not known. {@linkcode prepare} and {@linkcode run} do it by themselves; whoever takes {@linkcode plan} calls it
+   * before. Nothing that was made for it is left when it is done.
+   *
+   * @returns what was done; `undefined` if there was nothing to time.
+   * @throws {GraphError} as {@linkcode plan} does. @throws {GpuError} if the device was lost.
+   */
+  async tune(shapes: InputShapes = {}, options: PlanningOptions = {}): Promise<TuningReport | undefined> {
+    const tuner = this.#tuner;
+    if (!tuner) return undefined;
+    if (await tuner.recall()) this.#plans.clear();
+    const report = await tuner.tune((choices) =>
+      planGraph(this.graph, shapes, this.#target, { half: this.#half, ...options, choices })
+    );
+    // Plans that were made before take what was thought best then.
+    if (report) this.#plans.clear();
+    return report;
   }
 
   /** Uploads weights, compiles kernels and makes all bind groups of a plan over `arena`. @throws {GpuError} */
@@ -200,7 +237,9 @@ export class Session implements Disposable {
     const given = Object.entries(options.inputs ?? {});
     const all = { ...shapes, ...Object.fromEntries(given.map(([name, { shape }]) => [name, shape])) };
     const external = Object.fromEntries(given.map(([name, { range: _, ...view }]) => [name, view]));
-    const plan = this.plan(all, { external, ...(options.values && { values: options.values }) });
+    const planning = { external, ...(options.values && { values: options.values }) };
+    await this.tune(all, planning);
+    const plan = this.plan(all, planning);
     return await this.#bindOwn(plan, Object.fromEntries(given.map(([name, { range }]) => [name, range])));
   }
 
@@ -259,7 +298,7 @@ export class Session implements Disposable {
   #planFor(
     inputs: Readonly<Record<string, HostTensor>>,
     options: PlanningOptions = {},
-  ): { plan: Plan; values: InputValues; key: string } {
+  ): { plan: Plan; shapes: InputShapes; values: InputValues; key: string } {
     for (;;) {
       const values = Object.fromEntries([...this.#deciding].map((name) => [name, inputs[name]!]));
       const shapes = Object.fromEntries(
@@ -269,7 +308,7 @@ export class Session implements Disposable {
       );
       try {
         const planning = { ...options, values };
-        return { plan: this.plan(shapes, planning), values, key: planKey(shapes, planning) };
+        return { plan: this.plan(shapes, planning), shapes, values, key: planKey(shapes, planning) };
       } catch (error) {
         if (!(error instanceof UnknownValueError)) throw error;
         const more = decidingInputs(this.graph, error.value).filter((name) => !(name in values));
@@ -281,9 +320,10 @@ export class Session implements Disposable {
   }
 
   async #preparedFor(inputs: Readonly<Record<string, HostTensor>>): Promise<PreparedNetwork> {
-    const { plan, key } = this.#planFor(inputs);
+    const { shapes, values, key } = this.#planFor(inputs);
     const known = this.#prepared.get(key);
-    const prepared = known ?? await this.#bindOwn(plan);
+    if (!known) await this.tune(shapes, { values });
+    const prepared = known ?? await this.#bindOwn(this.plan(shapes, { values }));
     this.#prepared.delete(key);
     this.#prepared.set(key, prepared);
     for (const oldest of this.#prepared.keys()) {

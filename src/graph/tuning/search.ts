@@ -5,6 +5,7 @@
  */
 import { GpuError } from "../../gpu/mod.ts";
 import type { MeasuredLayer } from "../../ops/kernel_choice.ts";
+import { median } from "../dispatch_times.ts";
 
 /** How much is timed: nothing, the two or three candidates that are estimated best, or all of them. */
 export type TuneMode = "off" | "fast" | "full";
@@ -50,10 +51,10 @@ export interface SearchResult {
 
 /** Candidates of a layer that "fast" times. */
 const FEW = 3;
-/** Rounds of each of two candidates that are compared, in turn. */
-const ROUNDS = 3;
-/** A candidate that takes this many times as long in its first round is given up. */
-const GIVE_UP = 1.4;
+/** Rounds of a candidate, each beside one of the estimate's. */
+const ROUNDS = 5;
+/** A candidate that takes this many times as long as the best so far is given up, after any round. */
+const GIVE_UP = 1.3;
 /** What another must take at most of the estimate's time: two measurements of one kernel differ by 2 %. */
 const WORTHWHILE = 0.97;
 /** What a candidate is expected to take of the time, over the mean of those before: kernels differ. */
@@ -65,9 +66,10 @@ export function candidatesFor(mode: TuneMode, candidates: readonly string[]): re
 }
 
 /**
- * Times layers one after the other. Each candidate is compared with the best so far by rounds in turn, so that what else
- * runs on the machine hinders both alike, and given up early where it is much slower. Nothing is begun that is not
- * expected to end in time; what takes longer than expected, as compiling may, ends late by as much.
+ * Times layers one after the other. Each candidate is compared with the estimate's by rounds in turn, so that what else runs
+ * on the machine hinders both alike, and given up early where it is much slower than the best so far. That one is compared
+ * once more at the end, since the best of several is the luckiest, too. Nothing is begun that is not expected to end in
+ * time; what takes longer than expected, as compiling may, ends late by as much.
  */
 export async function search(
   layers: readonly SearchedLayer[],
@@ -100,46 +102,69 @@ export async function search(
         begun++;
         spent += now() - before;
       }
+      const measured = await contest.end();
+      if (measured) result.measured.set(layer, measured);
     } finally {
       contest[Symbol.dispose]();
     }
-    const { chosen, ms } = contest;
-    // With one alone nothing was compared.
-    if (chosen !== undefined && Object.keys(ms).length > 1) result.measured.set(layer, { chosen, ms });
   }
   return result;
 }
 
-/** The candidates of one layer, each against the best so far. */
+/** A candidate that runs, and what it took in each round over what the estimate's took beside it. */
+interface Entrant {
+  candidate: string;
+  open: OpenCandidate;
+  ratios: number[];
+}
+
+/** The candidates of one layer: all beside the first, which is the estimate's, or the first that the adapter takes. */
 class Contest implements Disposable {
-  readonly ms: Record<string, number | null> = {};
   readonly #timer: CandidateTimer;
   readonly #layer: string;
-  #first: string | undefined;
-  #best: { candidate: string; open: OpenCandidate } | undefined;
+  readonly #ratios: Record<string, number | null> = {};
+  #reference: Entrant | undefined;
+  #referenceMs = Infinity;
+  #best: Entrant | undefined;
 
   constructor(timer: CandidateTimer, layer: string) {
     this.#timer = timer;
     this.#layer = layer;
   }
 
-  get chosen(): string | undefined {
-    return this.#best?.candidate;
-  }
-
   async enter(candidate: string): Promise<void> {
-    this.#first ??= candidate;
     const open = await this.#open(candidate);
     if (!open) return;
-    try {
-      const wins = await this.#compare(candidate, open);
-      if (!wins) return open[Symbol.dispose]();
-    } catch (error) {
-      open[Symbol.dispose]();
-      throw error;
+    const entrant: Entrant = { candidate, open, ratios: [] };
+    if (!this.#reference) {
+      this.#reference = entrant;
+      this.#ratios[candidate] = 1;
+      return;
     }
+    let leads = false;
+    try {
+      leads = await this.#compare(entrant);
+    } finally {
+      if (!leads) open[Symbol.dispose]();
+    }
+    if (!leads) return;
     this.#best?.open[Symbol.dispose]();
-    this.#best = { candidate, open };
+    this.#best = entrant;
+  }
+
+  /** What was found; nothing if there were no two to compare. */
+  async end(): Promise<MeasuredLayer | undefined> {
+    const [reference, best] = [this.#reference, this.#best];
+    if (!reference || !Number.isFinite(this.#referenceMs)) return undefined;
+    if (best) await this.#compare(best);
+    const ms = Object.fromEntries(
+      Object.entries(this.#ratios).map(([id, ratio]) => [id, ratio && ratio * this.#referenceMs]),
+    );
+    const timed = Object.entries(this.#ratios).filter((entry): entry is [string, number] =>
+      entry[1] !== null
+    );
+    const [fastest, ratio] = timed.reduce((least, one) => one[1] < least[1] ? one : least);
+    return { chosen: ratio < WORTHWHILE ? fastest : reference.candidate, ms };
   }
 
   async #open(candidate: string): Promise<OpenCandidate | undefined> {
@@ -148,32 +173,28 @@ class Contest implements Disposable {
     } catch (error) {
       // Such as a workgroup that is too large. A device that was lost throws again at the next one's first use.
       if (!(error instanceof GpuError)) throw error;
-      this.ms[candidate] = null;
+      this.#ratios[candidate] = null;
       return undefined;
     }
   }
 
-  /** Whether a candidate is faster than the best so far. */
-  async #compare(candidate: string, open: OpenCandidate): Promise<boolean> {
-    const best = this.#best;
-    let [own, other] = [Infinity, Infinity];
+  /** Runs a candidate beside the estimate's; whether it is faster than that and all before. */
+  async #compare(entrant: Entrant): Promise<boolean> {
+    const { candidate, open, ratios } = entrant;
+    const least = this.#best && this.#best !== entrant ? median(this.#best.ratios) : 1;
     for (let round = 0; round < ROUNDS; round++) {
-      own = Math.min(own, await open.round());
-      this.#note(candidate, own);
-      if (!best) continue;
-      other = Math.min(other, await best.open.round());
-      this.#note(best.candidate, other);
-      if (own > GIVE_UP * other) return false;
+      const own = await open.round();
+      const reference = await this.#reference!.open.round();
+      this.#referenceMs = Math.min(this.#referenceMs, reference);
+      ratios.push(own / reference);
+      this.#ratios[candidate] = median(ratios);
+      if (median(ratios) > GIVE_UP * least) return false;
     }
-    if (!best) return true;
-    return own < other * (best.candidate === this.#first ? WORTHWHILE : 1);
-  }
-
-  #note(candidate: string, ms: number): void {
-    this.ms[candidate] = Math.min(this.ms[candidate] ?? Infinity, ms);
+    return median(ratios) < least;
   }
 
   [Symbol.dispose](): void {
+    this.#reference?.open[Symbol.dispose]();
     this.#best?.open[Symbol.dispose]();
   }
 }

@@ -11,7 +11,7 @@ import type { Plan } from "../plan.ts";
 import type { CandidateTimer, OpenCandidate } from "./search.ts";
 
 /** Time that the runs of a round fill, in milliseconds. */
-const FILL_MS = 20;
+const FILL_MS = 15;
 /** Runs of a round at most. */
 const MOST_RUNS = 500;
 
