@@ -8,7 +8,13 @@ import { isSameFile } from "../video/mod.ts";
 import { type Arguments, readArguments } from "./arguments.ts";
 import { reportFailure, UsageError } from "./failure.ts";
 import { describeVocabulary } from "./vocabulary_description.ts";
-import { formOfName, openVocabulary, saveVocabulary } from "./vocabulary_file.ts";
+import {
+  formOfName,
+  openVocabulary,
+  parseVocabulary,
+  readVocabularyFile,
+  saveVocabulary,
+} from "./vocabulary_file.ts";
 import { TRAIN_USAGE, trainCommand } from "./vocabulary_training.ts";
 
 /** The text of `framewise vocabulary --help`. */
@@ -61,16 +67,16 @@ async function info(args: readonly string[]): Promise<void> {
   if (file === undefined || rest.length > 0) throw new UsageError("vocabulary info takes one file");
   const kind = kindOf(given);
   const begun = performance.now();
-  const vocabulary = await openVocabulary(file, kind);
+  const bytes = await readVocabularyFile(file);
+  const vocabulary = await parseVocabulary(file, bytes, kind);
   const milliseconds = performance.now() - begun;
-  const { size } = await Deno.stat(file);
   const { k, levels, weighting, scoring, form, nodeCount, wordCount } = vocabulary;
   if (given.flag("json")) {
     const settings = { k, levels, weighting, scoring, nodes: nodeCount, words: wordCount };
-    return console.log(JSON.stringify({ file, bytes: size, descriptors: form, ...settings }));
+    return console.log(JSON.stringify({ file, bytes: bytes.length, descriptors: form, ...settings }));
   }
   console.log([
-    `${file}: ${formatBytes(size)}, read in ${milliseconds.toFixed(0)} ms`,
+    `${file}: ${formatBytes(bytes.length)}, read in ${milliseconds.toFixed(0)} ms`,
     ...describeVocabulary(vocabulary),
   ].join("\n"));
 }

@@ -41,21 +41,35 @@ export function formOfName(path: string): VocabularyForm {
 export const TOWN_WORDS = "town-words" satisfies EmbeddedName;
 
 /**
- * Reads a vocabulary of any form; `town-words` is the one that comes with Framewise, unless there is a file of that name.
+ * Reads the file of a vocabulary; `town-words` is the one that comes with Framewise, unless there is a file of that name.
  *
- * @throws {VocabularyError} with the file's name, if it cannot be read or is none.
+ * @throws {VocabularyError} with the file's name, if it cannot be read.
  * @throws {EmbeddedNetworkError} if the one that comes with Framewise cannot be read.
  */
-export async function openVocabulary(path: string, kind?: "float" | "binary"): Promise<Vocabulary> {
-  let bytes: Uint8Array<ArrayBuffer>;
+export async function readVocabularyFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    bytes = await Deno.readFile(path);
+    return await Deno.readFile(path);
   } catch (error) {
-    if (path === TOWN_WORDS && error instanceof Deno.errors.NotFound) {
-      return await readVocabulary(await embeddedVocabulary());
-    }
+    if (path === TOWN_WORDS && error instanceof Deno.errors.NotFound) return await embeddedVocabulary();
     throw new VocabularyError(`Cannot read vocabulary "${path}": ${readProblem(error)}`, { cause: error });
   }
+}
+
+/**
+ * The vocabulary in a file of any form.
+ *
+ * @throws {VocabularyError} with the file's name, if it cannot be read or is none; else as {@linkcode readVocabularyFile} does.
+ */
+export async function openVocabulary(path: string, kind?: "float" | "binary"): Promise<Vocabulary> {
+  return await parseVocabulary(path, await readVocabularyFile(path), kind);
+}
+
+/** The vocabulary in the bytes of a file. @throws {VocabularyError} with the file's name, if there is none. */
+export async function parseVocabulary(
+  path: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  kind?: "float" | "binary",
+): Promise<Vocabulary> {
   try {
     return await readVocabulary(bytes, kind === undefined ? {} : { kind });
   } catch (error) {
