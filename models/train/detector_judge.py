@@ -1,0 +1,170 @@
+"""Judges a detector's ONNX file with ONNX Runtime: on validation pictures, on drives, on photographs.
+
+    python models/train/detector_judge.py --onnx models/town/town-detector.onnx --data DIR [--photographs DIR]
+
+None of the pictures was trained on, and none is of the seeds below 1000, which `deno task eval:embedded`
+looks at. The photographs are those of a folder NAME/*.jpg with boxes in NAME-truth/*.txt, a line a box:
+class, left, top, right, bottom, and "difficult" where it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from PIL import Image
+
+from detector import make_grid
+from detector_pictures import FILL, INPUT_HEIGHT, INPUT_WIDTH, resize
+from detector_score import MOST_BOXES, Found, average_precision, counts, decode, overlaps, score, table
+from world_data import CLASSES, HEIGHT, LIGHTS, Objects, Truth, WorldSet, drive, make_set
+
+DRIVE_FRAMES = 100
+DRIVES = {
+    f"{scenario}-{seed}-{light}": drive(scenario, seed, DRIVE_FRAMES, "--light", light)
+    for scenario in ("two-laps", "straight")
+    for seed, light in zip((3001, 3002, 3003), LIGHTS)
+}
+VOC_NAMES = {"person": 0, "bicycle": 1, "car": 2, "bus": 4, "dog": 5}
+
+
+class Network:
+    """The ONNX file in ONNX Runtime, one thread."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        self.session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self.grid = make_grid().numpy()
+
+    def find(self, image: np.ndarray) -> Found:
+        """What is in a [h, w, 3] uint8 picture that fits into the input."""
+        x = np.full((INPUT_HEIGHT, INPUT_WIDTH, 3), FILL, np.float32)
+        x[: image.shape[0], : image.shape[1]] = image
+        (rows,) = self.session.run(None, {"image": x.transpose(2, 0, 1)[None]})
+        return decode(rows[0], self.grid)
+
+
+def join(truths: list[Truth]) -> Truth:
+    """One truth of several, for what the score looks at."""
+    objects = [truth.objects for truth in truths]
+    lengths = np.concatenate([np.diff(one.starts) for one in objects])
+    names = ("boxes", "classes", "pixels", "visible", "cut", "ids", "depths")
+    first = truths[0]
+    return Truth(
+        lights=np.concatenate([truth.lights for truth in truths]),
+        groups=np.concatenate([truth.groups for truth in truths]),
+        positions=first.positions,
+        rotations=first.rotations,
+        focals=first.focals,
+        centres=first.centres,
+        distortions=first.distortions,
+        objects=Objects(
+            starts=np.concatenate([[0], np.cumsum(lengths)]),
+            **{name: np.concatenate([getattr(one, name) for one in objects]) for name in names},
+        ),
+        same_place=[pairs for truth in truths for pairs in truth.same_place],
+    )
+
+
+def by_size(truth: Truth, found: list[Found]) -> str:
+    """Share of the objects that count that are found with a score of 0.25 or more, by pixels that show."""
+    edges = (100, 200, 400, 1000, 4000, 10**9)
+    asked = np.zeros((len(CLASSES), len(edges) - 1), int)
+    met = np.zeros_like(asked)
+    objects = truth.objects
+    for frame, picture in enumerate(found):
+        sure = picture.scores >= 0.25
+        rows = objects.of(frame)
+        matter = np.nonzero(counts(objects.pixels[rows], objects.visible[rows]))[0]
+        iou = overlaps(objects.boxes[rows], picture.boxes[sure])
+        same = objects.classes[rows][:, None] == picture.classes[sure][None]
+        best = np.where(same, iou, 0).max(axis=1, initial=0)
+        for i in matter:
+            size = int(np.searchsorted(edges, objects.pixels[rows][i], side="right")) - 1
+            asked[objects.classes[rows][i], size] += 1
+            met[objects.classes[rows][i], size] += best[i] >= 0.5
+    lines = [f"{'recall':8}" + "".join(f"{f'from {low}':>14}" for low in edges[:-1])]
+    for name, a, m in zip(CLASSES, asked, met):
+        cells = (f"{hit / max(count, 1):.2f} of {count}" for hit, count in zip(m, a))
+        lines.append(f"{name:8}" + "".join(f"{cell:>14}" for cell in cells))
+    return "\n".join(lines)
+
+
+def read_photographs(folder: Path) -> tuple[list[Path], Truth]:
+    """Photographs and their boxes, scaled as the network's input will be; difficult ones do not count."""
+    paths = sorted(folder.glob("*.jpg"))
+    rows: list[tuple[float, ...]] = []
+    starts = [0]
+    for path in paths:
+        width, height = Image.open(path).size
+        scale = min(INPUT_WIDTH / width, INPUT_HEIGHT / height)
+        for line in (folder.parent / f"{folder.name}-truth" / f"{path.stem}.txt").read_text().splitlines():
+            name, *box = line.split()
+            if name in VOC_NAMES:
+                hard = box[4:] == ["difficult"]
+                rows.append((*(float(v) * scale for v in box[:4]), VOC_NAMES[name], 0 if hard else 10**6))
+        starts.append(len(rows))
+    grid, n = np.asarray(rows, np.float64), len(paths)
+    objects = Objects(
+        starts=np.asarray(starts),
+        boxes=grid[:, :4].astype(np.float32),
+        classes=grid[:, 4].astype(np.int16),
+        pixels=grid[:, 5].astype(np.int32),
+        visible=np.ones(len(grid), np.float32),
+        cut=np.zeros(len(grid), bool),
+        ids=np.zeros(len(grid), np.int32),
+        depths=np.zeros(len(grid), np.float32),
+    )
+    zeros = np.zeros((n, 3))
+    return paths, Truth(
+        np.zeros(n, np.int8), np.full(n, -1), zeros, np.zeros((n, 3, 3)), zeros[:, 0], zeros[:, :2], zeros[:, :2],
+        objects, [[] for _ in paths],
+    )  # fmt: skip
+
+
+def judge_photographs(network: Network, folder: Path) -> None:
+    paths, truth = read_photographs(folder)
+    found: list[Found] = []
+    for path in paths:
+        image = np.asarray(Image.open(path).convert("RGB"))
+        height, width = image.shape[:2]
+        scale = min(INPUT_WIDTH / width, INPUT_HEIGHT / height)
+        small = resize(image, round(width * scale), round(height * scale))
+        found.append(network.find(small.round().clip(0, 255).astype(np.uint8)))
+    everything = np.arange(len(paths))
+    print(f"photographs: {len(paths)}, {sum(len(one.scores) for one in found)} boxes, at most {MOST_BOXES} each")
+    for name, class_id in VOC_NAMES.items():
+        value, asked = average_precision(truth, found, class_id, everything)
+        print(f"  {name:8} AP50 {value:.3f} of {asked}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Judges the embedded object detector.")
+    parser.add_argument("--onnx", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="folder of world_data.py; drives are made there")
+    parser.add_argument("--photographs", type=Path)
+    parser.add_argument("--deno", default="deno")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    network = Network(arguments.onnx)
+    folder = arguments.data / "drives"
+    for name, recipe in DRIVES.items():
+        make_set(folder, name, recipe, arguments.deno)
+    parts = {
+        "random pictures (val_a, val_b)": [WorldSet(arguments.data, name) for name in ("val_a", "val_b")],
+        "drives": [WorldSet(folder, name) for name in DRIVES],
+    }
+    for name, sets in parts.items():
+        truth = join([one.truth for one in sets])
+        found = [network.find(frame) for one in sets for frame in one.rgb]
+        print(f"{name}\n{table(score(truth, found))}\n{by_size(truth, found)}", flush=True)
+    if arguments.photographs:
+        judge_photographs(network, arguments.photographs)
+
+
+if __name__ == "__main__":
+    main()
