@@ -17,7 +17,7 @@ import {
 import { Session } from "../../src/graph/mod.ts";
 
 const FRAMES = 10;
-const MODEL = new URL("../../models/signals/signals.onnx", import.meta.url);
+const MODEL = new URL("../../models/town/town-detector.onnx", import.meta.url);
 
 const device = await Device.request({ pool: { stackBytes: 256 * 1024 * 1024, stackCount: 2 } });
 const trace = await record();

@@ -1,127 +1,162 @@
 /**
- * The demo: detects objects in a clip that it draws itself, writes what it saw, and compares it with what was drawn.
+ * The demo: drives two laps through a town that Framewise draws, detects objects, notices that the camera has come back, and
+ * shows all of it, beside the truth.
  */
 import { type Arguments, readArguments } from "../cli/arguments.ts";
 import { reportFailure, UsageError } from "../cli/failure.ts";
+import { FramePictures } from "../cli/frame_pictures.ts";
 import { untilInterrupted } from "../cli/interrupt.ts";
 import { ProgressBar } from "../cli/progress.ts";
+
 import { formatTable } from "../cli/table.ts";
-import { Detector } from "../detect/detector.ts";
 import { runLoop } from "../frame/loop.ts";
-import { describeReport } from "../frame/report.ts";
-import { Device } from "../gpu/mod.ts";
-import { Session } from "../graph/mod.ts";
+import { SinkError } from "../frame/frame.ts";
+import type { LoopReport } from "../frame/report.ts";
+import { Device, formatBytes, totalCount } from "../gpu/mod.ts";
 import { JsonLinesSink, VideoSink } from "../video/mod.ts";
-import type { Detection } from "../vision/detection.ts";
-import { chooseNetwork, type DemoNetwork } from "./choose_network.ts";
-import { SCENE_HEIGHT, SCENE_WIDTH } from "./scene.ts";
-import { SceneSource } from "./scene_source.ts";
-import { MATCH_IOU, SceneScore, VISIBLE_ENOUGH } from "./score.ts";
+import { writeProblem } from "../video/output.ts";
+import { WorldSource } from "../world/world_source.ts";
+import { Drive, DRIVE_SCENARIO, FRAME, VIDEO_RATE } from "./drive.ts";
+import { openSlots, SLOTS } from "./drive_networks.ts";
+import { DriveSink } from "./drive_outputs.ts";
+import { driveRecord } from "./drive_record.ts";
+import type { DriveResult } from "./drive_slot.ts";
+import { DriveReport } from "./report/drive_report.ts";
 
 const USAGE = `Usage:
-  deno task demo [options]                  find objects in a street that the demo draws
-    --network signals|yolox-nano            this network; yolox-nano if it can be had, else signals, unless told
-    --seed 1           another street
-    --frames 200       how long: 25 a second
-    --output out       folder for demo.mp4 and demo.jsonl`;
+  deno task demo [options]                  drive two laps through a town that Framewise draws, detect objects, recognise
+                                            places, and show both beside the truth
+    --seed 7           another town
+    --frames 500       of both laps together: more frames, shorter steps
+    --output out       folder for demo.mp4, demo.jsonl and demo.html`;
 
-/** Where the demo's lines go; the console unless told. */
-export interface DemoOutput {
+/** Fewer frames are too far apart to be a drive. */
+const FEWEST_FRAMES = 8;
+
+/** What a program that runs the demo may set. */
+export interface DemoSetting {
+  /** Takes the lines; the console unless told. */
   readonly print?: (line: string) => void;
+  /** Takes what went wrong; stderr unless told. */
   readonly printError?: (line: string) => void;
 }
 
 /** Runs the demo; returns the exit code: 0, 1 for a failure, 2 for wrong usage. */
-export async function demo(args: readonly string[], output: DemoOutput = {}): Promise<number> {
-  const print = output.print ?? ((line) => console.log(line));
+export async function demo(args: readonly string[], setting: DemoSetting = {}): Promise<number> {
+  const print = setting.print ?? ((line) => console.log(line));
   try {
-    const given = readArguments(args, { flags: [], values: ["network", "seed", "frames", "output"] });
+    const given = readArguments(args, { flags: [], values: ["seed", "frames", "output"] });
     if (given.flag("help")) {
       print(USAGE);
       return 0;
     }
     if (given.positional.length > 0) throw new UsageError(`"${given.positional[0]}" is too much`);
-    return await run(given, print);
+    await run(given, print);
+    return 0;
   } catch (error) {
-    return reportFailure("demo", error, USAGE);
+    return reportFailure("demo", error, USAGE, setting.printError);
   }
 }
 
-async function run(given: Arguments, print: (line: string) => void): Promise<number> {
-  const only = given.value("network");
-  if (only !== undefined && only !== "signals" && only !== "yolox-nano") {
-    throw new UsageError(`--network is "${only}"; there are signals and yolox-nano`);
-  }
-  const seed = given.number("seed", 1, { min: 0, max: 2 ** 32 - 1, whole: true });
-  const frames = given.number("frames", 200, { min: 1, max: 100_000, whole: true });
+async function run(given: Arguments, print: (line: string) => void): Promise<void> {
+  const seed = given.number("seed", 7, { min: 0, max: 2 ** 32 - 1, whole: true });
+  const frames = given.number("frames", 500, { min: FEWEST_FRAMES, max: 100_000, whole: true });
   const folder = given.value("output") ?? "out";
-  const videoPath = `${folder}/demo.mp4`, jsonPath = `${folder}/demo.jsonl`;
-  await Deno.mkdir(folder, { recursive: true });
-
-  const network = await chooseNetwork(only === undefined ? {} : { only });
-  print(`network: ${network.name} (${network.reason})`);
-  const slots = 4;
-  await using stack = new AsyncDisposableStack();
-  const source = stack.adopt(new SceneSource({ seed, frames, buffers: slots + 4 }), (it) => it.close());
-  const device = stack.use(await Device.request());
-  const detector = stack.use(await prepare(device, network, slots, stack));
-  const { description, vendor } = device.adapterInfo;
-  print(`adapter: ${description || vendor || "unnamed"}`);
-  const sinks = [
-    stack.adopt(await JsonLinesSink.open(jsonPath), (it) => it.close()),
-    stack.adopt(await VideoSink.open(videoPath, { frameRate: source.info.frameRate }), (it) => it.close()),
+  const [video, json, page] = ["demo.mp4", "demo.jsonl", "demo.html"].map((name) => `${folder}/${name}`) as [
+    string,
+    string,
+    string,
   ];
-  const score = new SceneScore(network.labels);
+  await makeFolder(folder);
+  await using stack = new AsyncDisposableStack();
+  // What is wrong with the folder or with ffmpeg is said before anything else is done.
+  const filmed = stack.adopt(await VideoSink.open(video, { frameRate: VIDEO_RATE }), (it) => it.close());
+  const lines = stack.adopt(await JsonLinesSink.open(json, driveRecord), (it) => it.close());
+  print(`two laps through a drawn town, by day and at dusk: ${frames} frames, seed ${seed}`);
+  const drive = new Drive({ seed, frames });
   const progress = new ProgressBar(frames, false);
+  stack.defer(() => progress.clear());
+  progress.say("preparing the networks");
+  const device = stack.use(await Device.request());
+  const slots = await openSlots(device, drive, stack);
+  const source = stack.adopt(
+    new WorldSource(device, { scenario: DRIVE_SCENARIO, seed, frames, ...FRAME, buffers: SLOTS + 4 }),
+    (it) => it.close(),
+  );
+  const pictures = stack.use(await FramePictures.open());
+  const shown = new DriveReport(drive, pictures, () => device.memory().buffers.bytes);
+  const sink = new DriveSink({
+    drive,
+    truth: (frame) => source.truth(frame),
+    pictures,
+    video: filmed,
+    report: shown,
+  });
   const report = await untilInterrupted((signal) =>
-    runLoop<readonly Detection[]>({
+    runLoop<DriveResult>({
       device,
       source,
-      slots: detector.slots,
-      sinks,
+      slots,
+      sinks: [lines, sink],
       signal,
-      onFrame: (done, frame, detections) => {
-        score.add(source.truth(frame.index), detections);
-        progress.update(done);
-      },
+      strict: true,
+      onFrame: (done) => progress.update(done),
     })
-  ).finally(() => progress.clear());
-  print(describeReport(report));
-  print(describeScore(score));
-  print(`\nlook at ${videoPath}; every detection is a line in ${jsonPath}`);
-  return 0;
-}
-
-async function prepare(
-  device: Device,
-  network: DemoNetwork,
-  slots: number,
-  stack: AsyncDisposableStack,
-): Promise<Detector> {
-  const session = stack.use(await Session.load(device, network.bytes));
-  const { input, treatment, labels } = network;
-  return await Detector.create(device, {
-    session,
-    head: { family: "yolox", output: session.outputs[0]!.name, classes: labels.length },
-    input,
-    treatment,
-    labels,
-    slots,
-    frame: { width: SCENE_WIDTH, height: SCENE_HEIGHT },
-    formats: ["rgb24"],
+  );
+  progress.clear();
+  const { description, vendor } = device.adapterInfo;
+  await shown.write(page, {
+    report,
+    video: "demo.mp4",
+    json: "demo.jsonl",
+    facts: [
+      ["town", `${source.info.name}, ${FRAME.width}x${FRAME.height}`],
+      ["networks", "town-detector, town-place, town-features and town-words, which come with Framewise"],
+      ["adapter", description || vendor || "unnamed"],
+      ["frames", `${report.frames}, ${report.slots} in flight`],
+      ["rate", `${report.framesPerSecond.toFixed(1)} frames/s`],
+      ["GPU memory", `${formatBytes(report.memory.buffers.highWaterBytes)} at most`],
+    ],
   });
+  print(describe(shown, report));
+  print(`\nlook at ${page} and ${video}; what was found is in ${json}, a line a frame`);
 }
 
-function describeScore(score: SceneScore): string {
-  const { recall, precision } = score.total();
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await Deno.mkdir(folder, { recursive: true });
+  } catch (error) {
+    throw new SinkError(
+      `Cannot make the folder "${folder}": ${writeProblem(error)}; give another by --output`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** What was found, in a few lines. */
+function describe({ objects, places }: DriveReport, report: LoopReport): string {
+  const classes = objects.classes();
+  const revisits = places.count("found") + places.count("missed");
   return [
-    `against what was drawn (boxes that overlap by ${MATCH_IOU}; objects of which ${VISIBLE_ENOUGH} is seen): ` +
-    `recall ${recall.toFixed(3)}, precision ${precision.toFixed(3)}`,
+    `${report.frames} frames in ${report.seconds.toFixed(1)} s, ${
+      report.framesPerSecond.toFixed(1)
+    } a second; ${totalCount(report.created)} GPU objects made on the way`,
+    ...(report.interrupted === "signal" ? ["stopped by a signal; what was written is complete"] : []),
+    "",
+    `objects: mAP50 ${objects.precision().mean.toFixed(3)} against the town's truth`,
     formatTable([
-      ["class", "objects", "found", "wrong"],
-      ...score.classes().map((
-        { label, objects, found, wrong },
-      ) => [label, ...[objects, found, wrong].map(String)]),
+      ["class", "came by", "found", "boxes", "found", "wrong", "AP50"],
+      ...classes.map((one) => [
+        one.label,
+        ...[one.things, one.thingsFound, one.boxes, one.boxesFound, one.wrong].map(String),
+        one.averagePrecision?.toFixed(3) ?? "-",
+      ]),
     ]),
+    "",
+    `places: of ${revisits} frames at a place seen before, ${places.count("found")} recognised, ${
+      places.count("missed")
+    } not; ${places.count("wrong")} taken for another place`,
   ].join("\n");
 }

@@ -8,8 +8,6 @@ import { node, onnxModel, tensorInfo } from "../support/onnx_builder.ts";
 import { tinyDetector } from "../support/tiny_detector.ts";
 import { inFolder } from "../video/media.ts";
 
-const SIGNALS = new URL("../../models/signals/", import.meta.url);
-
 async function withModel(
   bytes: Uint8Array,
   test: (path: string, folder: string) => Promise<void>,
@@ -41,10 +39,9 @@ Deno.test("openDetectionModel() takes what it is told over what it guesses", asy
   });
 });
 
-Deno.test("openDetectionModel() opens the network that the repository has", async () => {
-  const labels = new URL("labels.txt", SIGNALS).pathname;
-  const model = await openDetectionModel(new URL("signals.onnx", SIGNALS).pathname, { labels });
-  assertEquals([model.head.family, model.input.width, model.labels.length], ["yolox", 416, 7]);
+Deno.test("openDetectionModel() opens the network that comes with Framewise by its name", async () => {
+  const model = await openDetectionModel("town-detector", {});
+  assertEquals([model.head.family, model.input.width, model.labels.length], ["yolox", 320, 7]);
 });
 
 Deno.test("openDetectionModel() says which hint is wrong", async () => {

@@ -183,7 +183,8 @@ function row(...cells: string[]): string {
   return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join("")}</tr>`;
 }
 
-const STYLE = `
+/** How pages with figures look, light and dark. */
+export const STYLE = `
 :root { color-scheme: light dark; --ink: #1f2430; --faint: #667085; --rule: #e4e7ec; --axis: #98a2b3; --page: #f7f8fa;
   --card: #ffffff; --accent: #1d4ed8; --good: #0e9384; --bad: #d92d20; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e8ee; --faint: #98a1b3; --rule: #2c3240; --axis: #566074;

@@ -1,0 +1,28 @@
+import { frameAxis, line, PAGE_THEME, renderChart, valueAxis } from "../../cli/charts.ts";
+
+/** Memory after a frame, in bytes. */
+export interface MemorySample {
+  /** Of the process. */
+  readonly resident: number;
+  /** Of all GPU buffers; on software adapters a part of the former. */
+  readonly gpu: number;
+}
+
+/** Points of a curve at most. */
+const MOST_POINTS = 250;
+
+/** Memory against frame number. */
+export function drawMemory(samples: readonly MemorySample[]): string {
+  const step = Math.max(1, Math.ceil(samples.length / MOST_POINTS));
+  const points = (value: (sample: MemorySample) => number): [number, number][] =>
+    samples.flatMap((sample, frame) => frame % step === 0 ? [[frame, value(sample) / 2 ** 20]] : []);
+  return renderChart(PAGE_THEME, { width: 1000, height: 260 }, {
+    grid: { left: 80, right: 90, top: 20, bottom: 48 },
+    xAxis: frameAxis(PAGE_THEME, 0, Math.max(1, samples.length)),
+    yAxis: { ...valueAxis(PAGE_THEME, 0, (value) => `${value} MiB`), min: 0 },
+    series: [
+      line("process", points(({ resident }) => resident), "var(--accent)", 0, "process"),
+      line("GPU", points(({ gpu }) => gpu), "var(--good)", 0, "GPU"),
+    ],
+  });
+}
