@@ -7,9 +7,9 @@ import { GpuBytes } from "../support/gpu_bytes.ts";
 
 /** Never trained on. */
 const SEED = 71;
-const FRAMES = 6;
+const FRAMES = 12;
 /** What shows so well that it has to be found. */
-const PLAIN = { pixels: 600, visible: 0.8 };
+const PLAIN = { pixels: 400, visible: 0.7 };
 
 function overlap(a: readonly number[], b: readonly number[]): number {
   const width = Math.min(a[2]!, b[2]!) - Math.max(a[0]!, b[0]!);
