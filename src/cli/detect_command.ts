@@ -13,11 +13,12 @@ import { openSource } from "../video/mod.ts";
 import type { Detection } from "../vision/detection.ts";
 import { DETECT_USAGE, type DetectOptions, readDetectOptions } from "./detect_options.ts";
 import { openOutputs } from "./detect_outputs.ts";
-import { classIds, type DetectionModel, openDetectionModel } from "./detection_model.ts";
+import { classIds, type DetectionModel, inputShape, openDetectionModel } from "./detection_model.ts";
 import { reportFailure } from "./failure.ts";
 import { describeSkipped, largestFrame, refuseNothing, withAdvice } from "./frame_run.ts";
 import { untilInterrupted } from "./interrupt.ts";
 import { ProgressBar } from "./progress.ts";
+import { sessionTuning } from "./tuning.ts";
 
 /** The network that is used where none is named. */
 const DEFAULT_DETECTOR: EmbeddedNetworkName = "town-detector";
@@ -54,7 +55,13 @@ async function detect(options: DetectOptions): Promise<void> {
   stack.defer(() => progress.clear());
   progress.say("preparing the network");
   const device = stack.use(await Device.request({ onWarning: warn }));
-  const session = stack.use(new Session(device, model.graph, { precision: options.f16 ? "f16" : "f32" }));
+  const session = stack.use(
+    new Session(device, model.graph, {
+      precision: options.f16 ? "f16" : "f32",
+      ...sessionTuning(options.tune, warn),
+    }),
+  );
+  await session.tune(inputShape(model.graph, model.input));
   const detector = stack.use(
     await Detector.create(device, {
       ...model,

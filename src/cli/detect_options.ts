@@ -4,10 +4,12 @@
  * @module
  */
 import { PIXEL_FORMATS, type PixelFormat } from "../frame/frame.ts";
+import type { TuneMode } from "../graph/mod.ts";
 import type { Size } from "../vision/fit.ts";
 import { type Arguments, readArguments } from "./arguments.ts";
 import type { ModelHints } from "./detection_model.ts";
 import { UsageError } from "./failure.ts";
+import { readTune, TUNE_USAGE } from "./tuning.ts";
 
 /** The text of `framewise detect --help`. */
 export const DETECT_USAGE = `Usage:
@@ -25,6 +27,7 @@ export const DETECT_USAGE = `Usage:
     --f16              keep values between kernels in 16 bits: half the memory, about three digits
     --limit N          stop after N frames
     --strict           fail if a frame creates a GPU object
+${TUNE_USAGE}
     --quiet            no progress bar, no summary
     --size WxH --format rgb24 --rate 25     what raw frames on stdin are
     --size WxH         for several images: the largest to come (1920x1080)
@@ -34,9 +37,10 @@ export const DETECT_USAGE = `Usage:
     --labels FILE      a class name a line`;
 
 const FLAGS = ["agnostic", "f16", "strict", "quiet"];
-const VALUES = "model json video conf iou classes slots limit size format rate family input labels".split(
-  " ",
-);
+const VALUES = "model json video conf iou classes slots limit size format rate family input labels tune"
+  .split(
+    " ",
+  );
 
 /** The options, checked as far as that goes without opening anything. */
 export interface DetectOptions {
@@ -57,6 +61,7 @@ export interface DetectOptions {
   /** Infinity if there is none. */
   limit: number;
   strict: boolean;
+  tune: TuneMode;
   quiet: boolean;
   raw: { size?: Size; format?: PixelFormat; frameRate?: number };
 }
@@ -99,6 +104,7 @@ export function readDetectOptions(args: readonly string[]): DetectOptions | unde
     limit: given.number("limit", Infinity, { min: 1, max: Infinity, whole: true }),
     f16: given.flag("f16"),
     strict: given.flag("strict"),
+    tune: readTune(given),
     quiet: given.flag("quiet"),
     raw,
   };

@@ -58,7 +58,7 @@ async function loops(options: LoopsOptions): Promise<void> {
   stack.defer(() => bar.clear());
   bar.say("preparing the networks");
   const device = stack.use(await Device.request({ onWarning: warn }));
-  const parts = await openParts(device, options, vocabulary, stack);
+  const parts = await openParts(device, options, vocabulary, stack, warn);
   // Outputs are emptied when all that may be wrong with what was given has been found.
   const { sinks, report: page } = await openLoopsOutputs(
     options,

@@ -4,6 +4,7 @@
  * @module
  */
 import type { PixelFormat } from "../frame/frame.ts";
+import type { TuneMode } from "../graph/mod.ts";
 import type { Pooling } from "../place/embedding/pooling.ts";
 import { type LoopMethod, type LoopSettings, loopSettings } from "../place/loop/loop_options.ts";
 import { TOWN_SEQUENCE } from "../place/town_places.ts";
@@ -12,6 +13,7 @@ import { type Arguments, readArguments } from "./arguments.ts";
 import { readRaw } from "./detect_options.ts";
 import { USUAL_GAP } from "./eval_command.ts";
 import { UsageError } from "./failure.ts";
+import { readTune, TUNE_USAGE } from "./tuning.ts";
 import { TOWN_WORDS } from "./vocabulary_file.ts";
 
 /** The text of `framewise loops --help`. */
@@ -45,6 +47,7 @@ export const LOOPS_USAGE = `Usage:
     --capacity N       frames that there is room for from the start
     --slots 4          frames in flight
     --f16              keep values between kernels in 16 bits: half the memory, about three digits
+${TUNE_USAGE}
     --limit N          stop after N frames
     --strict           fail if a frame creates a GPU object
     --quiet            no progress bar, no summary
@@ -61,7 +64,7 @@ const FLAGS = ["f16", "relocalise", "strict", "quiet"];
 const VALUES =
   ("embed features vocabulary method gap json video report truth map remember top sequence min-similarity " +
     "min-inliers decide intrinsics max-features index capacity slots limit size format rate input features-input output " +
-    "pooling whitening").split(" ");
+    "pooling whitening tune").split(" ");
 
 /** How descriptors are kept, by the names that the command line has for it. */
 export const INDEX_TYPES = ["f32", "f16", "int8"] as const;
@@ -111,6 +114,7 @@ export interface LoopsOptions {
   capacity: number | undefined;
   slots: number;
   f16: boolean;
+  tune: TuneMode;
   /** Infinity if there is none. */
   limit: number;
   strict: boolean;
@@ -170,6 +174,7 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
     capacity: whole("capacity", 1),
     slots: whole("slots", 1, 64) ?? 4,
     f16: given.flag("f16"),
+    tune: readTune(given),
     limit: whole("limit", 1) ?? Infinity,
     strict: given.flag("strict"),
     quiet: given.flag("quiet"),

@@ -62,12 +62,13 @@ export async function openParts(
   options: LoopsOptions,
   vocabulary: Vocabulary | undefined,
   stack: AsyncDisposableStack,
+  warn: (message: string) => void = console.error,
 ): Promise<PlaceParts> {
-  const { embed, features: name, f16, featuresInput, mostFeatures } = options;
+  const { embed, features: name, f16, tune, featuresInput, mostFeatures } = options;
   const embedding = embed === undefined
     ? undefined
-    : await openEmbedding(device, embed, { ...options, f16 }, stack);
-  const hints = { input: featuresInput, most: mostFeatures, f16 };
+    : await openEmbedding(device, embed, { ...options, f16, tune, warn }, stack);
+  const hints = { input: featuresInput, most: mostFeatures, f16, tune, warn };
   const features = name === undefined ? undefined : await openFeatures(device, name, hints, stack);
   if (vocabulary && features) refuseOtherWords(vocabulary, features, options);
   return { embedding, features, vocabulary };

@@ -6,6 +6,7 @@
  */
 import type { Device } from "../gpu/mod.ts";
 import type { Graph } from "../graph/graph.ts";
+import type { TuneMode } from "../graph/mod.ts";
 import { loadGraph } from "../graph/load.ts";
 import { planGraph, Session } from "../graph/session.ts";
 import type { EmbeddingOptions } from "../place/embedding/embedding_stage.ts";
@@ -21,6 +22,7 @@ import { parseInputOption } from "./detection_model.ts";
 import { UsageError } from "./failure.ts";
 import { type OpenedModel, openModel } from "./model_store.ts";
 import { readProblem } from "./read_problem.ts";
+import { sessionTuning } from "./tuning.ts";
 
 /** What the user says of the network for global descriptors. */
 export interface EmbeddingHints {
@@ -29,6 +31,9 @@ export interface EmbeddingHints {
   readonly pooling?: Pooling | undefined;
   readonly whitening?: string | undefined;
   readonly f16?: boolean;
+  readonly tune?: TuneMode;
+  /** Takes what the session says. */
+  readonly warn?: (message: string) => void;
 }
 
 /** What the user says of what finds local features. */
@@ -37,6 +42,9 @@ export interface FeatureHints {
   /** Most features of a frame. */
   readonly most?: number | undefined;
   readonly f16?: boolean;
+  readonly tune?: TuneMode;
+  /** Takes what the session says. */
+  readonly warn?: (message: string) => void;
 }
 
 /** What was opened. */
@@ -86,9 +94,10 @@ export async function openEmbedding(
   const model = await openModel(nameOrPath);
   refuseOther(model, "descriptor");
   const graph = await loadGraph(model.bytes.slice(), { place: model.path, movable: true });
-  const { input, treatment } = inputOf(graph, model, hints.input, "--input", USUAL_TREATMENT);
+  const { input, treatment, channels } = inputOf(graph, model, hints.input, "--input", USUAL_TREATMENT);
   const whitening = hints.whitening === undefined ? undefined : await readWhitening(hints.whitening);
-  const session = stack.use(new Session(device, graph, { precision: hints.f16 ? "f16" : "f32" }));
+  const session = stack.use(sessionOf(device, graph, hints));
+  await session.tune({ [graph.inputs[0]!.name]: [1, channels, input.height, input.width] });
   const output = hints.output ?? model.entry?.output;
   const embed: EmbeddingOptions = {
     session,
@@ -151,7 +160,8 @@ export async function openFeatures(
     throw new UsageError(`--features: "${nameOrPath}" finds no local features: ${recognised.reason}`);
   }
   const { head } = recognised;
-  const session = stack.use(new Session(device, graph, { precision: hints.f16 ? "f16" : "f32" }));
+  const session = stack.use(sessionOf(device, graph, hints));
+  await session.tune({ [graph.inputs[0]!.name]: [1, channels, input.height, input.width] });
   return {
     part: networkFeatures({ session, head, treatment, input, ...most }),
     described: `${model.path}, ${head.family} head, input ${input.width}x${input.height}`,
@@ -159,6 +169,11 @@ export async function openFeatures(
     fingerprint: await fingerprint(model.bytes, new TextEncoder().encode(JSON.stringify(treatment))),
     input,
   };
+}
+
+function sessionOf(device: Device, graph: Graph, hints: EmbeddingHints | FeatureHints): Session {
+  const { f16, tune = "off", warn = console.error } = hints;
+  return new Session(device, graph, { precision: f16 ? "f16" : "f32", ...sessionTuning(tune, warn) });
 }
 
 function orbSize(text: string): Size {

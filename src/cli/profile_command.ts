@@ -3,7 +3,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { Device, measurePeaks } from "../gpu/mod.ts";
 import type { Graph } from "../graph/graph.ts";
 import { loadGraph } from "../graph/load.ts";
@@ -11,11 +10,13 @@ import { type ProfileMethod, profileNetwork } from "../graph/profile.ts";
 import { chromeTrace } from "../graph/profile_trace.ts";
 import { Session } from "../graph/session.ts";
 import type { InputShapes } from "../graph/specialise.ts";
+import type { TuneMode } from "../graph/tuning/search.ts";
 import { readArguments } from "./arguments.ts";
 import { reportFailure, UsageError } from "./failure.ts";
 import { readShapes } from "./info_command.ts";
 import { openModel } from "./model_store.ts";
 import { formatProfile, type ProfiledNetwork, profileJson } from "./profile_report.ts";
+import { processorMs, readTune, sessionTuning, TUNE_USAGE } from "./tuning.ts";
 
 /** The text of `framewise profile --help`. */
 export const PROFILE_USAGE = `Usage:
@@ -23,10 +24,12 @@ export const PROFILE_USAGE = `Usage:
                                             where a network's time goes: each dispatch with its kernel, shape,
                                             time and rates beside the adapter's measured peak
     --trace FILE       write a Chrome trace (about:tracing, ui.perfetto.dev)
-    --why              tell why each kernel was chosen
+    --why              tell why each kernel was chosen, among which, and what each took
     --input WxH        size of the image, where the network leaves it open
     --shape INPUT=1x3x480x640               shapes of inputs, where the network leaves them open
     --f16              keep values between kernels in 16 bits
+${TUNE_USAGE}
+    --tune-seconds 10  how long tuning may take
     --method timestamps|repeated|processor  how to time; timestamps where they are of use. "processor" is for
                                             software adapters on a busy machine: what all cores spend together
     --seconds 3        how long to measure, about
@@ -46,6 +49,8 @@ interface ProfileCommandOptions {
   json: boolean;
   why: boolean;
   f16: boolean;
+  tune: TuneMode;
+  tuneSeconds: number;
   peak: boolean;
   quiet: boolean;
 }
@@ -65,7 +70,7 @@ export async function profileCommand(args: readonly string[]): Promise<number> {
 function readOptions(args: readonly string[]): ProfileCommandOptions | undefined {
   const given = readArguments(args, {
     flags: ["json", "why", "f16", "no-peak", "quiet"],
-    values: ["trace", "input", "shape", "method", "seconds"],
+    values: ["trace", "input", "shape", "method", "seconds", "tune", "tune-seconds"],
   });
   if (given.flag("help")) return undefined;
   const [model, ...rest] = given.positional;
@@ -92,6 +97,8 @@ function readOptions(args: readonly string[]): ProfileCommandOptions | undefined
     json: given.flag("json"),
     why: given.flag("why"),
     f16: given.flag("f16"),
+    tune: readTune(given),
+    tuneSeconds: given.number("tune-seconds", 10, { min: 0.1, max: 3600 }),
     peak: !given.flag("no-peak"),
     quiet: given.flag("quiet"),
   };
@@ -111,7 +118,20 @@ async function profile(options: ProfileCommandOptions): Promise<void> {
     ? (say("measuring the adapter's peak"), await measurePeaks(device, clock))
     : undefined;
   say("preparing the network");
-  using session = new Session(device, graph, { precision: options.f16 ? "f16" : "f32" });
+  const { tuning, ...how } = sessionTuning(options.tune, say);
+  using session = new Session(device, graph, {
+    precision: options.f16 ? "f16" : "f32",
+    ...how,
+    tuning: { ...tuning, budgetMs: options.tuneSeconds * 1000 },
+  });
+  const tuned = await session.tune(shapes);
+  if (tuned) {
+    say(
+      `timed ${tuned.timed} of ${tuned.layers} layers in ${
+        (tuned.ms / 1000).toFixed(1)
+      } s; ${tuned.changed} got another kernel`,
+    );
+  }
   using network = await session.prepare(shapes);
   const measured = await profileNetwork(session, network, {
     ...(method && { method }),
@@ -138,12 +158,6 @@ async function profile(options: ProfileCommandOptions): Promise<void> {
       ? JSON.stringify(profileJson(profiled), null, 2)
       : formatProfile(profiled, { why: options.why }),
   );
-}
-
-/** Milliseconds that all processors together have spent on this process. */
-function processorMs(): number {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
 }
 
 /** Tells at every tenth. */

@@ -11,6 +11,7 @@ import {
   type SlowDispatch,
   slowForTheirKind,
 } from "../graph/profile.ts";
+import type { LayerChoice } from "../ops/kernel_choice.ts";
 import { formatTable } from "./table.ts";
 
 /** What was profiled, where. */
@@ -214,10 +215,33 @@ function describeChoices({ dispatches }: Profile): string {
   ].join("\n");
 }
 
-/** Shapes with the numbers of their dispatches, a line each. */
+/** Shapes with the numbers of their dispatches, a line each, and what was chosen among. */
 function describeLayers(dispatches: readonly ProfiledDispatch[]): string {
-  return [...Map.groupBy(dispatches, ({ shape }) => shape)]
-    .map(([shape, list]) => `    ${shape}: ${list.map(({ index }) => `#${index}`).join(", ")}`).join("\n");
+  return [...Map.groupBy(dispatches, ({ shape, choice }) => `${shape} ${choice?.layer} ${choice?.chosen}`)]
+    .map(([, list]) => {
+      const [{ shape, choice }] = list as [ProfiledDispatch];
+      const layer = `    ${shape}: ${list.map(({ index }) => `#${index}`).join(", ")}`;
+      return choice ? `${layer}\n      ${describeCandidates(choice)}` : layer;
+    }).join("\n");
+}
+
+/** The candidates of a layer, the chosen one first, then by their times; those without a time in the estimates' order. */
+function describeCandidates({ chosen, candidates, ms }: LayerChoice): string {
+  if (candidates.length === 1) return `${chosen}; no other applies`;
+  const estimated = candidates[0] === chosen ? "" : `; the estimate's is ${candidates[0]}`;
+  const timed = candidates.filter((id) => ms[id] !== undefined);
+  const others = candidates.filter((id) => id !== chosen && ms[id] === undefined);
+  const rest = others.length > 0 ? `; not timed: ${others.join(", ")}` : "";
+  if (timed.length === 0) return `${chosen}${estimated}${rest}`;
+  const sorted = timed.filter((id) => id !== chosen)
+    .sort((a, b) => (ms[a] ?? Infinity) - (ms[b] ?? Infinity));
+  const time = (id: string): string => {
+    const taken = ms[id];
+    return `${id} ${taken === null ? "refused by the adapter" : milli(taken!)}`;
+  };
+  return `${ms[chosen] === undefined ? chosen : `${time(chosen)} ms`}; ${
+    sorted.map(time).join(", ")
+  }${estimated}${rest}`;
 }
 
 /** Numbers to the right, then words to the left. */

@@ -6,6 +6,7 @@
 import type { BufferRange, Device, Dispatch, Stream } from "../gpu/mod.ts";
 import { Stopwatch } from "../gpu/stopwatch.ts";
 import { GraphError } from "../ops/error.ts";
+import type { LayerChoice } from "../ops/kernel_choice.ts";
 import type { DType, NumericDType } from "../tensor/dtype.ts";
 import { type HostTensor, zeros } from "../tensor/host_tensor.ts";
 import { type DispatchTime, median, repeatedTimes, StampedTimes } from "./dispatch_times.ts";
@@ -71,6 +72,8 @@ export interface ProfiledDispatch {
   copiedBytes: number;
   /** Why this kernel, as far as is known. */
   why?: string;
+  /** What it was chosen among, and what each took, where there is a choice. */
+  choice?: LayerChoice;
 }
 
 /** All dispatches with one kernel together. */
@@ -218,6 +221,7 @@ function summarise(
       bytes: bytesMoved(step, (key) => session.weights.get(key).bytes),
       copiedBytes: (dispatch.texels ?? []).reduce((sum, { from }) => sum + from.bytes, 0),
       ...(step.why !== undefined && { why: step.why }),
+      ...(step.choice && { choice: step.choice }),
     };
   });
   return {

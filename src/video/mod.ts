@@ -55,4 +55,5 @@ export { isSameFile } from "./output.ts";
 export { openSource, type SourceOptions } from "./source.ts";
 export { VideoSink, type VideoSinkOptions } from "./video_sink.ts";
 export { mapFolder } from "./map_folder.ts";
+export { tuningFolder } from "./tuning_folder.ts";
 export { type OpenFile, openFile, type OpenFileOptions } from "./random_access_file.ts";

@@ -23,6 +23,7 @@ Deno.test("readDetectOptions() takes every option", () => {
   const options = readDetectOptions([
     ...["-", ...MODEL, "--json", "-", "--video", "out.mp4", "--conf", "0.5", "--iou", "0.6", "--agnostic"],
     ...["--classes", "person,car", "--slots", "8", "--limit", "10", "--strict", "--quiet", "--f16"],
+    ...["--tune", "fast"],
     ...["--size", "640x480", "--format", "nv12", "--rate", "29.97"],
     ...["--family", "yolox", "--input", "416x416,bgr", "--labels", "names.txt"],
   ])!;
@@ -39,6 +40,7 @@ Deno.test("readDetectOptions() takes every option", () => {
     slots: 8,
     f16: true,
     limit: 10,
+    tune: "fast",
     strict: true,
     quiet: true,
     raw: { size: { width: 640, height: 480 }, format: "nv12", frameRate: 29.97 },
