@@ -151,12 +151,15 @@ export class FramewiseEngine implements Engine {
   }
 
   async recognise(pictures: readonly DrawnPicture[]): Promise<LoopResult[]> {
-    const { place, features, vocabulary, decision } = this.#networks;
+    const { place, features, vocabulary, decision, sequence, byDefault } = this.#networks;
+    // What a program gets that names no network.
+    if (byDefault) return await this.#recognise(pictures, "loops", () => Promise.resolve({}));
     return await this.#recognise(pictures, "loops", async (device, own) => ({
       embed: await embedding(device, own, place!),
       features: await localFeatures(device, own, features!),
       vocabulary: vocabulary!,
       decision,
+      sequence,
     }));
   }
 

@@ -6,7 +6,7 @@
 import { type CatalogueEntry, readLabels, requireEntry } from "../../src/cli/catalogue.ts";
 import type { EmbeddedNetworkName } from "../../src/embedded/mod.ts";
 import { type LoopDetectorOptions, readVocabulary, type Vocabulary } from "../../src/place/mod.ts";
-import { TOWN_DECISION } from "../../src/place/town_places.ts";
+import { TOWN_DECISION, TOWN_SEQUENCE } from "../../src/place/town_places.ts";
 import type { Size } from "../../src/vision/fit.ts";
 import { fullTreatment, type InputTreatment } from "../../src/vision/treatment.ts";
 import { CLASSES } from "../../src/world/mod.ts";
@@ -30,6 +30,10 @@ export interface EmbeddedNetworks {
   readonly vocabulary?: Vocabulary;
   /** How the library decides about loops where it uses these networks by default. */
   readonly decision: Pick<LoopDetectorOptions, "minSimilarity" | "agreement">;
+  /** Frames over which likeness is the mean, then. */
+  readonly sequence: number;
+  /** Whether they are those that the library uses by default. */
+  readonly byDefault: boolean;
 }
 
 /** Files that are not there or do not fit; the message says which and what to do. */
@@ -62,6 +66,8 @@ export async function readNetworks(
     ...(features && { features }),
     ...(vocabulary && { vocabulary }),
     decision: { ...TOWN_DECISION, ...(similarity !== undefined && { minSimilarity: similarity }) },
+    sequence: TOWN_SEQUENCE,
+    byDefault: folder === TOWN_FOLDER,
   };
 }
 

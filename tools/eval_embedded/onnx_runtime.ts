@@ -100,12 +100,13 @@ export class OnnxRuntimeEngine implements Engine {
   }
 
   async recognise(pictures: readonly DrawnPicture[]): Promise<LoopResult[]> {
-    const { vocabulary, decision } = this.#networks;
+    const { vocabulary, decision, sequence } = this.#networks;
     const conclusion = new Conclusion({
-      store: new MemoryStore(vocabulary),
+      store: new MemoryStore(vocabulary, true),
       keep: true,
       size: vocabulary!.form.size,
       decision: { ...decision, method: "both", gap: GAP, firstId: 0, candidates: CANDIDATES },
+      sequence,
       vocabulary: vocabulary!,
       covisibility: new CovisibilityGraph(),
     });

@@ -43,8 +43,8 @@ const COUNTS: Readonly<Record<EvaluationSize, Counts>> = {
     random: 480,
     laps: [["day", [101, 102], 300], ["dusk", [103], 300], ["rain", [104], 300]],
     alike: [["day", 201, 300], ["dusk", 202, 300], ["rain", 203, 300]],
-    straight: [["day", 301, 120], ["dusk", 302, 120], ["rain", 303, 120]],
-    wrongWay: [["day", 401, 300]],
+    straight: [["day", 301, 90], ["dusk", 302, 90], ["rain", 303, 90]],
+    wrongWay: [["day", 401, 200]],
   },
   quick: {
     random: 8,
