@@ -27,7 +27,7 @@ const USAGE = `Usage:
   deno task demo [options]                  drive two laps through a town that Framewise draws, detect objects, recognise
                                             places, and show both beside the truth
     --seed 7           another town
-    --frames 500       of both laps together: more frames, shorter steps
+    --frames 400       of both laps together: more frames, shorter steps
     --output out       folder for demo.mp4, demo.jsonl and demo.html`;
 
 /** Fewer frames are too far apart to be a drive. */
@@ -60,7 +60,7 @@ export async function demo(args: readonly string[], setting: DemoSetting = {}): 
 
 async function run(given: Arguments, print: (line: string) => void): Promise<void> {
   const seed = given.number("seed", 7, { min: 0, max: 2 ** 32 - 1, whole: true });
-  const frames = given.number("frames", 500, { min: FEWEST_FRAMES, max: 100_000, whole: true });
+  const frames = given.number("frames", 400, { min: FEWEST_FRAMES, max: 100_000, whole: true });
   const folder = given.value("output") ?? "out";
   const [video, json, page] = ["demo.mp4", "demo.jsonl", "demo.html"].map((name) => `${folder}/${name}`) as [
     string,
