@@ -37,11 +37,6 @@ def _random(seed: int, frames: int, *more: str) -> Recipe:
     return Recipe(("--scenario", "random", "--seed", str(seed), "--group", "4", *more), frames)
 
 
-def drive(scenario: str, seed: int, frames: int, *more: str) -> Recipe:
-    """A drive, for looking at what training has reached; seeds 3001 to 3010."""
-    return Recipe(("--scenario", scenario, "--seed", str(seed), *more), frames)
-
-
 SETS = {
     "train_a": _random(1001, 4800),
     "train_b": _random(1002, 4800, "--alike"),
