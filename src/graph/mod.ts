@@ -26,6 +26,7 @@ export {
 export { type ChromeTrace, chromeTrace, type TraceEvent } from "./profile_trace.ts";
 export type { StepKind } from "./step_shape.ts";
 export {
+  type OwnPlanningOptions,
   planGraph,
   type PlanningOptions,
   type PrepareOptions,

@@ -33,6 +33,9 @@ export interface PlanningOptions extends PlanOptions {
   observe?: boolean;
 }
 
+/** The same of a session's plans, for which the session knows the choices. */
+export type OwnPlanningOptions = Omit<PlanningOptions, "choices">;
+
 /** Plans a network for input shapes: specialise, run the passes, lower. @throws {GraphError} */
 export function planGraph(
   graph: Graph,
@@ -169,7 +172,7 @@ export class Session implements Disposable {
    *
    * @throws {GraphError} if the shapes do not fit, or an operator needs a value that is not known when planning.
    */
-  plan(shapes: InputShapes = {}, options: PlanningOptions = {}): Plan {
+  plan(shapes: InputShapes = {}, options: OwnPlanningOptions = {}): Plan {
     const key = planKey(shapes, options);
     const plan = this.#plans.get(key) ??
       planGraph(this.graph, shapes, this.#target, { half: this.#half, choices: this.#choices, ...options });
@@ -190,7 +193,7 @@ export class Session implements Disposable {
    * @returns what was done; `undefined` if there was nothing to time.
    * @throws {GraphError} as {@linkcode plan} does. @throws {GpuError} if the device was lost.
    */
-  async tune(shapes: InputShapes = {}, options: PlanningOptions = {}): Promise<TuningReport | undefined> {
+  async tune(shapes: InputShapes = {}, options: OwnPlanningOptions = {}): Promise<TuningReport | undefined> {
     const tuner = this.#tuner;
     if (!tuner) return undefined;
     if (await tuner.recall()) this.#plans.clear();
@@ -297,7 +300,7 @@ export class Session implements Disposable {
   /** Plans for inputs, finding out which of them decide shapes. */
   #planFor(
     inputs: Readonly<Record<string, HostTensor>>,
-    options: PlanningOptions = {},
+    options: OwnPlanningOptions = {},
   ): { plan: Plan; shapes: InputShapes; values: InputValues; key: string } {
     for (;;) {
       const values = Object.fromEntries([...this.#deciding].map((name) => [name, inputs[name]!]));
@@ -375,7 +378,7 @@ export class Session implements Disposable {
 }
 
 /** What a plan depends on, as text. */
-function planKey(shapes: InputShapes, options: PlanningOptions): string {
+function planKey(shapes: InputShapes, options: OwnPlanningOptions): string {
   const sorted = (record: Readonly<Record<string, unknown>> = {}): [string, unknown][] =>
     Object.entries(record).sort(([a], [b]) => a < b ? -1 : 1);
   const values = sorted(options.values).map(([name, value]) => {

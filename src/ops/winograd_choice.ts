@@ -102,7 +102,9 @@ function directCost({ batch, inC, outC, out: [outH, outW] }: WinogradShape): num
   const outC4 = Math.ceil(outC / 4);
   const q = outC4 <= 2 ? 2 : 4;
   const runs = Math.ceil(batch * outH * Math.ceil(outW / p) / 8) * Math.ceil(outC4 / q);
-  const sums = Math.ceil(inC / 4) * 3 * ((p + 2) * LOAD + 3 * q * (WEIGHTS + PRODUCT * p));
+  // Lanes of padding are not multiplied where there are fewer than four inputs.
+  const product = PRODUCT * Math.min(inC, 4) / 4;
+  const sums = Math.ceil(inC / 4) * 3 * ((p + 2) * LOAD + 3 * q * (WEIGHTS + product * p));
   return runs * (sums + p * q * DIRECT_OUTPUT) + LAUNCH;
 }
 

@@ -188,7 +188,11 @@ Deno.test("Winograd's convolution is chosen for many channels on software adapte
   assertEquals(chooseWinograd(shapeOf(256, 256, 14), software), 4);
   assertEquals(chooseWinograd(shapeOf(512, 512, 7), software), 2);
   for (
-    const [inC, outC, size] of [[3, 32, 300], [16, 16, 160], [8, 8, 20], [64, 2, 80], [64, 64, 1]] as const
+    const [inC, outC, size] of [[3, 32, 300], [1, 4, 640], [16, 16, 160], [8, 8, 20], [64, 2, 80], [
+      64,
+      64,
+      1,
+    ]] as const
   ) {
     assertEquals(chooseWinograd(shapeOf(inC, outC, size), software), undefined, `${inC} > ${outC}, ${size}`);
   }

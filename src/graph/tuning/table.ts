@@ -28,8 +28,12 @@ export function tableFor(
   { adapter, target }: Pick<TuningIdentity, "adapter" | "target">,
 ): MeasuredLayers | undefined {
   const table = TABLES.find((one) => one.target === target && familyOf(one.adapter) === familyOf(adapter));
-  return table && parseLayers(table.layers);
+  if (table && !parsed.has(table)) parsed.set(table, parseLayers(table.layers));
+  return table && parsed.get(table);
 }
+
+/** Every session asks for one. */
+const parsed = new Map<TuningTable, MeasuredLayers | undefined>();
 
 /** An adapter without the versions in its name: `llvmpipe (LLVM 15.0.6, 256 bits)` is one with `LLVM 19.1.1`. */
 function familyOf(adapter: string): string {
