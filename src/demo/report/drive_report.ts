@@ -23,7 +23,7 @@ import { type FrameScore, ObjectScore } from "../object_score.ts";
 import { type PlaceOutcome, PlaceScore } from "../place_score.ts";
 import { TownMap } from "../town_map.ts";
 import { drawMap } from "./map_figure.ts";
-import { drawMemory, type MemorySample } from "./memory_figure.ts";
+import { drawMemory, type MemorySample, risenMiB } from "./memory_figure.ts";
 import { drawObjects } from "./objects_figure.ts";
 import { type DrivePage, drivePage, type PagePicture } from "./page.ts";
 import { TellingFrames } from "./telling_frames.ts";
@@ -148,6 +148,7 @@ export class DriveReport {
       ...(picture && { matrix: { svg: drawMatrix(picture, found, far), picture } }),
       times: drawTimes(this.#times, SLOTS),
       memory: drawMemory(this.#memory),
+      risen: risenMiB(this.#memory),
     };
   }
 

@@ -26,3 +26,9 @@ export function drawMemory(samples: readonly MemorySample[]): string {
     ],
   });
 }
+
+/** By how many MiB the process rose from the middle frame to the last one; less than 0 if it fell. */
+export function risenMiB(samples: readonly MemorySample[]): number {
+  const middle = samples[Math.floor(samples.length / 2)], last = samples.at(-1);
+  return middle && last ? Math.round((last.resident - middle.resident) / 2 ** 20) : 0;
+}

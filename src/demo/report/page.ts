@@ -32,6 +32,8 @@ export interface DrivePage {
   readonly matrix?: { readonly svg: string; readonly picture: LikenessPicture };
   readonly times: { readonly svg: string; readonly window: number };
   readonly memory: string;
+  /** By how many MiB the process rose over the second half of the frames. */
+  readonly risen: number;
   /** Rows of the table about the run: what, and its value. */
   readonly facts: readonly (readonly [string, string])[];
   /** File names of the other outputs. */
@@ -201,7 +203,7 @@ ${row("could be recognised before the first mistake", `${full}${percent(full)}`)
 </section>`;
 }
 
-function costSection({ times, memory, report }: DrivePage): string {
+function costSection({ times, memory, risen, report }: DrivePage): string {
   const created = totalCount(report.created);
   return `<section>
 <h2>Time and memory a frame</h2>
@@ -217,7 +219,10 @@ function costSection({ times, memory, report }: DrivePage): string {
 <figure>${times.svg}</figure>
 <figure>${memory}
 <figcaption>Memory of the whole process, and what the GPU's buffers take: where the processor does the GPU's work, they are
-part of the former. The process rises by what it keeps of each frame to recognise it by: some ${KEPT_KB} KB.</figcaption></figure>
+part of the former. Each frame leaves what it is recognised by (its features, words and descriptor) and what it is held
+against (the truth). In the second half of the drive the process ${risen < 0 ? "fell" : "rose"} by ${
+    Math.abs(risen)
+  } MiB.</figcaption></figure>
 </section>`;
 }
 
@@ -235,9 +240,6 @@ and <code>inliers</code> are how alike the pictures, their words, and the detail
 <code>candidates</code> are the earlier frames that came into question.</p>
 </section>`;
 }
-
-/** A frame's features, points, words and descriptor (docs/loops.md). */
-const KEPT_KB = 40;
 
 const OWN_COMMANDS = `deno task framewise models get yolox-nano
 deno task framewise detect street.mp4 --model yolox-nano --video seen.mp4 --json seen.jsonl
