@@ -82,19 +82,24 @@ export function goodEnough(
  * Where the previous frame's score is below `minPrevious`, a ratio to it would be made of noise. By words no candidate is good
  * enough then, as in DLoopDetector, for their scores mean little alone; inner products have a scale, and `minSimilarity`
  * decides alone.
+ *
+ * @param onTrack whether a candidate is where the camera should be after the last verified match: `trackSimilarity` is enough then.
  */
 export function passingCandidates(
   candidates: readonly LoopCandidate[],
   { global, bow }: FoundCandidates,
   settings: LoopSettings,
+  onTrack: (id: number) => boolean = () => false,
 ): LoopCandidate[] {
-  const { minSimilarity, similarityRatio, minBow, bowRatio, minPrevious, agreement } = settings;
+  const { minSimilarity, trackSimilarity, similarityRatio, minBow, bowRatio, minPrevious, agreement } =
+    settings;
   const usable = ({ previous }: FoundFrames): boolean => previous === undefined || previous >= minPrevious;
-  return candidates.filter(({ similarity, bow: words }) => {
+  return candidates.filter(({ id, similarity, bow: words }) => {
     const answers: boolean[] = [];
     if (global) {
       const previous = usable(global) ? global.previous : undefined;
-      answers.push(goodEnough(similarity, previous, minSimilarity, similarityRatio));
+      const least = onTrack(id) ? Math.min(trackSimilarity, minSimilarity) : minSimilarity;
+      answers.push(goodEnough(similarity, previous, least, similarityRatio));
     }
     if (bow) answers.push(usable(bow) && goodEnough(words, bow.previous, minBow, bowRatio));
     return agreement === "both" ? answers.every(Boolean) : answers.some(Boolean);

@@ -22,6 +22,9 @@ import type { GeometricMatch, LoopCandidate, LoopResult, LoopStatus } from "./re
 import { TemporalConsistency } from "./temporal_consistency.ts";
 import { Answers, bestVerified, passesGeometry, type Verify } from "./verification.ts";
 
+/** Frames that a camera may be ahead or behind on its earlier way; a quarter of the way, if that is more. */
+const TRACK_SLACK = 5;
+
 type MakeResult = (status: LoopStatus, match?: number, verified?: GeometricMatch) => LoopResult;
 
 /** What is known of a frame when the decision is made. */
@@ -152,7 +155,12 @@ export class LoopDetector {
       const status = barred.seen || this.newestCandidate(id) < 0 ? "too_recent" : "no_candidates";
       return await this.#follow(id, settings, answers, result) ?? result(status);
     }
-    const passing = passingCandidates(candidates, found, settings);
+    const passing = passingCandidates(
+      candidates,
+      found,
+      settings,
+      (candidate) => this.#onTrack(id, candidate, settings),
+    );
     if (passing.length === 0) {
       return await this.#follow(id, settings, answers, result) ?? result("low_score", candidates[0]!.id);
     }
@@ -229,6 +237,15 @@ export class LoopDetector {
     return best && passesGeometry(best, settings)
       ? await this.#confirm(id, best, [best.id, best.id], settings, answers, result)
       : undefined;
+  }
+
+  /** Whether a candidate is about where the camera should be, if it went on from its last verified match. */
+  #onTrack(id: number, candidate: number, { trackFrames }: LoopSettings): boolean {
+    const last = this.#verified;
+    if (!last || id - last.id > trackFrames) return false;
+    const gone = id - last.id;
+    const slack = Math.max(TRACK_SLACK, gone / 4);
+    return Math.abs(Math.abs(candidate - last.match) - gone) <= slack;
   }
 
   /** The frames that see the same as a match, best first; without a graph, those next to it in time. */

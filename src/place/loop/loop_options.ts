@@ -89,6 +89,15 @@ export interface LoopDetectorOptions {
    * too, as ORB-SLAM3 does before it searches. Default 3; 0: none. Not with `temporal`.
    */
   follow?: number;
+  /**
+   * For so many frames after a verified match the camera is taken to go on along the earlier way, or against it: candidates
+   * that are about as far from that match as the new frame from the verified one need only `trackSimilarity`. So a strict
+   * `minSimilarity` says where a revisit begins, and a looser one how far it goes, as with the two thresholds of Canny's edges
+   * (1986). Default 0: the same for all. For global descriptors.
+   */
+  trackFrames?: number;
+  /** The inner product that is enough there, at least. Default 0.5. */
+  trackSimilarity?: number;
   /** Whether frames that see the same as the new one by its tracks are no candidates: they were never left. Default false. */
   excludeCovisible?: boolean;
 }
@@ -129,6 +138,8 @@ export function loopSettings(options: LoopDetectorOptions, verified: boolean): L
     supportInliers: 12,
     sureInliers: 80,
     follow: 3,
+    trackFrames: 0,
+    trackSimilarity: 0.5,
     excludeCovisible: false,
   };
   const given = Object.entries(options).filter(([name, value]) => name in settings && value !== undefined);
@@ -155,6 +166,7 @@ const WHOLE: Readonly<Partial<Record<keyof LoopSettings, number>>> = {
   supportInliers: 0,
   sureInliers: 0,
   follow: 0,
+  trackFrames: 0,
 };
 
 const SHARES: readonly (keyof LoopSettings)[] = [
@@ -190,10 +202,10 @@ export function checkLoopOptions(options: LoopDetectorOptions): void {
     const value = settings[name] as number;
     if (!(value >= 0 && value < Infinity)) refuse(`${name} is ${value}; give a number, 0 or more`);
   }
-  if (!Number.isFinite(settings.minSimilarity)) {
-    refuse(
-      `minSimilarity is ${settings.minSimilarity}; give a number, for descriptors of length 1 between -1 and 1`,
-    );
+  for (const name of ["minSimilarity", "trackSimilarity"] as const) {
+    if (!Number.isFinite(settings[name])) {
+      refuse(`${name} is ${settings[name]}; give a number, for descriptors of length 1 between -1 and 1`);
+    }
   }
   for (const [name, choices] of Object.entries(CHOICES)) {
     const value = settings[name as keyof LoopSettings];
