@@ -33,8 +33,6 @@ export interface TownPlaces {
  */
 export const TOWN_DECISION = {
   agreement: "both",
-  frameDistance: 6,
-  follow: 8,
   trackFrames: 60,
   trackSimilarity: 0.4,
 } as const satisfies LoopDetectorOptions;
