@@ -16,7 +16,7 @@ export const MOST_FEATURES = 500;
 /** Pairs count whose cameras' axes are less than this apart, and in which things differ in size by at most so much. */
 export const MOST_DEGREES = 20;
 export const MOST_SCALE = 1.2;
-/** Of the points of a picture's grid the other one shows at least this share: less is another view, not another light. */
+/** Of the points of each picture's grid the other shows at least this share: less is another place. */
 export const LEAST_SHARED = 0.2;
 /** A match is right if it is at most this far from the true place, in pixels. */
 export const RIGHT_PX = 3;
@@ -50,9 +50,12 @@ export function countedPairs(pictures: readonly DrawnPicture[]): PicturePair[] {
     for (let first = start; first < start + GROUP; first++) {
       for (let second = first + 1; second < start + GROUP; second++) {
         const [a, b] = [pictures[first]!, pictures[second]!];
-        const { degrees, scale, shared, points } = viewChange(known(a), known(b));
-        const alike = scale <= MOST_SCALE && scale >= 1 / MOST_SCALE;
-        if (degrees >= MOST_DEGREES || !alike || shared < LEAST_SHARED * points) continue;
+        const views = [viewChange(known(a), known(b)), viewChange(known(b), known(a))];
+        const counts = views.every(({ degrees, scale, shared, points }) =>
+          degrees < MOST_DEGREES && scale <= MOST_SCALE && scale >= 1 / MOST_SCALE &&
+          shared >= LEAST_SHARED * points
+        );
+        if (!counts) continue;
         pairs.push({ first, second, sameLight: a.truth.light === b.truth.light });
       }
     }
