@@ -81,9 +81,9 @@ export function inOrder<T extends Candidate>(
 }
 
 const ORIGINS: Readonly<Record<Exclude<ChoiceOrigin, "estimate">, string>> = {
-  tuned: "the fastest of those that were timed just now",
-  cache: "the fastest of those that were timed before (cache file)",
-  table: "the fastest by the table of measurements for this adapter",
+  tuned: "by what was timed just now",
+  cache: "by what was timed before (cache file)",
+  table: "by the table of measurements for this adapter",
   forced: "asked for",
 };
 

@@ -81,7 +81,7 @@ Deno.test("framewise profile --tune times kernels and keeps the choice; --why te
     assertEquals(tuned.code, 0, tuned.err);
     assertMatch(tuned.err, /timing kernels of 1 layers, conv 1x1\/1x1 5>9 at 1x7x3 first/);
     assertMatch(tuned.err, /timed 1 of 1 layers in [\d.]+ s; [01] got another kernel/);
-    assertStringIncludes(tuned.out, "conv/implicit_gemm: the fastest of those that were timed just now:");
+    assertStringIncludes(tuned.out, "conv/implicit_gemm: by what was timed just now:");
     const line = /1x1 5>9 at 7x3: #\d+\n {6}(.+)$/m.exec(tuned.out)?.[1] ?? "";
     assertMatch(
       line,
@@ -92,7 +92,7 @@ Deno.test("framewise profile --tune times kernels and keeps the choice; --why te
     assert(!/timing kernels/.test(kept.err), kept.err);
     assertStringIncludes(
       kept.out,
-      "conv/implicit_gemm: the fastest of those that were timed before (cache file):",
+      "conv/implicit_gemm: by what was timed before (cache file):",
     );
     assertStringIncludes(kept.out, line.split(" ms")[0]!.split(" ").slice(0, 3).join(" "));
 
