@@ -157,7 +157,8 @@ class Shipped(nn.Module):
         corner, quarter = self.corners(pictures), self.network.trunk(pictures)
         scores = self.network.score(quarter) + self.network.corner_score(self.network.corner_detail(corner))
         scores = scores + functional.conv2d(corner, self.same)
-        pixels = torch.softmax(scores[:, : CELL**2 + 1], dim=1)[:, : CELL**2]
+        # The fourth root: how sharp a corner is says less about matches than the reliability does.
+        pixels = torch.sqrt(torch.sqrt(torch.softmax(scores[:, : CELL**2 + 1], dim=1)[:, : CELL**2]))
         pixels = pixels * (torch.sigmoid(scores[:, CELL**2 + 1 :]) * self.gain)
         return functional.pixel_shuffle(pixels, CELL), self.network.describe(quarter)
 
@@ -363,12 +364,17 @@ def losses(
     return describe_loss, key_loss, rely_loss, accuracy
 
 
-def train(folder: Path, names: list[str], steps: int, groups: int, rate: float, seed: int, keep: Path | None = None) -> FeatureNet:
+def train(
+    folder: Path, names: list[str], steps: int, groups: int, rate: float, seed: int, keep: Path | None = None,
+    start: Path | None = None,
+) -> FeatureNet:
     """Trains for a fixed number of steps; the same seed gives the same network on the same machine."""
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)
     network = FeatureNet().to(memory_format=torch.channels_last)
-    warmth = nn.Parameter(torch.tensor(math.log(15.0)))
+    if start:
+        network.load_state_dict(torch.load(start, weights_only=True))
+    warmth = nn.Parameter(torch.tensor(math.log(25.0 if start else 15.0)))
     decayed = [p for p in network.parameters() if p.dim() > 1]
     plain = [p for p in network.parameters() if p.dim() == 1]
     optimiser = torch.optim.AdamW(
@@ -434,11 +440,12 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="the ONNX file")
     parser.add_argument("--weights", type=Path, help="where to keep the weights, to export again with another cut")
     parser.add_argument("--from-weights", type=Path, help="export these instead of training")
+    parser.add_argument("--start", type=Path, help="weights to go on from: a further round")
     parser.add_argument("--steps", type=int, default=2800)
     parser.add_argument("--groups", type=int, default=1, help="groups of four pictures a step")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--cut", type=float, default=0.05, help="least score of a key point")
+    parser.add_argument("--cut", type=float, default=0.2, help="least score of a key point")
     parser.add_argument("--sets", nargs="+", default=["train_a", "train_b"])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
@@ -449,7 +456,7 @@ def main() -> None:
     else:
         network = train(
             arguments.data, arguments.sets, arguments.steps, arguments.groups, arguments.rate, arguments.seed,
-            arguments.weights,
+            arguments.weights, arguments.start,
         )
         if arguments.weights:
             torch.save(network.state_dict(), arguments.weights)
