@@ -311,7 +311,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Trains the embedded object detector.")
     parser.add_argument("--data", type=Path, required=True, help="folder of world_data.py")
     parser.add_argument("--out", type=Path, required=True, help="the ONNX file")
-    parser.add_argument("--steps", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=8400)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--cropped", type=float, default=0.72, help="share of the steps that see crops")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
