@@ -54,7 +54,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the sets of world_data.py")
     parser.add_argument("--features", type=Path, required=True, help="the ONNX file")
     parser.add_argument("--out", type=Path, required=True, help="the vocabulary, .fwv")
-    parser.add_argument("--every", type=int, default=8, help="frames from one picture to the next")
+    parser.add_argument("--every", type=int, default=64, help="frames from one picture to the next")
     parser.add_argument("--k", type=int, default=10)
     parser.add_argument("--levels", type=int, default=4)
     parser.add_argument("--most", type=int, default=60_000, help="descriptors")
