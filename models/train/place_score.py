@@ -20,15 +20,15 @@ def describe(model: Path, pixels: np.ndarray) -> np.ndarray:
     return np.concatenate([session.run(None, {"image": one[None].astype(np.float32)})[0] for one in pixels])
 
 
-def averaged(similarity: np.ndarray, frames: int) -> np.ndarray:
-    """The mean over the last so many frames of both sides; what reaches before the first frame is cut off."""
+def averaged(similarity: np.ndarray, frames: int, least: int = 1) -> np.ndarray:
+    """The mean over the last so many frames of both sides, or as many as there are; -1 where those are less than `least`."""
     count = len(similarity)
     total = np.zeros_like(similarity)
     parts = np.zeros_like(similarity)
     for back in range(frames):
         total[back:, back:] += similarity[: count - back, : count - back]
         parts[back:, back:] += 1
-    return total / parts
+    return np.where(parts >= least, total / parts, -1)
 
 
 def overlaps(path: Path) -> np.ndarray:
@@ -78,12 +78,12 @@ def lap_figures(similarity: np.ndarray, overlap: np.ndarray) -> LapFigures:
 def validate(folder: Path, model: Path) -> None:
     """Prints how laps are found and streets that look alike are told apart, over one threshold for all."""
     kept = [(drive, *similarities(folder, drive, model)) for drive in VALIDATION]
-    for frames in (1, 3, 5):
+    for frames, least in ((1, 1), (5, 1), (15, 1), (30, 1), (30, 5)):
         highest = -1.0
         laps: list[LapFigures] = []
-        print(f"similarity over {frames} frame{'s' if frames > 1 else ''}")
+        print(f"similarity over {frames} frame{'s' if frames > 1 else ''}, at least {least}")
         for drive, similarity, overlap in kept:
-            similarity = averaged(similarity, frames)
+            similarity = averaged(similarity, frames, least)
             if drive.scenario == ALIKE:
                 count = len(similarity)
                 apart = np.tri(count, k=-15, dtype=bool) & (overlap == 0)
@@ -105,3 +105,6 @@ def validate(folder: Path, model: Path) -> None:
                 highest = max(highest, float(wrong))
         shares = [float((one.right & (one.best > highest)).sum() / one.asked) for one in laps]
         print(f"  one threshold {highest:.3f}: recall {np.mean(shares):.3f} {np.round(shares, 3)}", flush=True)
+        for least_similarity in (0.6, 0.66):
+            shares = [float((one.right & (one.best >= least_similarity)).sum() / one.asked) for one in laps]
+            print(f"  at {least_similarity}: recall {np.mean(shares):.3f} {np.round(shares, 3)}", flush=True)
