@@ -181,8 +181,12 @@ def assign(
     return torch.where(least < math.inf, owner, -1), overlaps
 
 
-def losses(rows: Tensor, targets: dict[str, Tensor], grid: Tensor) -> dict[str, Tensor]:
-    """Loss of the boxes, of objectness and of the classes, per cell that has an object."""
+def losses(rows: Tensor, targets: dict[str, Tensor], grid: Tensor, tight: bool = False) -> dict[str, Tensor]:
+    """Loss of the boxes, of objectness and of the classes, per cell that has an object.
+
+    With `tight` objectness is to be the overlap that a cell's box reaches, and only boxes that meet an ignored
+    object as well as the measure asks for are ignored: loose ones are wrong.
+    """
     corners = to_corners(rows, grid)
     owner, overlaps = assign(
         rows.detach(), corners.detach(), targets["boxes"], targets["classes"], targets["real"], grid
@@ -192,15 +196,18 @@ def losses(rows: Tensor, targets: dict[str, Tensor], grid: Tensor) -> dict[str, 
         ignored = targets["ignored"]
         centres = (ignored[:, :, None, :2] + ignored[:, :, None, 2:]) / 2
         on_ignored = ((middle - centres).abs().amax(dim=3) < 0.75 * grid[:, 2]).any(dim=1)
-        met = (pair_overlaps(ignored, corners.detach()) > 0.35).any(dim=1)
-        weight = ((owner >= 0) | ~(on_ignored | met)).float()
+        met = (pair_overlaps(ignored, corners.detach()) > (0.5 if tight else 0.35)).any(dim=1)
+        weight = ((owner >= 0) | ~(met if tight else on_ignored | met)).float()
     picture, cell = torch.nonzero(owner >= 0, as_tuple=True)
     box = owner[picture, cell]
     count = max(len(picture), 1)
     quality = overlaps[picture, box, cell]
     kinds = F.one_hot(targets["classes"][picture, box], rows.shape[2] - 5).float() * quality[:, None]
     found = rows[picture, cell]
-    presence = F.binary_cross_entropy_with_logits(rows[..., 4], (owner >= 0).float(), weight, reduction="sum")
+    there = (owner >= 0).float()
+    if tight:
+        there[picture, cell] = quality
+    presence = F.binary_cross_entropy_with_logits(rows[..., 4], there, weight, reduction="sum")
     return {
         "box": 5 * (1 - generalised_overlap(corners[picture, cell], targets["boxes"][picture, box])).sum() / count,
         "object": presence / count,
@@ -208,11 +215,25 @@ def losses(rows: Tensor, targets: dict[str, Tensor], grid: Tensor) -> dict[str, 
     }
 
 
+def load(model: Detector, path: Path) -> None:
+    """Takes the weights of an exported file, normalisation folded in: the model has none of its own then."""
+    for unit in model.modules():
+        if isinstance(unit, ConvUnit):
+            unit.conv = fuse_conv_bn_eval(unit.conv.eval(), unit.norm.eval())
+            unit.norm = nn.Identity()
+    values = {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name not in values:
+                raise ValueError(f"{path} has no {name}; it is not of this network")
+            parameter.copy_(torch.from_numpy(values[name].copy()))
+
+
 def folded(model: Detector) -> Detector:
     """A copy for use: normalisation inside the convolutions, scores from 0 to 1."""
     model = copy.deepcopy(model).eval()
     for unit in model.modules():
-        if isinstance(unit, ConvUnit):
+        if isinstance(unit, ConvUnit) and isinstance(unit.norm, nn.BatchNorm2d):
             unit.conv = fuse_conv_bn_eval(unit.conv, unit.norm)
             unit.norm = nn.Identity()
     model.scores = True
@@ -257,7 +278,10 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(arguments.seed)
-    model = Detector(len(CLASSES)).to(memory_format=torch.channels_last).train()
+    model = Detector(len(CLASSES))
+    if arguments.start is not None:
+        load(model, arguments.start)
+    model = model.to(memory_format=torch.channels_last).train()
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
     average = copy.deepcopy(model)
     decayed = [p for p in model.parameters() if p.ndim > 1]
@@ -277,7 +301,7 @@ def train(arguments: argparse.Namespace) -> None:
             group["lr"] = rate
         cropped = step < arguments.steps * arguments.cropped
         x, targets = pictures.batch(arguments.batch, cropped)
-        parts = losses(model(x), targets, grids[cropped])
+        parts = losses(model(x), targets, grids[cropped], arguments.start is not None)
         total = torch.stack(list(parts.values())).sum()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -315,6 +339,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--cropped", type=float, default=0.72, help="share of the steps that see crops")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
+    parser.add_argument("--start", type=Path, help="refine this file: surer where boxes are tight")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sets", default="train_a,train_b")
     parser.add_argument("--judged", default="val_a,val_b", help="sets to judge the result by")
