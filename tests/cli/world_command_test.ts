@@ -23,7 +23,7 @@ Deno.test("readWorldOptions() reads what a drive, a lens and a camera need", () 
     k1: -0.1,
     k2: 0.01,
     effects: { shutter: 0.5 },
-    random: { group: 1 },
+    random: { group: 1, alike: false },
   });
 });
 
@@ -38,6 +38,7 @@ Deno.test("wrong options of world are told in one line, with exit code 2", async
       ["--out a.mp4 --frames 0", /--frames/],
       ["--out a --truth a", /two outputs/],
       ["--out a.mp4 --group 2", /--group is for --scenario random/],
+      ["--out a.mp4 --alike", /--alike is for --scenario random/],
       ["--out a.mp4 --scenario random --camera walk", /--camera/],
       ["in.mp4 --out a.mp4", /nothing to read/],
     ] as const
