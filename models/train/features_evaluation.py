@@ -27,6 +27,7 @@ MOST = 500  # features of a picture
 RIGHT = 3.0  # pixels
 TURN = 20.0  # degrees
 SCALE = 1.2
+LEAST_COSINE = 0.82  # of matched descriptors: what Framewise's matching takes by default, after XFeat
 SEEN = 0.2  # share of the pictures' grid points that the other has to show
 
 
@@ -97,9 +98,11 @@ class Orb:
 
 
 def match(first: Found, second: Found) -> np.ndarray:
-    """Pairs (a, b) that are each other's nearest, without a ratio test."""
+    """Pairs (a, b) that are each other's nearest, without a ratio test; those of the network are near enough too."""
     if not first.bits:
-        return mutual(first.descriptors, second.descriptors)
+        pairs = mutual(first.descriptors, second.descriptors)
+        likeness = np.sum(first.descriptors[pairs[:, 0]] * second.descriptors[pairs[:, 1]], axis=1)
+        return pairs[likeness >= LEAST_COSINE]
     if len(first.points) == 0 or len(second.points) == 0:
         return np.zeros((0, 2), int)
     found = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True).match(first.descriptors, second.descriptors)
