@@ -95,7 +95,8 @@ function parseEntry(item: unknown, index: number): CatalogueEntry {
     title: fields.text("title"),
     task: fields.oneOf("task", TASKS),
     licence: fields.text("licence", /^[A-Za-z0-9.+-]+$/),
-    source: fields.text("source", /^https:\/\//),
+    // A page, or the folder of this project with what made it.
+    source: fields.text("source", fields.has("embedded") ? /^models\// : /^https:\/\//),
     urls: fields.texts("urls", /^https:\/\//),
     ...(fields.has("note") ? { note: fields.text("note") } : {}),
     ...(fields.has("embedded") ? { embedded: fields.truth("embedded") } : {}),
