@@ -34,7 +34,7 @@ export interface CatalogueEntry {
   readonly task: ModelTask;
   /** SPDX. */
   readonly licence: string;
-  /** The page of the project that made it. */
+  /** The page of the project that made it, or the folder of this one. */
   readonly source: string;
   /** Where these very bytes can be had, tried in order; none if nobody serves them. */
   readonly urls: readonly string[];
@@ -95,8 +95,7 @@ function parseEntry(item: unknown, index: number): CatalogueEntry {
     title: fields.text("title"),
     task: fields.oneOf("task", TASKS),
     licence: fields.text("licence", /^[A-Za-z0-9.+-]+$/),
-    // A page, or the folder of this project with what made it.
-    source: fields.text("source", fields.has("embedded") ? /^models\// : /^https:\/\//),
+    source: fields.text("source", /^(https:\/\/|models\/)/),
     urls: fields.texts("urls", /^https:\/\//),
     ...(fields.has("note") ? { note: fields.text("note") } : {}),
     ...(fields.has("embedded") ? { embedded: fields.truth("embedded") } : {}),
