@@ -41,8 +41,8 @@ fn main(
 ) {
   let i = (group.y * groups.x + group.x) * 64u + lane;
   if (i >= live[0]) { return; }
-  var node = 0u;
-  if (params.first == 0u) { node = reached[i]; }
+  // No branch hangs on a parameter: software Vulkan would compile the kernel anew for each of its values.
+  var node = select(reached[i], 0u, params.first != 0u);
   let link = links[node];
   var least = measure(0);
   for (var c = 0u; c < link.y; c++) {
@@ -56,5 +56,5 @@ fn main(
     }
   }
   reached[i] = node;
-  if (params.keep != 0u) { kept[i] = node; }
+  kept[i] = select(kept[i], node, params.keep != 0u);
 }
