@@ -7,7 +7,7 @@ import type { PixelFormat } from "../frame/frame.ts";
 import type { TuneMode } from "../graph/mod.ts";
 import type { Pooling } from "../place/embedding/pooling.ts";
 import { type LoopMethod, type LoopSettings, loopSettings } from "../place/loop/loop_options.ts";
-import { TOWN_SEQUENCE } from "../place/town_places.ts";
+import { TOWN_LEAST_SEQUENCE, TOWN_SEQUENCE } from "../place/town_places.ts";
 import type { Size } from "../vision/fit.ts";
 import { type Arguments, readArguments } from "./arguments.ts";
 import { readRaw } from "./detect_options.ts";
@@ -38,6 +38,7 @@ export const LOOPS_USAGE = `Usage:
     --top 10           candidates that are told
     --sequence N       likeness is the mean over so many frames: the new one and those before it, each with the
                        earlier frame as far from the match (1; with what comes with Framewise ${TOWN_SEQUENCE})
+    --least-sequence N candidates with fewer such frames are left out (1; with what comes with Framewise ${TOWN_LEAST_SEQUENCE})
     --min-similarity S candidates resemble the frame so much (0.8; 0.5 where they are verified)
     --min-inliers 20   so many features fit one motion of the camera
     --decide NAME=VALUE,...      any other setting of the decision, as docs/loops.md names them
@@ -62,7 +63,7 @@ ${TUNE_USAGE}
 
 const FLAGS = ["f16", "relocalise", "strict", "quiet"];
 const VALUES =
-  ("embed features vocabulary method gap json video report truth map remember top sequence min-similarity " +
+  ("embed features vocabulary method gap json video report truth map remember top sequence least-sequence min-similarity " +
     "min-inliers decide intrinsics max-features index capacity slots limit size format rate input features-input output " +
     "pooling whitening tune").split(" ");
 
@@ -102,8 +103,9 @@ export interface LoopsOptions {
   relocalise: boolean;
   remember: number | undefined;
   top: number;
-  /** Frames over which likeness is the mean. */
+  /** Frames over which likeness is the mean, and over how many at least. */
   sequence: number | undefined;
+  leastSequence: number | undefined;
   minSimilarity: number | undefined;
   minInliers: number | undefined;
   /** Further settings of the decision. */
@@ -148,6 +150,7 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
     vocabulary: given.value("vocabulary"),
   };
   const byDefault = Object.values(named).every((name) => name === undefined);
+  const sequence = whole("sequence", 1, 1000) ?? (byDefault ? TOWN_SEQUENCE : undefined);
   const options: LoopsOptions = {
     source,
     byDefault,
@@ -162,7 +165,9 @@ export function readLoopsOptions(args: readonly string[]): LoopsOptions | undefi
     relocalise: given.flag("relocalise"),
     remember: whole("remember", 1),
     top: whole("top", 1, 1024) ?? 10,
-    sequence: whole("sequence", 1, 1000),
+    sequence,
+    leastSequence: whole("least-sequence", 1, 1000) ??
+      (byDefault ? Math.min(TOWN_LEAST_SEQUENCE, sequence!) : undefined),
     minSimilarity: given.value("min-similarity") === undefined
       ? undefined
       : given.number("min-similarity", 0, { min: -1, max: 1 }),
@@ -212,6 +217,7 @@ function refuseContradictions(options: LoopsOptions): void {
     ["truth", "report"],
     ["index", "embed"],
     ["sequence", "embed"],
+    ["leastSequence", "embed"],
     ["minSimilarity", "embed"],
     ["mostFeatures", "features"],
     ["intrinsics", "features"],
@@ -231,6 +237,12 @@ function refuseContradictions(options: LoopsOptions): void {
     if (given && without) {
       throw new UsageError(`--${optionName(option)} goes with --${optionName(other)}`);
     }
+  }
+  const { sequence = 1, leastSequence = 1 } = options;
+  if (leastSequence > sequence) {
+    throw new UsageError(
+      `--least-sequence ${leastSequence} is more than the ${sequence} of --sequence: no candidate would be left`,
+    );
   }
   if (options.relocalise && options.remember !== undefined) {
     throw new UsageError("--remember goes with frames that are added; --relocalise adds none");

@@ -16,7 +16,7 @@ import {
 } from "../place/map/map_networks.ts";
 import { PlaceMap } from "../place/map/place_map.ts";
 import { PlaceRecogniser } from "../place/places.ts";
-import { TOWN_DECISION, TOWN_SEQUENCE } from "../place/town_places.ts";
+import { TOWN_DECISION, TOWN_MATCHING } from "../place/town_places.ts";
 import type { Vocabulary } from "../place/vocabulary/mod.ts";
 import { mapFolder } from "../video/map_folder.ts";
 import type { Size } from "../vision/fit.ts";
@@ -87,10 +87,10 @@ export async function openPlaces(
   { frame, frames, warn }: PlacesForecast,
   stack: AsyncDisposableStack,
 ): Promise<OpenedPlaces> {
-  const { slots, gap, top, method, minInliers, intrinsics, raw, relocalise } = options;
+  const { slots, gap, top, method, sequence, leastSequence, minInliers, intrinsics, raw, relocalise } =
+    options;
   const { embedding, features, vocabulary } = parts;
   const minSimilarity = options.minSimilarity ?? embedding?.similarity;
-  const sequence = options.sequence ?? (options.byDefault ? TOWN_SEQUENCE : undefined);
   const map = options.map === undefined
     ? undefined
     : await openMap(device, options.map, options, parts, stack);
@@ -107,6 +107,8 @@ export async function openPlaces(
       gap,
       candidates: top,
       ...(sequence !== undefined && { sequence }),
+      ...(leastSequence !== undefined && { leastSequence }),
+      ...(options.byDefault && { matching: TOWN_MATCHING }),
       decision: {
         ...(options.byDefault && TOWN_DECISION),
         ...options.decide,

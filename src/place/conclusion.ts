@@ -65,6 +65,8 @@ export interface ConclusionOptions {
   decision: LoopDetectorOptions & { gap: number; firstId: number };
   /** Frames over which likeness to an earlier frame is the mean. Default 1: the new frame alone. */
   sequence?: number;
+  /** Frames that such a mean is over at least; see {@linkcode SequenceSimilarity}. */
+  leastSequence?: number;
   /** What makes bags of words, where the store has them. */
   vocabulary?: Vocabulary;
   /** The frames that see the same, by their tracks. */
@@ -97,8 +99,15 @@ export class Conclusion {
       ...(options.covisibility && { covisibility: options.covisibility }),
     });
     this.#check = new GeometricCheck(options.geometry);
-    const { sequence: length = 1, decision: { gap, firstId } } = options;
-    if (length !== 1) this.#sequence = new SequenceSimilarity({ length, gap, firstId });
+    const { sequence: length = 1, leastSequence: least, decision: { gap, firstId } } = options;
+    if (length !== 1 || least !== undefined) {
+      this.#sequence = new SequenceSimilarity({
+        length,
+        ...(least !== undefined && { least }),
+        gap,
+        firstId,
+      });
+    }
   }
 
   /** The newest frame that may be found for frame `id`. */

@@ -49,6 +49,11 @@ export interface PlaceRecogniserOptions extends FrameForecast {
    * way again at about the same speed. Default 1: the new frame alone. Descriptors are then kept on the host, too.
    */
   sequence?: number;
+  /**
+   * Frames that such a mean is over at least, at most `sequence`: an earlier frame with less is no candidate by its descriptor,
+   * so the first frames of a revisit, of which a mean says little, close no loop. Default: none is left out.
+   */
+  leastSequence?: number;
   /** Further settings of the decision. */
   decision?: Omit<
     LoopDetectorOptions,
@@ -163,6 +168,7 @@ export class PlaceRecogniser implements Disposable {
       size: features?.form.size ?? 0,
       decision: { ...options.decision, method, gap, candidates, firstId },
       ...(options.sequence !== undefined && { sequence: options.sequence }),
+      ...(options.leastSequence !== undefined && { leastSequence: options.leastSequence }),
       ...(vocabulary && { vocabulary }),
       ...(covisibility && { covisibility }),
       ...(options.geometry && { geometry: options.geometry }),
@@ -229,10 +235,13 @@ async function withNetworks(
     "Places: no networks were given, so they are town-place and town-features with town-words, which come with Framewise " +
       "and were trained on drawn scenes alone; give `embed`, `features` and `vocabulary` for others",
   );
+  const sequence = options.sequence ?? town.sequence;
   return {
     ...options,
     ...town,
-    sequence: options.sequence ?? town.sequence,
+    sequence,
+    matching: options.matching ?? town.matching,
+    leastSequence: options.leastSequence ?? Math.min(town.leastSequence, sequence),
     decision: { ...town.decision, ...options.decision },
   };
 }

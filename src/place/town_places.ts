@@ -19,8 +19,11 @@ export interface TownPlaces {
   readonly embed: EmbeddingOptions;
   readonly features: FeatureSource;
   readonly vocabulary: Vocabulary;
-  /** Frames over which likeness is the mean. */
+  /** Frames over which likeness is the mean, and over how many at least. */
   readonly sequence: number;
+  readonly leastSequence: number;
+  /** Which features are compared. */
+  readonly matching: typeof TOWN_MATCHING;
   /** How the decision is best made with them. */
   readonly decision: Pick<LoopDetectorOptions, "minSimilarity" | keyof typeof TOWN_DECISION>;
 }
@@ -28,17 +31,27 @@ export interface TownPlaces {
 /**
  * How decisions are made with a descriptor that was trained to tell streets apart that look alike. What the words find has to be
  * like enough by the descriptor, too, whose threshold is so strict that streets built alike stay below it; where a revisit
- * began, less is enough, so that a turn or a lorry does not end it. Chosen on four drives twice round the same houses in two
+ * began, less is enough, so that a turn or a lorry does not end it. Geometry only confirms, so few features are enough: 12, as in
+ * DLoopDetector, where frames before agree, too. Chosen on four drives twice round the same houses in two
  * lights and four down two streets built alike, of seeds that nothing was trained on or is evaluated on.
  */
 export const TOWN_DECISION = {
   agreement: "both",
   trackFrames: 60,
   trackSimilarity: 0.4,
+  minMatches: 12,
+  minInliers: 12,
+  support: 1,
 } as const satisfies LoopDetectorOptions;
 
 /** Frames over which likeness is the mean: one picture of a street can be like one of another street. */
-export const TOWN_SEQUENCE = 7;
+export const TOWN_SEQUENCE = 30;
+
+/** Frames that such a mean is over at least: streets built alike are most alike over the first frames of a drive. */
+export const TOWN_LEAST_SEQUENCE = 5;
+
+/** A picture has 100 to 200 of these features, which are soon compared; in other light some come to other nodes. */
+export const TOWN_MATCHING = "all";
 
 /**
  * Opens `town-place`, `town-features` and `town-words`, which come with Framewise.
@@ -73,6 +86,8 @@ export async function townPlaces(
     }),
     vocabulary,
     sequence: TOWN_SEQUENCE,
+    leastSequence: TOWN_LEAST_SEQUENCE,
+    matching: TOWN_MATCHING,
     decision: {
       ...TOWN_DECISION,
       ...(place.minSimilarity !== undefined && { minSimilarity: place.minSimilarity }),

@@ -1,6 +1,7 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { UsageError } from "../../src/cli/failure.ts";
 import { LOOPS_USAGE, type LoopsOptions, readLoopsOptions } from "../../src/cli/loops_options.ts";
+import { TOWN_LEAST_SEQUENCE, TOWN_SEQUENCE } from "../../src/place/town_places.ts";
 
 const read = (...args: string[]): LoopsOptions => readLoopsOptions(args)!;
 
@@ -43,6 +44,8 @@ Deno.test("readLoopsOptions() takes every option", () => {
       "5",
       "--sequence",
       "7",
+      "--least-sequence",
+      "3",
       "--min-similarity",
       "-0.5",
       "--min-inliers",
@@ -55,7 +58,11 @@ Deno.test("readLoopsOptions() takes every option", () => {
   );
   assertEquals(options.raw, { size: { width: 640, height: 480 }, format: "i420", frameRate: 30 });
   assertEquals([options.method, options.gap, options.top, options.index], ["both", 30, 5, "int8"]);
-  assertEquals(options.sequence, 7);
+  assertEquals([options.sequence, options.leastSequence], [7, 3]);
+  const told = (...args: string[]) => [read("a", ...args).sequence, read("a", ...args).leastSequence];
+  assertEquals(told(), [TOWN_SEQUENCE, TOWN_LEAST_SEQUENCE]);
+  assertEquals(told("--sequence", "2"), [2, 2]);
+  assertEquals(told("--embed", "n"), [undefined, undefined]);
   assertEquals([options.minSimilarity, options.minInliers, options.mostFeatures], [-0.5, 12, 700]);
   assertEquals(options.intrinsics, { fx: 500, fy: 501, cx: 320, cy: 240.5 });
   assertEquals([options.pooling, options.whitening, options.output], [{ gem: 2.5 }, "w.bin", "o"]);
@@ -92,6 +99,12 @@ Deno.test("readLoopsOptions() says what is wrong with the usage", () => {
     [[...net, "--top", "2000"], `--top is "2000"`],
     [[...net, "--sequence", "0"], `--sequence is "0"`],
     [["a", "--features", "orb", "--vocabulary", "v", "--sequence", "3"], "--sequence goes with --embed"],
+    [[...net, "--least-sequence", "2"], "--least-sequence 2 is more than the 1 of --sequence"],
+    [["a", "--least-sequence", "31"], "--least-sequence 31 is more than the 30 of --sequence"],
+    [
+      ["a", "--features", "orb", "--vocabulary", "v", "--least-sequence", "1"],
+      "--least-sequence goes with --embed",
+    ],
     [[...net, "--min-similarity", "2"], `--min-similarity is "2"`],
     [[...net, "--truth", "t.json"], "--truth goes with --report"],
     [[...net, "--relocalise"], "--relocalise goes with --map"],

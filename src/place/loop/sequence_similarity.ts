@@ -9,6 +9,12 @@ export type DescriptorOf = (
 export interface SequenceOptions {
   /** Frames of a sequence, the new one included; 1 compares nothing further. */
   readonly length: number;
+  /**
+   * Frames that a way is compared over at least, the new one included, from 1 to `length`: candidates with less on both ways
+   * are left out, and of two ways that are long enough the better one counts. Default: none is left out, and the longer way
+   * counts.
+   */
+  readonly least?: number;
   /** Frames of this session are compared when they are at least so far apart. */
   readonly gap: number;
   /** The first frame of this session. */
@@ -26,19 +32,24 @@ export class SequenceSimilarity {
   /** The frames before, newest first. */
   #recent: { readonly id: number; readonly descriptor: Float32Array }[] = [];
 
-  /** @throws {RangeError} for a length that is no number of frames. */
+  /** @throws {RangeError} for numbers of frames that are none, and for a least number above the length. */
   constructor(options: SequenceOptions) {
-    const { length } = options;
+    const { length, least } = options;
     if (!Number.isSafeInteger(length) || length < 1) {
       throw new RangeError(`Cannot compare sequences of ${length} frames; give a whole number, 1 or more`);
+    }
+    if (least !== undefined && !(Number.isSafeInteger(least) && least >= 1 && least <= length)) {
+      throw new RangeError(
+        `Cannot compare sequences of ${length} frames over at least ${least}; give a whole number from 1 to ${length}`,
+      );
     }
     this.#options = { ...options };
   }
 
   /**
    * The neighbours of a frame with the mean inner product over the sequence instead of their own, best first. Where less
-   * frames are there than a sequence has, the mean is over those. Frames come in the order of their numbers; a number that is
-   * left out begins a new sequence.
+   * frames are there than a sequence has, the mean is over those; where less are there than `least`, the neighbour is left
+   * out. Frames come in the order of their numbers; a number that is left out begins a new sequence.
    */
   async rescore(
     id: number,
@@ -54,7 +65,9 @@ export class SequenceSimilarity {
       if (candidate < 0 || !Number.isFinite(own)) continue;
       const along = await this.#ways(candidate, -1, own, descriptorOf, known);
       const against = await this.#ways(candidate, 1, own, descriptorOf, known);
-      scored.push({ id: candidate, score: moreOf(along, against) });
+      const least = this.#options.least ?? Math.max(along.count, against.count);
+      const ways = [along, against].filter(({ count }) => count >= least);
+      if (ways.length > 0) scored.push({ id: candidate, score: bestMean(ways) });
     }
     scored.sort((a, b) => b.score - a.score || a.id - b.id);
     this.#recent = [{ id, descriptor }, ...this.#recent].slice(0, this.#options.length - 1);
@@ -89,13 +102,8 @@ export class SequenceSimilarity {
   }
 }
 
-/** The better mean, where both ways are equally long; else that of the longer way, which says more. */
-function moreOf(a: { sum: number; count: number }, b: { sum: number; count: number }): number {
-  if (a.count !== b.count) {
-    const { sum, count } = a.count > b.count ? a : b;
-    return sum / count;
-  }
-  return Math.max(a.sum, b.sum) / a.count;
+function bestMean(ways: readonly { sum: number; count: number }[]): number {
+  return Math.max(...ways.map(({ sum, count }) => sum / count));
 }
 
 /** Inner product. */

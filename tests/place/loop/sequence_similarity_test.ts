@@ -38,9 +38,9 @@ function search(frames: readonly Float32Array[], id: number, gap: number, most =
 /** What every frame is told after all those before it. */
 async function rescoreAll(
   frames: readonly Float32Array[],
-  { length, gap, firstId = 0 }: { length: number; gap: number; firstId?: number },
+  { length, least, gap, firstId = 0 }: { length: number; least?: number; gap: number; firstId?: number },
 ): Promise<Neighbours[]> {
-  const sequence = new SequenceSimilarity({ length, gap, firstId });
+  const sequence = new SequenceSimilarity({ length, ...(least !== undefined && { least }), gap, firstId });
   const told: Neighbours[] = [];
   for (const [id, frame] of frames.entries()) {
     told.push(await sequence.rescore(id, frame, search(frames, id, gap), (other) => frames[other]));
@@ -164,7 +164,42 @@ Deno.test("a way ends where a session ends, where a number is left out, and wher
   );
 });
 
-Deno.test("a sequence has a whole number of frames", () => {
+Deno.test("with a least number of frames, candidates with a shorter way are left out", async () => {
+  const random = new Random(16), length = 4, least = 3, gap = 5;
+  const lap = strangers(random, 20);
+  const frames = [...lap, ...lap.map((frame) => like(random, frame, 0.7))];
+  const told = await rescoreAll(frames, { length, least, gap });
+  const all = await rescoreAll(frames, { length, gap });
+  // These have too few frames before them for any way that is long enough.
+  for (const id of [5, 6]) assertEquals([...told[id]!.ids], [], `frame ${id}`);
+  for (let id = 20; id < 40; id++) {
+    const match = id - 20;
+    // Along it ends at frame 0, against it where the frames are too near to each other.
+    const along = Math.min(length, match + 1), against = Math.min(length, id - gap - match + 1);
+    assertEquals(told[id]!.ids.includes(match), Math.max(along, against) >= least, `frame ${id}`);
+    assertEquals(new Set(all[id]!.ids), new Set(search(frames, id, gap).ids), `frame ${id}, none left out`);
+  }
+  const way = (id: number, match: number, count: number, step: number): number =>
+    Array.from({ length: count }, (_, k) => product(frames[id - k]!, frames[match + step * k]!))
+      .reduce((sum, value) => sum + value, 0) / count;
+  // Of two ways that are long enough the better one counts, not the longer one.
+  assertAlmostEquals(
+    scoreOf(told[22]!, 2),
+    Math.max(way(22, 2, 3, -1), way(22, 2, 4, 1)),
+    1e-6,
+    "three frames along, four against",
+  );
+  assertAlmostEquals(scoreOf(all[22]!, 2), way(22, 2, 4, 1), 1e-6, "the longer way, without a least number");
+});
+
+Deno.test("a sequence has a whole number of frames, and its least number fits it", () => {
+  for (const least of [0, 1.5, NaN, 5]) {
+    assertThrows(
+      () => new SequenceSimilarity({ length: 4, least, gap: 15, firstId: 0 }),
+      RangeError,
+      `at least ${least}`,
+    );
+  }
   for (const length of [0, -1, 1.5, NaN]) {
     assertThrows(
       () => new SequenceSimilarity({ length, gap: 15, firstId: 0 }),
