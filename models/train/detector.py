@@ -24,8 +24,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from detector_pictures import CROP, FILL, INPUT_HEIGHT, INPUT_WIDTH, Pictures
-from detector_score import Found, decode, score, table
-from world_data import CLASSES, HEIGHT, WorldSet
+from detector_score import KINDS, Found, decode, score, table
+from world_data import HEIGHT, WorldSet
 
 STRIDES = (8, 16, 32)
 
@@ -215,25 +215,11 @@ def losses(rows: Tensor, targets: dict[str, Tensor], grid: Tensor, tight: bool =
     }
 
 
-def load(model: Detector, path: Path) -> None:
-    """Takes the weights of an exported file, normalisation folded in: the model has none of its own then."""
-    for unit in model.modules():
-        if isinstance(unit, ConvUnit):
-            unit.conv = fuse_conv_bn_eval(unit.conv.eval(), unit.norm.eval())
-            unit.norm = nn.Identity()
-    values = {one.name: onnx.numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer}
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name not in values:
-                raise ValueError(f"{path} has no {name}; it is not of this network")
-            parameter.copy_(torch.from_numpy(values[name].copy()))
-
-
 def folded(model: Detector) -> Detector:
     """A copy for use: normalisation inside the convolutions, scores from 0 to 1."""
     model = copy.deepcopy(model).eval()
     for unit in model.modules():
-        if isinstance(unit, ConvUnit) and isinstance(unit.norm, nn.BatchNorm2d):
+        if isinstance(unit, ConvUnit):
             unit.conv = fuse_conv_bn_eval(unit.conv, unit.norm)
             unit.norm = nn.Identity()
     model.scores = True
@@ -256,7 +242,7 @@ def find(model: Detector, one: WorldSet, frames: int | None = None) -> list[Foun
 
 
 def export(model: Detector, path: Path) -> None:
-    """Writes a folded model as ONNX: "image" [1, 3, 256, 320] to "boxes" [1, 1680, 12]."""
+    """Writes a folded model as ONNX: "image" [1, 3, 256, 320] to "boxes" [1, 1680, 10]."""
     path.parent.mkdir(parents=True, exist_ok=True)
     torch.onnx.export(
         model,
@@ -278,10 +264,7 @@ def train(arguments: argparse.Namespace) -> None:
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     torch.manual_seed(arguments.seed)
-    model = Detector(len(CLASSES))
-    if arguments.start is not None:
-        load(model, arguments.start)
-    model = model.to(memory_format=torch.channels_last).train()
+    model = Detector(len(KINDS)).to(memory_format=torch.channels_last).train()
     print(f"{sum(p.numel() for p in model.parameters())} parameters", flush=True)
     average = copy.deepcopy(model)
     decayed = [p for p in model.parameters() if p.ndim > 1]
@@ -301,7 +284,7 @@ def train(arguments: argparse.Namespace) -> None:
             group["lr"] = rate
         cropped = step < arguments.steps * arguments.cropped
         x, targets = pictures.batch(arguments.batch, cropped)
-        parts = losses(model(x), targets, grids[cropped], arguments.start is not None)
+        parts = losses(model(x), targets, grids[cropped], tight=not cropped)
         total = torch.stack(list(parts.values())).sum()
         optimiser.zero_grad(set_to_none=True)
         total.backward()
@@ -335,11 +318,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Trains the embedded object detector.")
     parser.add_argument("--data", type=Path, required=True, help="folder of world_data.py")
     parser.add_argument("--out", type=Path, required=True, help="the ONNX file")
-    parser.add_argument("--steps", type=int, default=8400)
+    parser.add_argument("--steps", type=int, default=28000)
     parser.add_argument("--batch", type=int, default=8)
-    parser.add_argument("--cropped", type=float, default=0.72, help="share of the steps that see crops")
+    parser.add_argument("--cropped", type=float, default=0.68, help="share of the steps that see crops; the others are tight")
     parser.add_argument("--rate", type=float, default=2e-3, help="highest learning rate")
-    parser.add_argument("--start", type=Path, help="refine this file: surer where boxes are tight")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--sets", default="train_a,train_b")
     parser.add_argument("--judged", default="val_a,val_b", help="sets to judge the result by")

@@ -20,14 +20,16 @@ from PIL import Image
 
 from detector import make_grid
 from detector_pictures import FILL, INPUT_HEIGHT, INPUT_WIDTH, resize
-from detector_score import Found, average_precision, counts, decode, overlaps, score, table
+from detector_score import KIND_OF, KINDS, Found, average_precision, counts, decode, overlaps, score, table
 from world_data import CLASSES, HEIGHT, WIDTH, Objects, Truth, WorldSet, read_truth
 
 # Two laps, the second in other light; `place.py drives` draws them. One frame of so many is looked at.
 DRIVES = ("laps_3001_day", "laps_3002_dusk", "laps_3003_rain", "laps_3004_day")
 EVERY = 6
 OBJECT_FIELDS = ("boxes", "classes", "pixels", "visible", "cut", "ids", "depths")
-VOC_NAMES = {"person": 0, "bicycle": 1, "car": 2, "bus": 4, "dog": 5}
+VOC_NAMES = ("person", "bicycle", "car", "bus")
+# Scores from which boxes could be shown.
+THRESHOLDS = (0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5)
 
 
 class Network:
@@ -51,7 +53,8 @@ def judge(name: str, network: Network, sets: list[tuple[Truth, np.ndarray]], eve
     """Prints AP50 and recall over one frame of every so many of all the sets together."""
     truth = join([some_of(truth, every) for truth, _ in sets])
     found = [network.find(frame) for _, frames in sets for frame in frames[::every]]
-    print(f"{name}\n{table(score(truth, found))}\n{by_size(truth, found)}", flush=True)
+    parts = table(score(truth, found)), by_size(truth, found), by_threshold(truth, found)
+    print("\n".join([name, *parts]), flush=True)
 
 
 def some_of(truth: Truth, every: int) -> Truth:
@@ -96,24 +99,48 @@ def join(truths: list[Truth]) -> Truth:
 def by_size(truth: Truth, found: list[Found]) -> str:
     """Share of the objects that count that are found with a score of 0.25 or more, by pixels that show."""
     edges = (100, 200, 400, 1000, 4000, 10**9)
-    asked = np.zeros((len(CLASSES), len(edges) - 1), int)
+    asked = np.zeros((len(KINDS), len(edges) - 1), int)
     met = np.zeros_like(asked)
     objects = truth.objects
     for frame, picture in enumerate(found):
         sure = picture.scores >= 0.25
         rows = objects.of(frame)
-        matter = np.nonzero(counts(objects.pixels[rows], objects.visible[rows]))[0]
+        kinds, pixels = KIND_OF[objects.classes[rows]], objects.pixels[rows]
+        matter = np.nonzero(counts(pixels, objects.visible[rows]) & (kinds >= 0))[0]
         iou = overlaps(objects.boxes[rows], picture.boxes[sure])
-        same = objects.classes[rows][:, None] == picture.classes[sure][None]
-        best = np.where(same, iou, 0).max(axis=1, initial=0)
+        best = np.where(kinds[:, None] == picture.classes[sure][None], iou, 0).max(axis=1, initial=0)
         for i in matter:
-            size = int(np.searchsorted(edges, objects.pixels[rows][i], side="right")) - 1
-            asked[objects.classes[rows][i], size] += 1
-            met[objects.classes[rows][i], size] += best[i] >= 0.5
+            size = int(np.searchsorted(edges, pixels[i], side="right")) - 1
+            asked[kinds[i], size] += 1
+            met[kinds[i], size] += best[i] >= 0.5
     lines = [f"{'recall':8}" + "".join(f"{f'from {low}':>14}" for low in edges[:-1])]
-    for name, a, m in zip(CLASSES, asked, met):
+    for name, a, m in zip(KINDS, asked, met):
         cells = (f"{hit / max(count, 1):.2f} of {count}" for hit, count in zip(m, a))
         lines.append(f"{name:8}" + "".join(f"{cell:>14}" for cell in cells))
+    return "\n".join(lines)
+
+
+def by_threshold(truth: Truth, found: list[Found]) -> str:
+    """Precision, recall and their harmonic mean where only boxes with at least a score are shown."""
+    lines = [f"{'score':8}{'precision':>10}{'recall':>10}{'F1':>10}"]
+    objects = truth.objects
+    for least in THRESHOLDS:
+        right = shown = asked = 0
+        for frame, picture in enumerate(found):
+            rows = objects.of(frame)
+            kinds = KIND_OF[objects.classes[rows]]
+            matter = counts(objects.pixels[rows], objects.visible[rows]) & (kinds >= 0)
+            sure = picture.scores >= least
+            iou = overlaps(objects.boxes[rows], picture.boxes[sure])
+            iou[kinds[:, None] != picture.classes[sure][None]] = 0
+            best = iou.argmax(axis=0) if len(iou) else np.zeros(0, int)
+            meets = iou.max(axis=0, initial=0) >= 0.5
+            asked += int(matter.sum())
+            right += len({int(i) for i, hit in zip(best, meets) if hit and matter[i]})
+            shown += int((~meets).sum()) + sum(bool(hit and matter[i]) for i, hit in zip(best, meets))
+        precision, recall = right / max(shown, 1), right / max(asked, 1)
+        both = 2 * precision * recall / max(precision + recall, 1e-9)
+        lines.append(f"{least:<8}{precision:10.3f}{recall:10.3f}{both:10.3f}")
     return "\n".join(lines)
 
 
@@ -129,7 +156,7 @@ def read_photographs(folder: Path) -> tuple[list[Path], Truth]:
             name, *box = line.split()
             if name in VOC_NAMES:
                 hard = box[4:] == ["difficult"]
-                rows.append((*(float(v) * scale for v in box[:4]), VOC_NAMES[name], 0 if hard else 10**6))
+                rows.append((*(float(v) * scale for v in box[:4]), CLASSES.index(name), 0 if hard else 10**6))
         starts.append(len(rows))
     grid, n = np.asarray(rows, np.float64), len(paths)
     objects = Objects(
@@ -161,9 +188,10 @@ def judge_photographs(network: Network, folder: Path) -> None:
     everything = np.arange(len(paths))
     sure = [one.classes[one.scores >= 0.25] for one in found]
     print(f"photographs: {len(paths)}, {sum(map(len, sure))} boxes with a score of 0.25 or more")
-    for name, class_id in VOC_NAMES.items():
-        value, asked = average_precision(truth, found, class_id, everything)
-        many = sum(int((labels == class_id).sum()) for labels in sure)
+    for name in VOC_NAMES:
+        kind = KINDS.index(name)
+        value, asked = average_precision(truth, found, kind, everything)
+        many = sum(int((labels == kind).sum()) for labels in sure)
         print(f"  {name:8} AP50 {value:.3f} of {asked}, {many} boxes")
 
 

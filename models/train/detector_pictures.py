@@ -1,6 +1,6 @@
 """The detector's training pictures: frames of the world with what is to be found in them, changed a little.
 
-Rare classes come more often: frames that have one are drawn more often, and dogs and bicycles are copied,
+Rare classes come more often: frames that have one are drawn more often, and bicycles are copied,
 pixel by pixel as the numbers of things tell, into other frames of the same light (after Ghiasi et al.,
 "Simple Copy-Paste is a Strong Data Augmentation Method for Instance Segmentation", arXiv:2012.07177).
 """
@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from detector_score import KIND_OF, KINDS
 from world_data import CLASSES, HEIGHT, LIGHTS, WIDTH, Objects, WorldSet
 
 INPUT_HEIGHT, INPUT_WIDTH = 256, 320
@@ -21,11 +22,13 @@ FILL = 114
 # Rows and columns of a crop: less than half the work of a whole frame, and most of what is to be learnt.
 CROP = (160, 224)
 # How much rather a crop is made around a thing of each class.
-CLASS_WEIGHTS = np.array([1.0, 3.0, 1.0, 2.0, 3.0, 4.0, 1.5])
+CLASS_WEIGHTS = np.array([1.3, 3.0, 1.0, 1.5, 3.0, 0.5, 1.5])
 # Learnt as objects: some more than those that count, as there is no harm in finding them. Others are ignored,
 # and those too small to look like anything are left out altogether.
 LEARNT_PIXELS, LEARNT_VISIBLE, IGNORED_PIXELS = 60, 0.3, 12
-COPIED = tuple(CLASSES.index(name) for name in ("bicycle", "dog"))
+# How much rather frames by day are drawn: most is asked for there.
+DAY_WEIGHT = 1.5
+COPIED = tuple(CLASSES.index(name) for name in ("bicycle",))
 COPY_CHANCE = 0.4
 # Where the horizon is, about: things further away stand nearer to it.
 HORIZON = HEIGHT / 2
@@ -59,6 +62,8 @@ class Pictures:
         self.random = np.random.default_rng(seed)
         self.frames = [(one, frame) for one in sets for frame in range(len(one))]
         self.weights = np.concatenate([rarity(one.truth.objects, len(one)) for one in sets])
+        by_day = np.concatenate([one.truth.lights == LIGHTS.index("day") for one in sets])
+        self.weights = np.where(by_day, DAY_WEIGHT, 1.0) * self.weights
         self.weights /= self.weights.sum()
         self.cutouts = [cut_out(sets, light) for light in range(len(LIGHTS))]
 
@@ -109,8 +114,9 @@ class Pictures:
         pixels = shown.pixels * scale[0] * scale[1] * share
         there = (sides.min(axis=1) > 0.5) & (pixels >= IGNORED_PIXELS)
         learnt = there & (pixels >= LEARNT_PIXELS) & (shown.visible >= LEARNT_VISIBLE)
+        learnt &= KIND_OF[shown.classes] >= 0
         ignored = there & ~learnt
-        return image, boxes[learnt].astype(np.float32), shown.classes[learnt], boxes[ignored].astype(np.float32)
+        return image, boxes[learnt].astype(np.float32), KIND_OF[shown.classes[learnt]], boxes[ignored].astype(np.float32)
 
     def view_of_all(self) -> tuple[int, int, int, int, int, int, int, int]:
         """Which part of a frame is shown (left, top, width, height), how large and where: most of it, or all."""
@@ -197,8 +203,8 @@ def rarity(objects: Objects, frames: int) -> np.ndarray:
     learnt = (objects.pixels >= LEARNT_PIXELS) & (objects.visible >= LEARNT_VISIBLE)
     owners = np.repeat(np.arange(frames), np.diff(objects.starts))
     weights = np.full(frames, 0.6)
-    for class_id in range(len(CLASSES)):
-        having = np.unique(owners[learnt & (objects.classes == class_id)])
+    for kind in range(len(KINDS)):
+        having = np.unique(owners[learnt & (KIND_OF[objects.classes] == kind)])
         factor = np.clip(np.sqrt(0.5 * frames / max(len(having), 1)), 1, 4)
         weights[having] = np.maximum(weights[having], factor)
     return weights

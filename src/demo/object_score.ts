@@ -8,7 +8,7 @@ import {
 } from "../detect/average_precision.ts";
 import type { Detection } from "../vision/detection.ts";
 import type { LightName } from "../world/light.ts";
-import { CLASSES, type ClassName } from "../world/things.ts";
+import { boxesOfKinds, type KindName, KINDS } from "../world/kinds.ts";
 import type { TrueBox } from "../world/truth.ts";
 
 /** A box counts as found with at least this overlap (intersection over union). */
@@ -23,7 +23,7 @@ export const LEAST_VISIBLE = 0.4;
 
 /** What came by of one class. */
 export interface ClassScore {
-  readonly label: ClassName;
+  readonly label: KindName;
   /** Objects that came by, each counted once, and how many of them were shown right in some frame. */
   readonly things: number;
   readonly thingsFound: number;
@@ -95,7 +95,8 @@ export class ObjectScore {
     shown: readonly Detection[],
   ): FrameScore {
     const image = String(frame);
-    for (const box of truth) {
+    const known = boxesOfKinds(truth);
+    for (const box of known) {
       const asked = isAskedFor(box);
       this.#truths.push({ image, light, className: box.label, box: box.box, difficult: !asked });
       if (asked) this.#class(box.label).seen.add(box.id);
@@ -103,7 +104,7 @@ export class ObjectScore {
     for (const { label, score, box } of detections) {
       this.#found.push({ image, light, className: label, score, box });
     }
-    const result = scoreFrame(truth, shown);
+    const result = scoreFrame(known, shown);
     for (const { truth } of result.right) {
       this.#class(truth.label).found.add(truth.id);
       this.#class(truth.label).right++;
@@ -122,7 +123,7 @@ export class ObjectScore {
   /** By class, in the town's order; those that neither came by nor were shown are left out. */
   classes(): ClassScore[] {
     const { classes } = this.precision();
-    return CLASSES.filter((label) => this.#things.has(label)).map((label) => {
+    return KINDS.filter((label) => this.#things.has(label)).map((label) => {
       const { seen, found, right, wrong } = this.#class(label);
       const precision = classes[label];
       return {

@@ -18,6 +18,7 @@ export {
   unproject,
   type Vector3,
 } from "./lens.ts";
+export { boxesOfKinds, type KindName, kindOf, KINDS } from "./kinds.ts";
 export type { Picture, Shown } from "./picture.ts";
 export { PlaceMemory, pointAt } from "./places.ts";
 export { type RandomMoment, type RandomViewOptions, RandomViews } from "./random_views.ts";

@@ -81,3 +81,16 @@ Deno.test("ObjectScore takes detections that are not shown into the average prec
   const [car] = score.classes();
   assertEquals([car?.boxesFound, car?.thingsFound, car?.averagePrecision], [0, 0, 1]);
 });
+
+Deno.test("ObjectScore asks for a van as a car, and for no dog", () => {
+  const score = new ObjectScore();
+  const hit = detection("car", [0, 0, 20, 20]);
+  score.add(0, "day", [truth(1, "van", [0, 0, 20, 20]), truth(2, "dog", [50, 50, 70, 70])], [hit], [hit]);
+  assertEquals(
+    score.classes().map(({ label, things, thingsFound, wrong }) => [label, things, thingsFound, wrong]),
+    [
+      ["car", 1, 1, 0],
+    ],
+  );
+  assertEquals(score.precision().mean, 1);
+});

@@ -9,7 +9,7 @@ import {
   type FoundBox,
   type TrueBox,
 } from "../../src/detect/average_precision.ts";
-import { CLASSES, LIGHTS, type TrueBox as DrawnBox } from "../../src/world/mod.ts";
+import { boxesOfKinds, KINDS, LIGHTS, type TrueBox as DrawnBox } from "../../src/world/mod.ts";
 import type { DrawnSet } from "./draw.ts";
 import type { Engine, FoundObject } from "./engine.ts";
 import type { Details, Figure, Target } from "./figures.ts";
@@ -36,7 +36,7 @@ interface SceneBoxes {
 
 /** What is true of a picture as average precision takes it: objects that do not count are difficult. */
 export function trueBoxes(image: string, boxes: readonly DrawnBox[]): TrueBox[] {
-  return boxes.map(({ label, box, pixels, visible }) => ({
+  return boxesOfKinds(boxes).map(({ label, box, pixels, visible }) => ({
     image,
     className: label,
     box,
@@ -46,7 +46,7 @@ export function trueBoxes(image: string, boxes: readonly DrawnBox[]): TrueBox[] 
 
 /** What was found in a picture as average precision takes it. */
 export function foundBoxes(image: string, objects: readonly FoundObject[]): FoundBox[] {
-  return objects.map(({ classId, score, box }) => ({ image, className: CLASSES[classId]!, score, box }));
+  return objects.map(({ classId, score, box }) => ({ image, className: KINDS[classId]!, score, box }));
 }
 
 /** Average precision of the classes of which enough objects count. */
@@ -55,7 +55,7 @@ export function precisionOf(
   found: readonly FoundBox[],
   fewest: number = FEWEST_OBJECTS,
 ): AveragePrecision {
-  const classes = CLASSES.filter((name) =>
+  const classes = KINDS.filter((name) =>
     truths.filter(({ className, difficult }) => className === name && !difficult).length >= fewest
   );
   return averagePrecision(truths, found, { classes });
@@ -105,7 +105,7 @@ export class DetectorPart {
         part: "detector" as const,
         title: `Average precision by class, ${scene}`,
         columns: ["class", ...lights.map(({ light }) => light), "objects"],
-        rows: CLASSES.filter((name) => all[name]).map((name) => ({
+        rows: KINDS.filter((name) => all[name]).map((name) => ({
           name,
           values: [
             ...lights.map(({ precision }) => precision.classes[name]?.averagePrecision),

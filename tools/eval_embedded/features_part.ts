@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { defaultPairing } from "../../src/place/geometry/mod.ts";
 import type { LocalFeatures } from "../../src/place/mod.ts";
 import type { DrawnPicture, DrawnSet } from "./draw.ts";
 import type { FeatureFinder } from "./engine.ts";
@@ -62,6 +63,9 @@ export function countedPairs(pictures: readonly DrawnPicture[]): PicturePair[] {
   }
   return pairs;
 }
+
+/** Farthest that the float descriptors of a match may be apart: what the library's own matching takes by default. */
+export const FARTHEST_MATCH: number = defaultPairing({ descriptors: new Int8Array(), size: 1 }).maxDistance;
 
 /** Judges the matches of a pair. */
 export function judgeMatches(

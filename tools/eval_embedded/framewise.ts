@@ -20,7 +20,7 @@ import {
   type PlaceRecogniserOptions,
   recogniseKeyPoints,
 } from "../../src/place/mod.ts";
-import { CLASSES } from "../../src/world/mod.ts";
+import { KINDS } from "../../src/world/mod.ts";
 import { type DrawnPicture, PICTURE } from "./draw.ts";
 import {
   type Engine,
@@ -31,6 +31,7 @@ import {
   type Nearest,
   SCORE_THRESHOLD,
 } from "./engine.ts";
+import { FARTHEST_MATCH } from "./features_part.ts";
 import type { EmbeddedNetworks, NetworkFile } from "./networks.ts";
 
 /** Frames in flight. */
@@ -99,7 +100,7 @@ export class FramewiseEngine implements Engine {
           head,
           input,
           treatment,
-          labels: CLASSES,
+          labels: KINDS,
           slots: SLOTS,
           ...FORECAST,
           scoreThreshold: SCORE_THRESHOLD,
@@ -151,7 +152,8 @@ export class FramewiseEngine implements Engine {
   }
 
   async recognise(pictures: readonly DrawnPicture[]): Promise<LoopResult[]> {
-    const { place, features, vocabulary, decision, sequence, byDefault } = this.#networks;
+    const { place, features, vocabulary, decision, sequence, leastSequence, matching, byDefault } =
+      this.#networks;
     // What a program gets that names no network.
     if (byDefault) return await this.#recognise(pictures, "loops", () => Promise.resolve({}));
     return await this.#recognise(pictures, "loops", async (device, own) => ({
@@ -160,6 +162,8 @@ export class FramewiseEngine implements Engine {
       vocabulary: vocabulary!,
       decision,
       sequence,
+      leastSequence,
+      matching,
     }));
   }
 
@@ -244,7 +248,9 @@ async function matchOn(
     const matcher = own.use(
       new DescriptorMatcher(device, {
         ...sizes,
-        ...(dimensions === undefined ? { metric: "hamming" } : { metric: "inner", dimensions }),
+        ...(dimensions === undefined
+          ? { metric: "hamming" }
+          : { metric: "inner", dimensions, maxDistance: FARTHEST_MATCH }),
       }),
     );
     return Promise.resolve({ matcher, stream: own.use(device.stream({ label: "matcher" })) });

@@ -6,10 +6,15 @@
 import { type CatalogueEntry, readLabels, requireEntry } from "../../src/cli/catalogue.ts";
 import type { EmbeddedNetworkName } from "../../src/embedded/mod.ts";
 import { type LoopDetectorOptions, readVocabulary, type Vocabulary } from "../../src/place/mod.ts";
-import { TOWN_DECISION, TOWN_SEQUENCE } from "../../src/place/town_places.ts";
+import {
+  TOWN_DECISION,
+  TOWN_LEAST_SEQUENCE,
+  TOWN_MATCHING,
+  TOWN_SEQUENCE,
+} from "../../src/place/town_places.ts";
 import type { Size } from "../../src/vision/fit.ts";
 import { fullTreatment, type InputTreatment } from "../../src/vision/treatment.ts";
-import { CLASSES } from "../../src/world/mod.ts";
+import { KINDS } from "../../src/world/mod.ts";
 import type { PartName } from "./figures.ts";
 
 /** Where the networks are that come with Framewise. */
@@ -32,6 +37,9 @@ export interface EmbeddedNetworks {
   readonly decision: Pick<LoopDetectorOptions, "minSimilarity" | "agreement">;
   /** Frames over which likeness is the mean, then. */
   readonly sequence: number;
+  readonly leastSequence: number;
+  /** Which features are compared, then. */
+  readonly matching: "nodes" | "all";
   /** Whether they are those that the library uses by default. */
   readonly byDefault: boolean;
 }
@@ -67,6 +75,8 @@ export async function readNetworks(
     ...(vocabulary && { vocabulary }),
     decision: { ...TOWN_DECISION, ...(similarity !== undefined && { minSimilarity: similarity }) },
     sequence: TOWN_SEQUENCE,
+    leastSequence: TOWN_LEAST_SEQUENCE,
+    matching: TOWN_MATCHING,
     byDefault: folder === TOWN_FOLDER,
   };
 }
@@ -95,10 +105,10 @@ async function readBytes(path: string): Promise<Uint8Array<ArrayBuffer>> {
 
 async function refuseOtherClasses({ labels }: CatalogueEntry): Promise<void> {
   const names = await readLabels(labels!);
-  if (names.join() === CLASSES.join()) return;
+  if (names.join() === KINDS.join()) return;
   throw new EvaluationError(
-    `Cannot evaluate town-detector: the catalogue's classes are ${names.join(", ")}, and the world's ${
-      CLASSES.join(", ")
+    `Cannot evaluate town-detector: the catalogue's classes are ${names.join(", ")}, and the world's kinds ${
+      KINDS.join(", ")
     }`,
   );
 }

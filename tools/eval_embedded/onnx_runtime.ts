@@ -28,6 +28,7 @@ import {
   type Nearest,
   SCORE_THRESHOLD,
 } from "./engine.ts";
+import { FARTHEST_MATCH } from "./features_part.ts";
 import type { EmbeddedNetworks, NetworkFile } from "./networks.ts";
 import { plainInput, toPicture } from "./plain_input.ts";
 
@@ -100,13 +101,15 @@ export class OnnxRuntimeEngine implements Engine {
   }
 
   async recognise(pictures: readonly DrawnPicture[]): Promise<LoopResult[]> {
-    const { vocabulary, decision, sequence } = this.#networks;
+    const { vocabulary, decision, sequence, leastSequence, matching } = this.#networks;
     const conclusion = new Conclusion({
       store: new MemoryStore(vocabulary, true),
       keep: true,
       size: vocabulary!.form.size,
       decision: { ...decision, method: "both", gap: GAP, firstId: 0, candidates: CANDIDATES },
       sequence,
+      leastSequence,
+      byNodes: matching !== "all",
       vocabulary: vocabulary!,
       covisibility: new CovisibilityGraph(),
     });
@@ -214,7 +217,7 @@ function best(rows: readonly Float32Array[], query: Float32Array, live: number, 
   })).sort((a, b) => b.similarity - a.similarity || a.row - b.row).slice(0, count);
 }
 
-/** Pairs of float descriptors of which each is the other's nearest. */
+/** Pairs of float descriptors of length 1 of which each is the other's nearest, and near enough. */
 function mutualNearest(a: LocalFeatures, b: LocalFeatures): FeaturePair[] {
   const [x, y] = [a.descriptors as Float32Array, b.descriptors as Float32Array];
   const [rows, columns] = [a.scores.length, b.scores.length];
@@ -230,6 +233,9 @@ function mutualNearest(a: LocalFeatures, b: LocalFeatures): FeaturePair[] {
     }
   }
   const pairs: FeaturePair[] = [];
-  for (const [i, j] of forward.entries()) if (j >= 0 && backward[j] === i) pairs.push([i, j]);
+  const least = 1 - FARTHEST_MATCH ** 2 / 2;
+  for (const [i, j] of forward.entries()) {
+    if (j >= 0 && backward[j] === i && bestOfRow[i]! >= least) pairs.push([i, j]);
+  }
   return pairs;
 }
