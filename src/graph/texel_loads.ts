@@ -51,14 +51,21 @@ function asTexture(key: string, scalar: TexelScalar): string {
   return `${key}, as texels of ${scalar}`;
 }
 
-/** The bindings of a step that are loaded through textures. */
+/**
+ * The bindings of a step that are loaded through textures. A small one is loaded again and again where a large one is
+ * loaded, as the mean of a channel is for each of its pixels; and where one is copied, another costs little.
+ */
 function worthwhile(plan: Plan, step: PlanStep): string[] {
-  const often = (step.multiplyAdds ?? 0) > 0;
-  return [...candidateScalars(step.kernel, step.options).keys()].filter((name) => {
+  const names = [...candidateScalars(step.kernel, step.options).keys()];
+  const bytesOf = (name: string): number => {
+    const target = step.bindings[name];
+    return target && "storage" in target ? plan.storages[target.storage]!.bytes : 0;
+  };
+  const often = (step.multiplyAdds ?? 0) > 0 || names.some((name) => bytesOf(name) >= LEAST_BYTES);
+  return names.filter((name) => {
     const target = step.bindings[name];
     if (!target) return false;
     if ("weight" in target) return target.form === "buffer" && plan.weights.has(target.weight);
-    const { bytes } = plan.storages[target.storage]!;
-    return bytes <= MOST_ROWS * TEXTURE_WIDTH * 16 && (often || bytes >= LEAST_BYTES);
+    return often && bytesOf(name) <= MOST_ROWS * TEXTURE_WIDTH * 16;
   });
 }
