@@ -1,20 +1,16 @@
 /**
- * Convolution layer by layer: the kernel that is chosen on this adapter, beside the general kernel with one output vec4
- * an invocation, and beside the adapter's rate of multiply-adds in registers. A measurement runs a layer several times
- * and waits once, because a wait takes about 11 ms whatever the work. `deno bench -A bench/ops/conv_bench.ts`
+ * Convolutions layer by layer, by the kernels that are chosen on this adapter. `deno bench -A bench/ops/conv_bench.ts`
  *
  * @module
  */
-import { Device, type Dispatch } from "../../src/gpu/mod.ts";
-import { importGraph } from "../../src/graph/import.ts";
-import { Session } from "../../src/graph/mod.ts";
-import { parseModel } from "../../src/onnx/parse.ts";
+import type { KernelTarget } from "../../src/gpu/mod.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
-import { node, onnxModel, tensorInfo } from "../../tests/support/onnx_builder.ts";
+import { node } from "../../tests/support/onnx_builder.ts";
 import { Random } from "../../tests/support/random.ts";
-import { measureFlops } from "./peak.ts";
+import { benchLayer, normals, single } from "./layer.ts";
 
-interface Layer {
+/** A square convolution with bias. */
+interface Convolution {
   name: string;
   inC: number;
   outC: number;
@@ -22,78 +18,108 @@ interface Layer {
   kernel: number;
   stride?: number;
   groups?: number;
+  /** Away from its input's size, to a larger one. */
+  transposed?: boolean;
+  target?: Partial<KernelTarget>;
 }
 
-const LAYERS: readonly Layer[] = [
-  { name: "3x3 64>64 at 56x56", inC: 64, outC: 64, size: 56, kernel: 3 },
-  { name: "3x3 stride 2 3>32 at 300x300", inC: 3, outC: 32, size: 300, kernel: 3, stride: 2 },
+const CONVOLUTIONS: readonly Convolution[] = [
+  { name: "1x1 16>96 at 112x112", inC: 16, outC: 96, size: 112, kernel: 1 },
   { name: "1x1 256>256 at 28x28", inC: 256, outC: 256, size: 28, kernel: 1 },
-  { name: "depthwise 3x3 192 at 56x56", inC: 192, outC: 192, size: 56, kernel: 3, groups: 192 },
+  { name: "3x3 64>64 at 56x56", inC: 64, outC: 64, size: 56, kernel: 3 },
+  {
+    name: "3x3 64>64 at 56x56, without Winograd's algorithm",
+    inC: 64,
+    outC: 64,
+    size: 56,
+    kernel: 3,
+    target: { winograd: 0 },
+  },
+  { name: "3x3 256>256 at 14x14", inC: 256, outC: 256, size: 14, kernel: 3 },
+  { name: "3x3 stride 2, 3>32 at 300x300", inC: 3, outC: 32, size: 300, kernel: 3, stride: 2 },
+  { name: "7x7 stride 2, 3>64 at 224x224", inC: 3, outC: 64, size: 224, kernel: 7, stride: 2 },
+  { name: "3x3 in 4 groups, 128>128 at 28x28", inC: 128, outC: 128, size: 28, kernel: 3, groups: 4 },
+  { name: "depthwise 3x3, 192 at 56x56", inC: 192, outC: 192, size: 56, kernel: 3, groups: 192 },
+  {
+    name: "depthwise 3x3 stride 2, 96 at 112x112",
+    inC: 96,
+    outC: 96,
+    size: 112,
+    kernel: 3,
+    stride: 2,
+    groups: 96,
+  },
+  {
+    name: "transposed 2x2 stride 2, 64>64 at 40x40",
+    inC: 64,
+    outC: 64,
+    size: 40,
+    kernel: 2,
+    stride: 2,
+    transposed: true,
+  },
+  {
+    name: "transposed 4x4 stride 2, 64>32 at 40x40",
+    inC: 64,
+    outC: 32,
+    size: 40,
+    kernel: 4,
+    stride: 2,
+    transposed: true,
+  },
 ];
 
-const device = await Device.request({ pool: false });
-const peak = await measureFlops(device);
-console.log(
-  `${device.adapterInfo.description || device.adapterInfo.vendor}: ${
-    (peak / 1e9).toFixed(1)
-  } GFLOP/s in registers`,
-);
-
-for (const layer of LAYERS) {
-  const { name, inC, outC, size, kernel, stride = 1, groups = 1 } = layer;
-  const random = new Random(1);
-  const bytes = onnxModel({
-    opset: 13,
-    inputs: [tensorInfo("x", "f32", [1, inC, size, size])],
-    outputs: ["y"],
-    nodes: [
-      node("Conv", ["x", "w", "b"], ["y"], {
-        strides: [stride, stride],
-        pads: new Array(4).fill(kernel >> 1),
-        group: groups,
-      }),
-    ],
-    initializers: {
-      w: hostTensor(
-        "f32",
-        [outC, inC / groups, kernel, kernel],
-        random.normals(outC * inC / groups * kernel ** 2),
+for (const layer of CONVOLUTIONS) {
+  const { name, inC, outC, size, kernel, stride = 1, groups = 1, transposed = false, target } = layer;
+  const pad = (kernel - (transposed ? stride : 1)) / 2;
+  benchLayer({
+    group: "convolution",
+    name: `convolution ${name}`,
+    ...(target && { target }),
+    inputs: { x: [1, inC, size, size] },
+    nodes: single(transposed ? "ConvTranspose" : "Conv", {
+      strides: [stride, stride],
+      pads: new Array(4).fill(pad),
+      group: groups,
+    }, ["w", "b"]),
+    weights: () => ({
+      w: normals(
+        transposed ? [inC, outC, kernel, kernel] : [outC, inC / groups, kernel, kernel],
+        inC / groups * kernel ** 2,
       ),
-      b: hostTensor("f32", [outC], random.normals(outC)),
-    },
+      b: normals([outC], 200),
+    }),
   });
-  const graph = importGraph(parseModel(bytes));
-  for (const [kind, target] of [["chosen", {}], ["one output an invocation", { plain: true }]] as const) {
-    const session = new Session(device, graph, { target });
-    const plan = session.plan();
-    const step = plan.steps[0]!;
-    const bound = await session.bind(plan, device.defaultAllocator.allocate(plan.arenaBytes, "arena"));
-    const dispatch: Dispatch = bound.dispatches[0]!;
-    const flops = 2 * step.multiplyAdds!;
-    const stream = device.stream();
-    const run = async (times: number): Promise<number> => {
-      const start = performance.now();
-      for (let i = 0; i < times; i++) stream.run(dispatch);
-      await stream.finish();
-      return performance.now() - start;
-    };
-    await run(3);
-    // As many as take a few hundred milliseconds, so that the wait hardly counts.
-    const repeats = Math.max(4, Math.ceil(400 / ((await run(20)) / 20)));
-    const times: number[] = [];
-    for (let i = 0; i < 5; i++) times.push((await run(repeats)) / repeats);
-    const ms = times.toSorted((a, b) => a - b)[2]!;
-    const rate = flops / ms / 1e6;
-    console.log(
-      `${name}, ${kind} (${step.kernel.name}): ${ms.toFixed(2)} ms, ${rate.toFixed(1)} GFLOP/s, ` +
-        `${(100 * rate * 1e9 / peak).toFixed(0)} % of the registers' rate`,
-    );
-    if (kind !== "chosen") continue;
-    Deno.bench({
-      name: `${name}, ${repeats} times (${step.kernel.name})`,
-      n: 3,
-      warmup: 1,
-      fn: async () => void await run(repeats),
-    });
-  }
+}
+
+/** Eight bits in and out, scales by channel. */
+for (const [channels, size, kernel] of [[64, 56, 3], [256, 28, 1]] as const) {
+  const bytes = (): number[] => {
+    const random = new Random(3);
+    return Array.from({ length: channels ** 2 * kernel ** 2 }, () => random.int(-64, 63));
+  };
+  benchLayer({
+    group: "convolution",
+    name: `convolution in 8 bits ${kernel}x${kernel} ${channels}>${channels} at ${size}x${size}`,
+    inputs: { x: [1, channels, size, size] },
+    nodes: [
+      node("QuantizeLinear", ["x", "scale", "zero"], ["q"]),
+      node(
+        "QLinearConv",
+        ["q", "scale", "zero", "w", "w_scale", "w_zero", "y_scale", "zero", "b"],
+        ["r"],
+        { pads: new Array(4).fill(kernel >> 1) },
+      ),
+      node("DequantizeLinear", ["r", "y_scale", "zero"], ["y"]),
+    ],
+    weights: () => ({
+      scale: hostTensor("f32", [], [1 / 255]),
+      zero: hostTensor("u8", [], [0]),
+      y_scale: hostTensor("f32", [], [0.05]),
+      w: hostTensor("i8", [channels, channels, kernel, kernel], bytes()),
+      w_scale: hostTensor("f32", [channels], new Array(channels).fill(0.01)),
+      w_zero: hostTensor("i8", [channels], new Array(channels).fill(0)),
+      b: hostTensor("i32", [channels], new Array(channels).fill(100)),
+    }),
+  });
 }

@@ -1,0 +1,251 @@
+/**
+ * Benches of networks, of one node or of many. A bench's iteration is a batch: as many inferences as fill a third of a
+ * second, and one wait, because a wait takes about 11 ms in Deno whatever the work. What Deno shows is the time of a
+ * batch; that of one inference, with its rates, is printed at the end. A network is made ready by the first iteration of
+ * its bench, and freed when the next one begins, so that those that a filter leaves out cost nothing.
+ *
+ * `tools/bench_results.ts` names a file in `FRAMEWISE_BENCH_RECORD`, to which each bench adds a line: a {@linkcode Recorded}.
+ *
+ * @module
+ */
+import { type BufferRange, Device, type Dispatch, type KernelTarget, type Stream } from "../src/gpu/mod.ts";
+import { importGraph } from "../src/graph/import.ts";
+import { type Plan, planGraph, type PreparedNetwork, Session } from "../src/graph/mod.ts";
+import { writeInput } from "../src/graph/prepared.ts";
+import { parseModel } from "../src/onnx/parse.ts";
+import { elementCount, type HostTensor, hostTensor } from "../src/tensor/host_tensor.ts";
+
+/** A network with what it is given. */
+export interface BatchedBench {
+  /** Such as `convolution`. */
+  group: string;
+  /** With the shapes; what a bench is known by over time. */
+  name: string;
+  /** Makes the ONNX file; asked for when the bench begins. */
+  model: () => Uint8Array<ArrayBuffer>;
+  /** Inputs by name. */
+  inputs: () => Record<string, HostTensor>;
+  /** What kernels are chosen for, in place of what the device says. */
+  target?: Partial<KernelTarget>;
+  /**
+   * As a frame loop runs it: before each inference the inputs are put back by copies on the GPU, and each is submitted by
+   * itself. Else they are all recorded together, nothing is put back, and what only brings the results into ONNX's order
+   * at the end is left out, as it would be within a network.
+   */
+  frames?: boolean;
+}
+
+/** What is known of a bench that has run. */
+export interface Recorded {
+  group: string;
+  name: string;
+  /** Inferences before each wait. */
+  batch: number;
+  /** Milliseconds of one inference, a number for each batch, those of Deno's warm-up first. */
+  ms: number[];
+  /** Multiply-adds of an inference by definition, whatever the algorithm: Winograd's makes fewer. */
+  multiplyAdds: number;
+  /** Bytes of all inputs and outputs, four an element. */
+  bytes: number;
+  /** The kernels that run, each once. */
+  kernels: string[];
+}
+
+/** A network that could not be measured, since its file is not here. */
+export interface LeftOut {
+  leftOut: string;
+}
+
+/** Time that a batch is made to take, in milliseconds. */
+const BATCH_MS = 300;
+/** Batches that are timed, at the least. */
+const ROUNDS = 7;
+/** Inferences that are recorded at once, at most. */
+const MOST_TIMES = 20_000;
+
+let opened: Promise<Device> | undefined;
+let current: Running | undefined;
+const recorded: Recorded[] = [];
+
+/** Adds a bench. */
+export function benchNetwork(bench: BatchedBench): void {
+  let mine: Running | undefined;
+  Deno.bench({
+    name: bench.name,
+    group: bench.group,
+    n: ROUNDS,
+    warmup: 1,
+    async fn(context) {
+      if (!mine) {
+        endCurrent();
+        opened ??= Device.request({ pool: false });
+        current = mine = await Running.start(await opened, bench);
+      }
+      context.start();
+      await mine.run();
+      context.end();
+    },
+  });
+}
+
+/** Tells that a network is not measured. */
+export function leaveOut(name: string): void {
+  console.error(`left out: ${name}: its file is not in ../shared`);
+  append({ leftOut: name });
+}
+
+/** Random numbers as an input. */
+export function floats(shape: readonly number[], high = 1): HostTensor {
+  let state = 1;
+  // Numerical Recipes' generator of 32 bits.
+  const data = new Float32Array(elementCount(shape)).map(() =>
+    high * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
+  );
+  return hostTensor("f32", shape, data);
+}
+
+/** A network made ready, with its times. */
+class Running implements Disposable {
+  readonly #device: Device;
+  readonly #session: Session;
+  readonly #network: PreparedNetwork;
+  readonly #stream: Stream;
+  readonly #kept: { from: BufferRange; to: BufferRange }[] = [];
+  readonly #frames: boolean;
+  readonly #dispatches: readonly Dispatch[];
+  readonly record: Recorded;
+
+  static async start(device: Device, bench: BatchedBench): Promise<Running> {
+    const graph = importGraph(parseModel(bench.model()));
+    const inputs = bench.inputs();
+    const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
+    const session = new Session(device, graph, bench.target ? { target: bench.target } : {});
+    const network = await session.prepare(shapes);
+    const { plan } = network;
+    const steps = plan.steps.slice(0, bench.frames ? undefined : ownSteps(plan));
+    if (steps.length === 0) {
+      throw new Error(
+        `Cannot measure "${bench.name}": nothing runs for it, as its result is a view of its input`,
+      );
+    }
+    const elements = [...plan.inputs, ...plan.outputs].map(({ type }) => elementCount(type.shape));
+    const running = new Running(
+      device,
+      session,
+      network,
+      inputs,
+      {
+        group: bench.group,
+        name: bench.name,
+        batch: 1,
+        ms: [],
+        multiplyAdds:
+          planGraph(graph, shapes, { software: false, subgroups: false, plain: true }).multiplyAdds,
+        bytes: 4 * elements.reduce((sum, count) => sum + count, 0),
+        kernels: [...new Set(steps.map(({ kernel }) => kernel.name))],
+      },
+      network.bound.dispatches.slice(0, steps.length),
+      bench.frames ?? false,
+    );
+    await running.#findBatch();
+    return running;
+  }
+
+  private constructor(
+    device: Device,
+    session: Session,
+    network: PreparedNetwork,
+    inputs: Readonly<Record<string, HostTensor>>,
+    record: Recorded,
+    dispatches: readonly Dispatch[],
+    frames: boolean,
+  ) {
+    this.#device = device;
+    this.#session = session;
+    this.#network = network;
+    this.#stream = device.stream({ label: "bench" });
+    this.#frames = frames;
+    this.#dispatches = dispatches;
+    this.record = record;
+    for (const value of network.plan.inputs) {
+      const to = network.bound.inputs[value.name]!;
+      writeInput(device, to, value, inputs[value.name]!);
+      if (!frames) continue;
+      const from = device.upload(new Uint8Array(to.bytes), `bench ${value.name}`);
+      this.#kept.push({ from, to });
+      writeInput(device, from, value, inputs[value.name]!);
+    }
+  }
+
+  /** One batch. */
+  async run(): Promise<void> {
+    const { batch, ms } = this.record;
+    ms.push(await this.#time(batch) / batch);
+  }
+
+  /** Milliseconds of so many inferences and one wait. */
+  async #time(times: number): Promise<number> {
+    const start = performance.now();
+    for (let i = 0; i < times; i++) {
+      for (const { from, to } of this.#kept) {
+        this.#stream.copy(from.buffer, from.offset, to.buffer, to.offset, to.bytes);
+      }
+      this.#stream.run(this.#dispatches);
+      if (this.#frames) this.#stream.submit();
+    }
+    await this.#stream.finish();
+    return performance.now() - start;
+  }
+
+  async #findBatch(): Promise<void> {
+    // The first run of a network is like no other.
+    await this.#time(1);
+    let times = 1;
+    let ms = await this.#time(times);
+    while (ms < BATCH_MS * 0.7 && times < MOST_TIMES) {
+      times = Math.min(Math.ceil(times * Math.min(Math.max(BATCH_MS / ms, 1.5), 10)), MOST_TIMES);
+      ms = await this.#time(times);
+    }
+    this.record.batch = times;
+  }
+
+  [Symbol.dispose](): void {
+    for (const { from } of this.#kept) from.buffer.destroy();
+    this.#stream[Symbol.dispose]();
+    this.#network[Symbol.dispose]();
+    this.#session[Symbol.dispose]();
+    this.#device.check();
+  }
+}
+
+/** How many of a plan's steps are a layer's: all but copies at the end, unless there are only copies. */
+function ownSteps({ steps }: Plan): number {
+  const last = steps.findLastIndex(({ kernel }) => kernel.name !== "copy/strided");
+  return last < 0 ? steps.length : last + 1;
+}
+
+function endCurrent(): void {
+  if (!current) return;
+  current[Symbol.dispose]();
+  recorded.push(current.record);
+  append(current.record);
+  current = undefined;
+}
+
+/** Adds a line to the file that is asked for, if one is. */
+function append(line: Recorded | LeftOut): void {
+  const path = Deno.env.get("FRAMEWISE_BENCH_RECORD");
+  if (path) Deno.writeTextFileSync(path, `${JSON.stringify(line)}\n`, { append: true });
+}
+
+globalThis.addEventListener("unload", () => {
+  endCurrent();
+  for (const { name, ms, batch, multiplyAdds, bytes, kernels } of recorded) {
+    const middle = ms.toSorted((a, b) => a - b)[ms.length >> 1] ?? NaN;
+    const rate = multiplyAdds > 0
+      ? `${(2 * multiplyAdds / middle / 1e6).toFixed(1)} GFLOP/s`
+      : `${(bytes / middle / 1e6).toFixed(1)} GB/s`;
+    const some = kernels.length > 3 ? `${kernels.length} kernels` : kernels.join(", ");
+    console.log(`${name}: ${middle.toPrecision(3)} ms (${batch} before each wait), ${rate}; ${some}`);
+  }
+});
