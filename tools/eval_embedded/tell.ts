@@ -4,6 +4,7 @@
  * @module
  */
 import { formatTable } from "../../src/cli/table.ts";
+import { betweenLines, markdownTable, wrapped } from "../markdown.ts";
 import type { Evaluation } from "./evaluate.ts";
 import { AGREEMENT, type ComparedFigure, showTarget, showValue } from "./figures.ts";
 
@@ -85,44 +86,11 @@ export function evaluationPage(evaluation: Evaluation): string {
     ...tables(evaluation).map(({ title, columns, rows }) =>
       `### ${title}\n\n${markdownTable(columns, rows)}`
     ),
-    ...conclusions(evaluation).map((line) => wrapped(line, 110)),
+    ...conclusions(evaluation).map((line) => wrapped(line)),
   ].join("\n\n");
 }
 
 /** Puts an evaluation between the lines of a page that are for it. @throws {RangeError} if the page lacks them. */
 export function withEvaluation(page: string, evaluation: Evaluation): string {
-  const [begin, end] = [page.indexOf(BEGIN), page.indexOf(END)];
-  if (begin < 0 || end < begin) {
-    throw new RangeError(`Cannot write the figures: the page lacks the lines ${BEGIN} and ${END}`);
-  }
-  return `${page.slice(0, begin + BEGIN.length)}\n\n${evaluationPage(evaluation)}\n\n${page.slice(end)}`;
-}
-
-/** Numbers stand to the right. */
-function markdownTable(columns: readonly string[], rows: readonly (readonly string[])[]): string {
-  const isNumber = columns.map((_, i) => i > 0 && rows.every((row) => /^(-|[\d.]+)$/.test(row[i] ?? "-")));
-  const widths = columns.map((name, i) =>
-    Math.max(3, name.length, ...rows.map((row) => (row[i] ?? "").length))
-  );
-  const line = (cells: readonly string[]): string =>
-    `| ${
-      widths.map((width, i) =>
-        isNumber[i] ? (cells[i] ?? "").padStart(width) : (cells[i] ?? "").padEnd(width)
-      )
-        .join(" | ")
-    } |`;
-  const rule = widths.map((width, i) => isNumber[i] ? `${"-".repeat(width - 1)}:` : "-".repeat(width));
-  return [line(columns), `| ${rule.join(" | ")} |`, ...rows.map(line)].join("\n");
-}
-
-/** Breaks a paragraph into lines of so many letters at most. */
-function wrapped(text: string, width: number): string {
-  const lines = [""];
-  for (const word of text.split(" ")) {
-    const last = lines.at(-1)!;
-    if (last === "") lines[lines.length - 1] = word;
-    else if (last.length + 1 + word.length <= width) lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.join("\n");
+  return betweenLines(page, BEGIN, END, evaluationPage(evaluation));
 }
