@@ -201,7 +201,7 @@ function registerCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[
     ? gemmChoice(shape, target, usualGemmTile(shape))
     : directChoice(shape, target, usualDirectTile(shape, target));
   const narrowest = 2 ** Math.ceil(Math.log2(Math.max(outW, 1)));
-  const tiles = REGISTER_TILES.map(({ p, q }) => ({ p, q: Math.min(q, evenGroups(shape)) }));
+  const tiles = REGISTER_TILES.map(({ p, q }) => ({ p, q: Math.min(q, widestTile(shape)) }));
   const others = [
     ...tiles.map((tile) => gemmChoice(shape, target, tile)),
     ...(kw === 1
@@ -211,9 +211,10 @@ function registerCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[
   return inOrder(first, others, ({ cost }) => cost).slice(0, MOST_CANDIDATES);
 }
 
-/** Output channel groups, rounded up to an even number. */
-function evenGroups({ outC, groups }: ConvShape): number {
-  return Math.ceil(outC / groups / 4 / 2) * 2;
+/** Output channel groups; from 4 on rounded up to an even number, for weights are loaded for two at once. */
+function widestTile({ outC, groups }: ConvShape): number {
+  const channels4 = Math.ceil(outC / groups / 4);
+  return channels4 < 4 ? channels4 : Math.ceil(channels4 / 2) * 2;
 }
 
 /** Tiles that the output channels take. */
@@ -222,13 +223,13 @@ function channelBlocks({ outC, groups }: ConvShape, q: number): number {
 }
 
 function usualGemmTile(shape: ConvShape): DenseTile {
-  const q = Math.min(8, evenGroups(shape));
+  const q = Math.min(8, widestTile(shape));
   return { p: Math.min(8, Math.floor(MAX_UNROLLED / q)), q };
 }
 
 function usualDirectTile(shape: ConvShape, target: KernelTarget): DenseTile {
   const outW = shape.out[1];
-  const q = Math.min(prefersSubgroups(target) ? 4 : 8, evenGroups(shape));
+  const q = Math.min(prefersSubgroups(target) ? 4 : 8, widestTile(shape));
   const widest = Math.min(8, Math.floor(MAX_UNROLLED / q));
   // On narrow images the tile that wastes the fewest columns.
   const waste = (tile: number): number => Math.ceil(outW / tile) * tile - outW;
@@ -323,23 +324,25 @@ function tiledChoice(shape: ConvShape, { pixels, channels4, p, q }: SharedTile):
   };
 }
 
-/** What is injected so that eight invocations load the weights of two output channel groups for all. */
+/**
+ * What is injected so that eight invocations load the weights of two output channel groups for all, or, twice, of the one
+ * that is left where their number is odd.
+ */
 const BROADCAST_WEIGHTS = {
-  builtins: LANE_BUILTIN,
-  load: `let pair_c4 = group_c4 + min(first_in_group + 2u * part + ((lane >> 2u) & 1u), last_in_group);
+  1: `let one_c4 = group_c4 + min(first_in_group + part, last_in_group);
+${broadcastWeights("weight(one_c4 * co_stride + tap_at + (lane & 3u))")}`,
+  2: `let pair_c4 = group_c4 + min(first_in_group + 2u * part + ((lane >> 2u) & 1u), last_in_group);
 ${broadcastWeights("weight(pair_c4 * co_stride + tap_at + (lane & 3u))")}`,
-};
+} as const;
 
 function denseOptions(
   overrides: Record<string, number>,
   tile: Record<string, number>,
   subgroups: boolean,
 ): Pick<ConvChoice, "options" | "weights"> {
-  const atOnce = subgroups ? 2 : 1;
+  const atOnce = subgroups && tile.Q! % 2 === 0 ? 2 : 1;
   const options = tiled(overrides, { ...tile, AT_ONCE: atOnce, BLOCKS: tile.Q! / atOnce });
   if (!subgroups) return { options, weights: "buffer" };
-  return {
-    options: { ...options, inject: { ...options.inject, ...BROADCAST_WEIGHTS, weights: TEXTURE_WEIGHTS } },
-    weights: "texture",
-  };
+  const inject = { builtins: LANE_BUILTIN, load: BROADCAST_WEIGHTS[atOnce], weights: TEXTURE_WEIGHTS };
+  return { options: { ...options, inject: { ...options.inject, ...inject } }, weights: "texture" };
 }

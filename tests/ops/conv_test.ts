@@ -41,6 +41,10 @@ const ROWS: readonly ConvRow[] = [
   { in: 3, out: 7, pads: [0, 2, 1, 0], batch: 2, size: [6, 7] },
   { in: 64, out: 36, kernel: [1, 1], size: [16, 16] },
   { in: 20, out: 40, kernel: [1, 1], size: [1, 1] },
+  // Tiles of three groups of output channels, whose weights are not loaded in pairs.
+  { in: 5, out: 11, pads: [1, 1, 1, 1], size: [7, 11] },
+  { in: 10, out: 12, kernel: [1, 1], size: [5, 9] },
+  { in: 8, out: 36, groups: 1, strides: [2, 1], size: [9, 5] },
   // Groups whose channels fill vec4s, and groups that do not.
   { in: 8, out: 8, groups: 2, pads: [1, 1, 1, 1] },
   { in: 16, out: 32, groups: 4, kernel: [1, 1] },
