@@ -270,7 +270,7 @@ const OWN_STYLE = `
 @media (prefers-color-scheme: dark) { :root { --missed: #f6b042; --road: #333a48; --houses: #1f242e; --park: #23402f;
   --square: #40372b; --track: #96a0b4; } }
 a { color: var(--accent); }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: 12px; margin: 24px 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(max(150px, 30%), 1fr)); gap: 12px; margin: 24px 0; }
 .tiles div { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 14px 16px; }
 .tiles b { display: block; font-size: 24px; line-height: 1.2; white-space: nowrap; }
 .tiles span { color: var(--faint); font-size: 14px; line-height: 1.35; display: block; margin-top: 4px; }
