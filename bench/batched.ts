@@ -14,6 +14,7 @@ import { type Plan, planGraph, type PreparedNetwork, Session } from "../src/grap
 import { writeInput } from "../src/graph/prepared.ts";
 import { parseModel } from "../src/onnx/parse.ts";
 import { elementCount, type HostTensor, hostTensor } from "../src/tensor/host_tensor.ts";
+import { Random } from "../tests/support/random.ts";
 
 /** A network with what it is given. */
 export interface BatchedBench {
@@ -63,7 +64,7 @@ const ROUNDS = 7;
 /** Inferences that are recorded at once, at most. */
 const MOST_TIMES = 20_000;
 
-let opened: Promise<Device> | undefined;
+let device: Device | undefined;
 let current: Running | undefined;
 const recorded: Recorded[] = [];
 
@@ -78,8 +79,8 @@ export function benchNetwork(bench: BatchedBench): void {
     async fn(context) {
       if (!mine) {
         endCurrent();
-        opened ??= Device.request({ pool: false });
-        current = mine = await Running.start(await opened, bench);
+        device ??= await Device.request({ pool: false });
+        current = mine = await Running.start(device, bench);
       }
       context.start();
       await mine.run();
@@ -94,14 +95,9 @@ export function leaveOut(name: string): void {
   append({ leftOut: name });
 }
 
-/** Random numbers as an input. */
+/** Random numbers from 0 to `high` as an input. */
 export function floats(shape: readonly number[], high = 1): HostTensor {
-  let state = 1;
-  // Numerical Recipes' generator of 32 bits.
-  const data = new Float32Array(elementCount(shape)).map(() =>
-    high * (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32
-  );
-  return hostTensor("f32", shape, data);
+  return hostTensor("f32", shape, new Random(11).uniforms(elementCount(shape), 0, high));
 }
 
 /** A network made ready, with its times. */
@@ -240,6 +236,7 @@ function append(line: Recorded | LeftOut): void {
 
 globalThis.addEventListener("unload", () => {
   endCurrent();
+  device?.[Symbol.dispose]();
   for (const { name, ms, batch, multiplyAdds, bytes, kernels } of recorded) {
     const middle = ms.toSorted((a, b) => a - b)[ms.length >> 1] ?? NaN;
     const rate = multiplyAdds > 0
