@@ -42,7 +42,7 @@ async function drivers(): Promise<string[]> {
 async function commitNow(): Promise<string | undefined> {
   const commit = await outputOf("git", ["rev-parse", "--short", "HEAD"]);
   if (!commit) return undefined;
-  const code = ["src", "shaders", "models", "bench", ":!bench/results"];
+  const code = ["src", "shaders", "models", "bench", ":!bench/results", ":!models/train", ":!*.md"];
   return await outputOf("git", ["status", "--porcelain", "--", ...code]) ? `${commit}, changed` : commit;
 }
 
