@@ -5,6 +5,7 @@
  */
 import type { BufferRange, Device, KernelTarget } from "../gpu/mod.ts";
 import { GraphError, UnknownValueError } from "../ops/error.ts";
+import { pairsConvolutions } from "../ops/conv_pair_candidates.ts";
 import type { KernelChoices } from "../ops/kernel_choice.ts";
 import { elementCount, type HostTensor } from "../tensor/host_tensor.ts";
 import { bindPlan, type BoundPlan, refuseTooLarge, WeightStore } from "./bind.ts";
@@ -12,6 +13,7 @@ import { type CompareOptions, compareValues, type Comparison, type Reference } f
 import { decidingInputs } from "./deciding.ts";
 import type { Graph, OutputInfo, ValueInfo } from "./graph.ts";
 import { loadGraph, type ModelSource } from "./load.ts";
+import { fuseDepthwise } from "./passes/fuse_depthwise.ts";
 import { runPasses } from "./passes/mod.ts";
 import { packQuantised } from "./passes/pack_quantised.ts";
 import { buildPlan, type Plan, type PlanOptions } from "./plan.ts";
@@ -53,7 +55,10 @@ export function planGraph(
       outputs.filter((name) => name !== "" && !own.isOutput(name))
     );
     own.outputs = [...own.outputs, ...values.map((name) => ({ name }))];
-  } else packQuantised(specialised);
+  } else {
+    packQuantised(specialised);
+    if (pairsConvolutions(target)) fuseDepthwise(specialised);
+  }
   const plan = buildPlan(specialised, target, options);
   return target.software && !target.plain ? loadThroughTexels(plan) : plan;
 }

@@ -24,7 +24,7 @@ import {
 } from "./window.ts";
 
 /** What a Conv node computes. */
-interface ConvNode {
+export interface ConvNode {
   batch: number;
   inC: number;
   outC: number;
@@ -32,7 +32,8 @@ interface ConvNode {
   axes: WindowAxis[];
 }
 
-function readConv(node: NodeContext): ConvNode {
+/** Reads and checks a Conv node. @throws {GraphError} where inputs and attributes do not fit. */
+export function readConv(node: NodeContext): ConvNode {
   const { dtype, shape } = node.type(0);
   requireFloats(node);
   if (node.type(1).dtype !== dtype) {

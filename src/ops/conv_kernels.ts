@@ -8,7 +8,7 @@ import { whyConvolution } from "./choice_reasons.ts";
 import { convCandidates, convLayer, type ConvShape, isDepthwise } from "./conv_candidates.ts";
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
-import { whyChosen } from "./kernel_choice.ts";
+import { type LayerChoice, whyChosen } from "./kernel_choice.ts";
 import {
   type Addressed,
   addressUniforms,
@@ -68,15 +68,19 @@ export function packConstants(
 }
 
 /** The bias as `vec4`s, zeros where there is no channel. */
-function packBias(node: Lowering, { outC, bias }: ConvConstants): WeightRef {
-  return node.weights("bias", () => {
+function packBias(node: Lowering, { key, outC, bias }: ConvConstants): WeightRef {
+  return node.weights(`${key} bias`, () => {
     const packed = new Float32Array(Math.ceil(outC / 4) * 4);
     if (bias) packed.set(bias());
     return packed;
   });
 }
 
-/** Emits a convolution over height and width. */
+/**
+ * Emits a convolution over height and width.
+ *
+ * @param whole of what layer with a choice of its own it is a step.
+ */
 export function emitConv(
   node: Lowering,
   shape: ConvShape,
@@ -84,6 +88,7 @@ export function emitConv(
   y: Addressed,
   constants: ConvConstants,
   epilogue: PlannedEpilogue,
+  whole?: { choice: LayerChoice; why: () => string },
 ): void {
   const { batch, inC, outC, groups, kernel: [kh, kw], out: [outH, outW] } = shape;
   if (batch * outC * outH * outW === 0) return;
@@ -107,11 +112,12 @@ export function emitConv(
     );
     return;
   }
-  const { taken, choice } = node.choose(convLayer(shape), candidates);
+  const { taken, choice: own } = node.choose(convLayer(shape), candidates);
+  const choice = whole?.choice ?? own;
   if ("winograd" in taken) {
     const { key, weights } = constants;
-    const own = { key, weights, bias: packBias(node, constants) };
-    emitWinograd(node, shape, taken.winograd, x, y, own, epilogue, choice);
+    const winograd = { key, weights, bias: packBias(node, constants) };
+    emitWinograd(node, shape, taken.winograd, x, y, winograd, epilogue, choice);
     return;
   }
   const single = isDepthwise(shape);
@@ -140,7 +146,10 @@ export function emitConv(
     },
     workgroups: foldWorkgroups(taken.workgroups),
     multiplyAdds: pixelsOf(shape) * outC * inC / groups * kh * kw,
-    why: whyChosen(choice, () => whyConvolution(shape, node.target, taken)),
+    why: [
+      ...(whole ? [whyChosen(whole.choice, whole.why)] : []),
+      whyChosen(own, () => whyConvolution(shape, node.target, taken)),
+    ].join("; "),
     choice,
   });
 }

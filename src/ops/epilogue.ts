@@ -149,6 +149,7 @@ export function typeAfterAll(
  * @param layout in which the kernel writes: pixels and channel groups of an image, or one pixel of a linear tensor.
  * @param steps in order; those fused behind the node if left out.
  * @param dtype of what the kernel hands to the first step.
+ * @param inner for kernels that compute two layers: steps between the two, without operands, as the function `inner`.
  */
 export function planEpilogue(
   lowering: Lowering,
@@ -156,15 +157,26 @@ export function planEpilogue(
   layout: Layout,
   steps: readonly EpilogueStep[] = epilogueSteps(lowering.node),
   dtype: DType = "f32",
+  inner?: readonly EpilogueStep[],
 ): PlannedEpilogue {
-  if (steps.length === 0) return NO_EPILOGUE;
+  if (steps.length === 0 && !inner) return NO_EPILOGUE;
   const writer = new EpilogueWriter(lowering, shape, layout);
   const result = writer.apply(steps, { name: "start", dtype });
   const { bindings, operands, declarations, lines } = writer;
   while (operands.length < MAX_OPERANDS * 4) operands.push(0);
+  const before = new EpilogueWriter(lowering, shape, layout);
+  const between = before.apply(inner ?? [], { name: "start", dtype });
   const text = [
     ...declarations,
-    ...helpersOf(lines.join("\n")),
+    ...helpersOf([...before.lines, ...lines].join("\n")),
+    ...(inner
+      ? [
+        "fn inner(start: vec4f) -> vec4f {",
+        ...before.lines.map((line) => `  ${line}`),
+        `  return ${between.name};`,
+        "}",
+      ]
+      : []),
     `fn epilogue(start: ${vectorOf(dtype)}, pixel: u32, c4: u32) -> ${vectorOf(result.dtype)} {`,
     ...lines.map((line) => `  ${line}`),
     `  return ${result.name};`,

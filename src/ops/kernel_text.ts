@@ -5,11 +5,21 @@
  */
 import { type KernelOptions, TEXTURE_WIDTH } from "../gpu/mod.ts";
 
-/** Weights from a texture where storage loads are dear: see `KernelTarget.software`. */
-export const TEXTURE_WEIGHTS: string = `@group(0) @binding(1) var weights: texture_2d<f32>;
-fn weight(at: u32) -> vec4f {
-  return textureLoad(weights, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
+/**
+ * Constants from a texture where storage loads are dear: see `KernelTarget.software`.
+ *
+ * @param name of the variable.
+ * @param load the function that gives one of them.
+ */
+export function textureConstants(binding: number, name: string, load: string): string {
+  return `@group(0) @binding(${binding}) var ${name}: texture_2d<f32>;
+fn ${load}(at: u32) -> vec4f {
+  return textureLoad(${name}, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
 }`;
+}
+
+/** Weights from a texture, as most kernels bind them. */
+export const TEXTURE_WEIGHTS: string = textureConstants(1, "weights", "weight");
 
 /** The builtin that {@linkcode broadcastWeights} needs. */
 export const LANE_BUILTIN = "  @builtin(subgroup_invocation_id) lane: u32,";

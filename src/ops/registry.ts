@@ -10,6 +10,7 @@ import { col2im } from "./col2im.ts";
 import { compress } from "./compress.ts";
 import { concat } from "./concat.ts";
 import { convOperators } from "./conv.ts";
+import { depthwisePointwise } from "./conv_pair.ts";
 import { convTranspose } from "./conv_transpose.ts";
 import { deformConv } from "./deform_conv.ts";
 import { centerCropPad } from "./crop.ts";
@@ -61,6 +62,7 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map(
     centerCropPad,
     cumulativeSum,
     ...depthSpaceOperators,
+    depthwisePointwise,
     einsum,
     ...elementwiseOperators,
     ...gatherOperators,
@@ -103,6 +105,7 @@ export function findOperator(node: Pick<Node, "op" | "domain">): Operator | unde
 
 /** Operators that no file holds: passes make them of others. */
 export const MADE_BY_PASSES: ReadonlySet<string> = new Set([
+  "DepthwisePointwise",
   "NormalizeGroups",
   "NormalizeRows",
   "Pointwise",

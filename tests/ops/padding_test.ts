@@ -120,3 +120,29 @@ Deno.test("padding stays zero through concatenation, sigmoid of it, and a copy i
   await tester.check([one]);
   assertGreater(await checkPadding(tester, one), 100);
 });
+
+Deno.test("padding stays zero through a depthwise and a 1x1 convolution in one dispatch, and in two", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(3);
+  for (const [channels, out] of [[6, 5], [3, 18], [9, 66]] as const) {
+    const one: Case = {
+      name: `depthwise ${channels} and 1x1 to ${out}, sigmoids behind both`,
+      opset: 13,
+      nodes: [
+        node("Conv", ["x", "w0"], ["a"], { group: channels, pads: [1, 1, 1, 1] }, { name: "depthwise" }),
+        node("Sigmoid", ["a"], ["b"], {}, { name: "sigmoid" }),
+        node("Conv", ["b", "w1"], ["c"], {}, { name: "pointwise" }),
+        node("Sigmoid", ["c"], ["d"], {}, { name: "sigmoid1" }),
+        node("MaxPool", ["d"], ["y"], { kernel_shape: [2, 2] }, { name: "pool" }),
+      ],
+      inputs: { x: randn(random, [2, channels, 7, 6]) },
+      initializers: {
+        w0: randn(random, [channels, 1, 3, 3]),
+        w1: randn(random, [out, channels, 1, 1]),
+      },
+      outputs: ["y"],
+    };
+    await tester.check([one]);
+    assertGreater(await checkPadding(tester, one), 100, one.name);
+  }
+});

@@ -1,0 +1,130 @@
+/**
+ * The ways to compute a depthwise convolution and the 1x1 convolution behind it: in two dispatches, or in one, with which
+ * tile, and what they are estimated to take.
+ *
+ * @module
+ */
+import type { KernelTarget } from "../gpu/mod.ts";
+import { convLayer, type ConvShape, isDepthwise } from "./conv_candidates.ts";
+import type { Candidate } from "./kernel_choice.ts";
+import { MAX_ITERATIONS } from "./strided.ts";
+
+/** Both layers in numbers: the output of the first is the input of the second. */
+export interface PairShape {
+  depthwise: ConvShape;
+  pointwise: ConvShape;
+}
+
+/** What an invocation computes: rows and columns of pixels, and groups of four output channels. */
+export interface PairTile {
+  r: number;
+  p: number;
+  q: number;
+}
+
+/** One of the ways. */
+export interface PairCandidate extends Candidate {
+  /** Nanoseconds of one core, as an estimate has them. */
+  cost: number;
+  /** The tile of the one dispatch; `undefined` for two. */
+  tile: PairTile | undefined;
+}
+
+/** Windows with more taps were faster by less than a tenth, and take up to 15 s to compile. */
+const MOST_TAPS = 9;
+/** Groups of output channels of an invocation. For more channels, each block would compute the first layer anew. */
+const MOST_GROUPS = 16;
+/** Output `vec4`s of an invocation, as for other kernels: more take too long to compile. */
+const MOST_SUMS = 32;
+/** One dispatch must be estimated to be that much faster. */
+const MARGIN = 0.95;
+/** Rows and columns of pixels. */
+const TILES: readonly (readonly [r: number, p: number])[] = [[4, 4], [2, 4], [2, 2], [1, 4], [1, 2]];
+
+/** Whether one dispatch was measured to be faster on some layer on such an adapter. */
+export function pairsConvolutions({ software, subgroups, plain }: KernelTarget): boolean {
+  return software && subgroups && !plain;
+}
+
+/** Whether two layers can be one dispatch that may be faster. */
+export function canPair({ depthwise, pointwise }: PairShape): boolean {
+  const { kernel: [kh, kw], dilations } = depthwise;
+  return isDepthwise(depthwise) && kh * kw <= MOST_TAPS && dilations.every((dilation) => dilation === 1) &&
+    pointwise.groups === 1 && groupsOf(pointwise) <= MOST_GROUPS &&
+    pointwise.kernel.every((extent) => extent === 1) && pointwise.strides.every((stride) => stride === 1) &&
+    Math.ceil(depthwise.inC / 4) + MOST_SUMS <= MAX_ITERATIONS &&
+    [...pointwise.padBegin, ...pointwise.padEnd].every((pad) => pad === 0);
+}
+
+/** A pair in numbers: equal pairs are equally fast with equal kernels. */
+export function pairLayer({ depthwise, pointwise }: PairShape): string {
+  return `${convLayer(depthwise)}, then 1x1 to ${pointwise.outC}`;
+}
+
+/** The ways to compute a pair: the estimate's choice, two dispatches, then the others by their estimates. */
+export function pairCandidates(shape: PairShape): PairCandidate[] {
+  const q = 2 * Math.ceil(groupsOf(shape.pointwise) / 2);
+  const separate: PairCandidate = { id: "separate", cost: separateCost(shape), tile: undefined };
+  const paired = TILES.filter(([r, p]) => r * p * q <= MOST_SUMS)
+    .map(([r, p]): PairCandidate => {
+      const tile = { r, p, q };
+      return { id: `paired R${r} P${p} Q${q}`, cost: pairCost(shape, tile), tile };
+    })
+    .sort((a, b) => a.cost - b.cost);
+  const [first, ...rest] = paired;
+  return first && first.cost < MARGIN * separate.cost ? [first, separate, ...rest] : [separate, ...paired];
+}
+
+/** Tiles of rows and columns of pixels. */
+export function pairTiles(
+  { depthwise: { batch, out: [h, w] } }: PairShape,
+  { r, p }: Pick<PairTile, "r" | "p">,
+): number {
+  return batch * Math.ceil(h / r) * Math.ceil(w / p);
+}
+
+/** Groups of four output channels. */
+function groupsOf({ outC }: ConvShape): number {
+  return Math.ceil(outC / 4);
+}
+
+/** Elements of the input that a tile reads of one channel. */
+function windowOf({ depthwise: { kernel, strides } }: PairShape, r: number, p: number): number {
+  return ((r - 1) * strides[0] + kernel[0]) * ((p - 1) * strides[1] + kernel[1]);
+}
+
+/*
+ * Nanoseconds of one core for eight invocations and a group of four channels, fitted to the processor times of 16 pairs (3x3,
+ * 16 to 384 channels to 8 to 64, 112x112 to 13x13), on llvmpipe with LLVM 15. What loads, products and stores entail is in
+ * them. The ratio of the two estimates is 0.75 to 1.4 times what was measured.
+ */
+const [SEPARATE_LOAD, SEPARATE_PRODUCT, SEPARATE_STORE, BETWEEN] = [67.5, 25.8, 314, 67.4];
+const [PAIR_LOAD, PAIR_PRODUCT, PAIR_STORE, PAIR_WEIGHTS] = [33, 16.6, 347, 9.4];
+
+/** What two dispatches are estimated to take: windows of 4x4 outputs, then products. */
+function separateCost(shape: PairShape): number {
+  const inC4 = Math.ceil(shape.depthwise.inC / 4);
+  const outC4 = groupsOf(shape.pointwise);
+  const loads = Math.ceil(pairTiles(shape, { r: 4, p: 4 }) / 8) * inC4 * windowOf(shape, 4, 4);
+  const pixels = pairTiles(shape, { r: 1, p: 1 }) / 8;
+  return loads * SEPARATE_LOAD +
+    pixels * (inC4 * BETWEEN + inC4 * outC4 * SEPARATE_PRODUCT + outC4 * SEPARATE_STORE);
+}
+
+/** What one dispatch is estimated to take. */
+function pairCost(shape: PairShape, { r, p, q }: PairTile): number {
+  const inC4 = Math.ceil(shape.depthwise.inC / 4);
+  const sums = r * p * q;
+  const step = windowOf(shape, r, p) * PAIR_LOAD + q * PAIR_WEIGHTS + sums * PAIR_PRODUCT;
+  return Math.ceil(pairTiles(shape, { r, p }) / 8) * (inC4 * step + sums * PAIR_STORE);
+}
+
+/** Why a pair is computed as it is. */
+export function whyPair(shape: PairShape, { tile, cost }: PairCandidate): string {
+  const part = ((tile ? cost : pairCandidates(shape)[1]!.cost) / separateCost(shape)).toFixed(2);
+  if (!tile) return `one dispatch is estimated at ${part} of the time of two`;
+  return `what lies between is not stored: ${tile.r}x${tile.p} pixels x ${
+    4 * tile.q
+  } channels an invocation, ` +
+    `estimated at ${part} of the time of two dispatches`;
+}
