@@ -9,7 +9,7 @@ import {
 import type { DriveResult } from "./drive_slot.ts";
 
 /** Objects with a lower score are neither shown nor written; the score against the truth wants to know of all. */
-export const SHOWN_SCORE = 0.4;
+export const SHOWN_SCORE = 0.35;
 
 /** The JSON line of one frame: that of `framewise detect`, and as `place` what `framewise loops` tells. */
 export interface DriveRecord extends DetectionRecord {
