@@ -141,7 +141,8 @@ export function featureFigures(network: FeaturesPart, others: readonly FeaturesP
         share: ratio(counts.right, counts.matches),
       };
     });
-    const most = Math.max(...rivals.map(({ right }) => right));
+    const whole = light === "all pairs";
+    const most = whole ? Math.max(...rivals.map(({ right }) => right)) : undefined;
     const figure = (name: string, value: number, unit: Figure["unit"], least?: number): Figure => ({
       part: "features",
       name: `${name}, ${light}`,
@@ -151,7 +152,7 @@ export function featureFigures(network: FeaturesPart, others: readonly FeaturesP
     });
     return [
       figure("pairs", pairs, "count"),
-      figure("matches within 3 px", ratio(right, matches), "share", light === "all pairs" ? 0.8 : undefined),
+      figure("matches within 3 px", ratio(right, matches), "share", whole ? 0.8 : undefined),
       figure("the same, of points that both show", ratio(right, shown), "share"),
       figure("right matches a pair", ratio(right, pairs), "count", most),
     ];
