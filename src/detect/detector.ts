@@ -74,7 +74,7 @@ function blankFrame(format: PixelFormat): PixelFrame {
 /**
  * Detects objects in frames. After {@linkcode Detector.create}, a frame creates nothing on the GPU.
  *
- * @example The network that comes with Framewise: people, bicycles, cars, vans, buses, dogs and signs, trained on drawn scenes
+ * @example The network that comes with Framewise: people, bicycles, cars, buses and signs, trained on drawn scenes
  * ```ts no-eval
  * import { Detector, Device, runLoop } from "@framewise/framewise";
  * import { JsonLinesSink, openSource } from "@framewise/framewise/video";

@@ -41,7 +41,7 @@ Deno.test("openDetectionModel() takes what it is told over what it guesses", asy
 
 Deno.test("openDetectionModel() opens the network that comes with Framewise by its name", async () => {
   const model = await openDetectionModel("town-detector", {});
-  assertEquals([model.head.family, model.input.width, model.labels.length], ["yolox", 320, 7]);
+  assertEquals([model.head.family, model.input.width, model.labels.length], ["yolox", 320, 5]);
 });
 
 Deno.test("openDetectionModel() says which hint is wrong", async () => {

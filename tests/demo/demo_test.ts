@@ -2,7 +2,7 @@ import { assert, assertEquals, assertLess, assertMatch, assertStringIncludes } f
 import { demo } from "../../src/demo/demo.ts";
 import { type DriveRecord, SHOWN_SCORE } from "../../src/demo/drive_record.ts";
 import { LOOP_STATUSES } from "../../src/place/loop/result.ts";
-import { CLASSES } from "../../src/world/things.ts";
+import { KINDS } from "../../src/world/kinds.ts";
 import { isOneMessage, type Outcome } from "../cli/command.ts";
 import { ffprobe, inFolder } from "../video/media.ts";
 
@@ -42,7 +42,7 @@ Deno.test("the demo drives, detects and recognises, and leaves a video, JSON lin
       assertEquals([width, height], [320, 240]);
       for (const { label, score, box: [x1, y1, x2, y2] } of detections) {
         const what = `frame ${frame}: ${label} ${score} at ${[x1, y1, x2, y2]}`;
-        assert(CLASSES.some((name) => name === label) && score >= SHOWN_SCORE && score <= 1, what);
+        assert(KINDS.some((name) => name === label) && score >= SHOWN_SCORE && score <= 1, what);
         assert(x1 >= 0 && y1 >= 0 && x2 <= width && y2 <= height && x1 < x2 && y1 < y2, what);
       }
       assert(LOOP_STATUSES.includes(place.status), `frame ${frame}: ${place.status}`);
