@@ -1,12 +1,13 @@
 """Trains the global descriptor: what a picture of the drawn town is like as a place, in 128 numbers.
 
     python models/train/place.py drives --data DIR      # draws the drives, for training and for looking
-    python models/train/place.py train --data DIR --out models/town/town-place.onnx
+    python models/train/place.py train --data DIR --out trained.onnx
+    python models/train/place.py light --data DIR --model trained.onnx --out models/town/town-place.onnx
     python models/train/place.py validate --data DIR --model models/town/town-place.onnx
 
 `train` needs the sets `train_a` and `train_b` of world_data.py and the drives, and takes a fixed number of
-steps with fixed seeds on one thread, so that two runs give the same network bit for bit. `validate` looks
-through ONNX Runtime at drives of other seeds.
+steps with fixed seeds on one thread, so that two runs give the same network bit for bit. `light` adds what a
+picture tells of the light, by place_light.py. `validate` looks through ONNX Runtime at drives of other seeds.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import place_light
 import place_score
 import torch
 from place_data import (
@@ -240,10 +242,14 @@ def main() -> None:
     training.add_argument("--rate", type=float, default=4e-3)
     training.add_argument("--print-all", action="store_true")
     training.set_defaults(run=train)
+    adding = commands.add_parser("light")
+    adding.add_argument("--model", type=Path, required=True)
+    adding.add_argument("--out", type=Path, required=True)
+    adding.set_defaults(run=lambda given: place_light.add_light(given.data / "laps", given.model, given.out))
     looking = commands.add_parser("validate")
     looking.add_argument("--model", type=Path, required=True)
     looking.set_defaults(run=lambda given: place_score.validate(given.data / "laps", given.model))
-    for command in (drives, training, looking):
+    for command in (drives, training, adding, looking):
         command.add_argument("--data", type=Path, required=True)
     given = parser.parse_args()
     given.run(given)

@@ -9,6 +9,7 @@ import coco80 from "../../models/labels/coco80.txt" with { type: "text" };
 import face from "../../models/labels/face.txt" with { type: "text" };
 import town from "../../models/labels/town.txt" with { type: "text" };
 import voc20 from "../../models/labels/voc20.txt" with { type: "text" };
+import type { LightNumbers } from "../place/embedding/light_numbers.ts";
 import type { Size } from "../vision/fit.ts";
 import { fullTreatment, type InputTreatment } from "../vision/treatment.ts";
 
@@ -51,6 +52,8 @@ export interface CatalogueEntry {
   readonly output?: string;
   /** Of a descriptor: the inner product from which two pictures are taken for one place, where it is known. */
   readonly similarity?: number;
+  /** Of a descriptor: what its last numbers tell of the light, if they do. */
+  readonly light?: LightNumbers;
   /** A list of {@linkcode readLabels}, or null for a network without classes. */
   readonly labels: string | null;
 }
@@ -105,6 +108,7 @@ function parseEntry(item: unknown, index: number): CatalogueEntry {
     head: fields.oneOf("head", HEADS),
     ...(fields.has("output") ? { output: fields.text("output") } : {}),
     ...(fields.has("similarity") ? { similarity: fields.number("similarity", -1, 1) } : {}),
+    ...(fields.has("light") ? { light: parseLight(fields.get("light"), `entry "${name}", light`) } : {}),
     labels: labels === null ? null : fields.text("labels"),
   };
   if (entry.urls.length === 0 && entry.note === undefined && !entry.embedded) {
@@ -130,6 +134,15 @@ function parseInput(item: unknown, where: string): ModelInput {
     if (!(error instanceof TypeError)) throw error;
     throw new CatalogueError(error.message, { cause: error });
   }
+}
+
+function parseLight(item: unknown, where: string): LightNumbers {
+  const fields = new Fields(item, where);
+  return {
+    numbers: fields.number("numbers", 1),
+    distance: fields.number("distance", 0),
+    allowance: fields.number("allowance", 0, 2),
+  };
 }
 
 /** Reads the fields of one object of unknown shape. */

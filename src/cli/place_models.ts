@@ -106,6 +106,7 @@ export async function openEmbedding(
     ...(output !== undefined && { output }),
     ...(hints.pooling !== undefined && { pooling: hints.pooling }),
     ...(whitening && { whitening: whitening.whitening }),
+    ...(model.entry?.light && !whitening && { light: model.entry.light }),
   };
   const settings = JSON.stringify([treatment, output, hints.pooling]);
   return {

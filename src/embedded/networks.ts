@@ -11,7 +11,7 @@ import type { Size } from "../vision/fit.ts";
 import { fullTreatment, type InputTreatment } from "../vision/treatment.ts";
 
 /**
- * The name of a network that comes with Framewise: `town-detector` finds seven classes of objects, `town-place` describes
+ * The name of a network that comes with Framewise: `town-detector` finds five classes of objects, `town-place` describes
  * whole pictures, `town-features` finds local features.
  */
 export type EmbeddedNetworkName = "town-detector" | "town-place" | "town-features";
@@ -51,6 +51,8 @@ export interface EmbeddedNetwork {
    * pictures that it was not trained on. models/town/town-place.md tells how.
    */
   readonly minSimilarity?: number;
+  /** Of such a network, too: what the last numbers of a descriptor tell of the light, as a recogniser of places takes it. */
+  readonly light?: { readonly numbers: number; readonly distance: number; readonly allowance: number };
 }
 
 /** What comes with Framewise cannot be read; the message says where it lies and why. */
@@ -81,7 +83,9 @@ export async function embeddedNetwork(name: EmbeddedNetworkName): Promise<Embedd
   const bytes = await read(name);
   const entry = catalogue.models.find((model) => model.name === name)!;
   const { width, height } = entry.input;
-  const minSimilarity = "similarity" in entry ? entry.similarity : undefined;
+  const { similarity: minSimilarity, light } = entry as Pick<EmbeddedNetwork, "light"> & {
+    similarity?: number;
+  };
   return {
     name,
     bytes,
@@ -89,6 +93,7 @@ export async function embeddedNetwork(name: EmbeddedNetworkName): Promise<Embedd
     treatment: fullTreatment(entry.input, `input of ${name}`),
     labels: entry.labels === null ? [] : town.trim().split(/\r?\n/),
     ...(minSimilarity !== undefined && { minSimilarity }),
+    ...(light && { light }),
   };
 }
 

@@ -5,6 +5,7 @@
  */
 import { BagDatabase } from "./bags/bag_database.ts";
 import { featureNodes } from "./bags/bag_direct_index.ts";
+import type { LightNumbers } from "./embedding/light_numbers.ts";
 import { countKept, keepFeatures, type KeptFeatures } from "./features/kept_features.ts";
 import {
   type FeaturePairs,
@@ -67,6 +68,8 @@ export interface ConclusionOptions {
   sequence?: number;
   /** Frames that such a mean is over at least; see {@linkcode SequenceSimilarity}. */
   leastSequence?: number;
+  /** What descriptors tell of the light; see {@linkcode SequenceSimilarity}. */
+  light?: LightNumbers;
   /** What makes bags of words, where the store has them. */
   vocabulary?: Vocabulary;
   /** The frames that see the same, by their tracks. */
@@ -99,11 +102,12 @@ export class Conclusion {
       ...(options.covisibility && { covisibility: options.covisibility }),
     });
     this.#check = new GeometricCheck(options.geometry);
-    const { sequence: length = 1, leastSequence: least, decision: { gap, firstId } } = options;
-    if (length !== 1 || least !== undefined) {
+    const { sequence: length = 1, leastSequence: least, light, decision: { gap, firstId } } = options;
+    if (length !== 1 || least !== undefined || light) {
       this.#sequence = new SequenceSimilarity({
         length,
         ...(least !== undefined && { least }),
+        ...(light && { light }),
         gap,
         firstId,
       });

@@ -36,6 +36,7 @@ export { IndexFile, IndexFileError, type IndexFileLayout, loadIndex, saveIndex }
 export type { RandomAccessFile } from "./files/random_access_file.ts";
 export { type FeatureMap, normalizeDispatch, type Pooling, poolingDispatches } from "./embedding/pooling.ts";
 export * from "./embedding/embedding_stage.ts";
+export type { LightNumbers } from "./embedding/light_numbers.ts";
 export { Whitening, WhiteningStep } from "./embedding/whitening.ts";
 export * from "./features/orb.ts";
 export * from "./features/local_features.ts";

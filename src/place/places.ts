@@ -158,7 +158,8 @@ export class PlaceRecogniser implements Disposable {
     const index = embedding && own(indexFor(device, embedding, options));
     if (index && map) await map.load(index);
     const firstId = map?.size ?? 0;
-    const store = map ?? new MemoryStore(vocabulary, options.sequence !== undefined && options.sequence > 1);
+    const store = map ??
+      new MemoryStore(vocabulary, (options.sequence ?? 1) > 1 || embed?.light !== undefined);
     const followed = features && (options.covisibility ?? vocabulary !== undefined);
     const covisibility = followed ? await map?.covisibility() ?? new CovisibilityGraph() : undefined;
     const conclusion = new Conclusion({
@@ -169,6 +170,7 @@ export class PlaceRecogniser implements Disposable {
       decision: { ...options.decision, method, gap, candidates, firstId },
       ...(options.sequence !== undefined && { sequence: options.sequence }),
       ...(options.leastSequence !== undefined && { leastSequence: options.leastSequence }),
+      ...(embed?.light && { light: embed.light }),
       ...(vocabulary && { vocabulary }),
       ...(covisibility && { covisibility }),
       ...(options.geometry && { geometry: options.geometry }),

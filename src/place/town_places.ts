@@ -77,7 +77,12 @@ export async function townPlaces(
   const session = own(new Session(device, await loadGraph(place.bytes, { movable: true })));
   const { treatment, input } = local;
   return {
-    embed: { session, treatment: place.treatment, input: place.input },
+    embed: {
+      session,
+      treatment: place.treatment,
+      input: place.input,
+      ...(place.light && { light: place.light }),
+    },
     features: networkFeatures({
       session: own(new Session(device, graph)),
       head: recognised.head,

@@ -90,8 +90,9 @@ Deno.test("parseCatalogue() takes what is right", () => {
   assertEquals(parseCatalogue(dataWith({}))[0]!.name, "net");
   const letterboxed = parseCatalogue(dataWith({}, { fit: "letterbox-top-left", fill: 114, multipleOf: 32 }));
   assertEquals(letterboxed[0]!.input.fill, [114, 114, 114]);
-  const [embedded] = parseCatalogue(dataWith({ urls: [], embedded: true, similarity: 0.6 }));
-  assertEquals([embedded!.embedded, embedded!.similarity], [true, 0.6]);
+  const light = { numbers: 2, distance: 0.05, allowance: 0.3 };
+  const [embedded] = parseCatalogue(dataWith({ urls: [], embedded: true, similarity: 0.6, light }));
+  assertEquals([embedded!.embedded, embedded!.similarity, embedded!.light], [true, 0.6, light]);
 });
 
 Deno.test("parseCatalogue() names the entry, the field and the value that is wrong", () => {
@@ -112,6 +113,8 @@ Deno.test("parseCatalogue() names the entry, the field and the value that is wro
     [dataWith({ urls: [], embedded: false }), 'needs a "note"'],
     [dataWith({ embedded: "yes" }), '"embedded" is "yes", it must be true or false'],
     [dataWith({ similarity: 2 }), '"similarity" is 2, it must be a number from -1 to 1'],
+    [dataWith({ light: { numbers: 2 } }), 'entry "net", light: "distance" is missing'],
+    [dataWith({ light: { numbers: 0, distance: 1, allowance: 0 } }), '"numbers" is 0, it must be'],
     [dataWith({ labels: null }), 'needs "labels"'],
     [dataWith({}, { width: undefined }), 'entry "net", input: "width" is missing'],
     [dataWith({}, { mean: [0, 0] }), 'entry "net", input: "mean" is [0,0]'],

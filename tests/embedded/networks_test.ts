@@ -57,6 +57,7 @@ Deno.test("embeddedNetwork() gives the bytes and what the catalogue knows, a cop
       treatment,
       labels: entry.labels === null ? [] : await readLabels(entry.labels),
       ...(entry.similarity !== undefined && { minSimilarity: entry.similarity }),
+      ...(entry.light && { light: entry.light }),
     });
     const first = network.bytes[0]!;
     network.bytes[0] = first ^ 1;

@@ -275,8 +275,8 @@ function shapesOf(session: Session, { input }: NetworkFile): Record<string, read
   return Object.fromEntries(plan.outputs.map(({ name, type }) => [name, type.shape]));
 }
 
-async function embedding(device: Device, own: DisposableStack, { bytes, input, treatment }: NetworkFile) {
-  return { session: own.use(await Session.load(device, bytes)), input, treatment };
+async function embedding(device: Device, own: DisposableStack, { bytes, ...how }: NetworkFile) {
+  return { session: own.use(await Session.load(device, bytes)), ...how };
 }
 
 async function localFeatures(

@@ -5,7 +5,12 @@
  */
 import { type CatalogueEntry, readLabels, requireEntry } from "../../src/cli/catalogue.ts";
 import type { EmbeddedNetworkName } from "../../src/embedded/mod.ts";
-import { type LoopDetectorOptions, readVocabulary, type Vocabulary } from "../../src/place/mod.ts";
+import {
+  type LightNumbers,
+  type LoopDetectorOptions,
+  readVocabulary,
+  type Vocabulary,
+} from "../../src/place/mod.ts";
 import {
   TOWN_DECISION,
   TOWN_LEAST_SEQUENCE,
@@ -25,6 +30,8 @@ export interface NetworkFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly input: Size;
   readonly treatment: InputTreatment;
+  /** Of descriptors: what their last numbers tell of the light. */
+  readonly light?: LightNumbers;
 }
 
 /** What is evaluated; what no part needs is not read. */
@@ -82,12 +89,13 @@ export async function readNetworks(
 }
 
 async function readNetwork(folder: string, name: EmbeddedNetworkName): Promise<NetworkFile> {
-  const { file, input } = requireEntry(name);
+  const { file, input, light } = requireEntry(name);
   const { width, height } = input;
   return {
     bytes: await readBytes(`${folder}/${file}`),
     input: { width, height },
     treatment: fullTreatment(input, `input of ${name}`),
+    ...(light && { light }),
   };
 }
 

@@ -101,7 +101,7 @@ export class OnnxRuntimeEngine implements Engine {
   }
 
   async recognise(pictures: readonly DrawnPicture[]): Promise<LoopResult[]> {
-    const { vocabulary, decision, sequence, leastSequence, matching } = this.#networks;
+    const { place, vocabulary, decision, sequence, leastSequence, matching } = this.#networks;
     const conclusion = new Conclusion({
       store: new MemoryStore(vocabulary, true),
       keep: true,
@@ -109,6 +109,7 @@ export class OnnxRuntimeEngine implements Engine {
       decision: { ...decision, method: "both", gap: GAP, firstId: 0, candidates: CANDIDATES },
       sequence,
       leastSequence,
+      ...(place!.light && { light: place!.light }),
       byNodes: matching !== "all",
       vocabulary: vocabulary!,
       covisibility: new CovisibilityGraph(),

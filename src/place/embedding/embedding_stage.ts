@@ -12,6 +12,7 @@ import { InputBlob } from "../../vision/blob.ts";
 import type { Size } from "../../vision/fit.ts";
 import { pixelBytes, type PixelFormat, type PixelFrame } from "../../vision/pixels.ts";
 import type { InputTreatment } from "../../vision/treatment.ts";
+import { checkLightNumbers, type LightNumbers } from "./light_numbers.ts";
 import { normalizeDispatch, type Pooling, poolingDispatches } from "./pooling.ts";
 import { type Whitening, WhiteningStep } from "./whitening.ts";
 
@@ -32,6 +33,8 @@ export interface EmbeddingOptions {
   pooling?: Pooling;
   /** Applied to the descriptor of unit length, such as it was trained on. */
   whitening?: Whitening;
+  /** What the descriptor's last numbers tell of the light, if they do; without whitening, which would mix them with the others. */
+  light?: LightNumbers;
 }
 
 /** What frames will be like, so that all is made for them beforehand. */
@@ -95,7 +98,22 @@ export class EmbeddingNetwork implements Disposable {
       );
     }
     this.dimensions = whitening?.components ?? elements;
+    if (options.light) this.#checkLight(options.light, whitening);
     this.#whitening = whitening && new WhiteningStep(device, whitening);
+  }
+
+  #checkLight(light: LightNumbers, whitening: Whitening | undefined): void {
+    checkLightNumbers(light);
+    if (whitening) {
+      throw new RangeError(
+        "Cannot tell the light by whitened descriptors: leave the whitening or `light` out",
+      );
+    }
+    if (light.numbers >= this.dimensions) {
+      throw new RangeError(
+        `Cannot tell the light by ${light.numbers} numbers of a descriptor that has ${this.dimensions}: none would be left`,
+      );
+    }
   }
 
   /** What a stage takes of its `take`, in bytes. */

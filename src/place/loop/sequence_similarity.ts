@@ -1,3 +1,4 @@
+import { checkLightNumbers, LightDifference, type LightNumbers } from "../embedding/light_numbers.ts";
 import type { Neighbours } from "../index/descriptor_search.ts";
 
 /** Gives the global descriptor of an earlier frame; `undefined` if it is gone. */
@@ -15,6 +16,8 @@ export interface SequenceOptions {
    * counts.
    */
   readonly least?: number;
+  /** What descriptors tell of the light; ways in other light get its allowance. Default: nothing. */
+  readonly light?: LightNumbers;
   /** Frames of this session are compared when they are at least so far apart. */
   readonly gap: number;
   /** The first frame of this session. */
@@ -25,16 +28,17 @@ export interface SequenceOptions {
  * How alike two ways are, not two pictures alone: the new frame with a candidate, the frame before with the candidate's
  * neighbour, and so on, along the earlier way or against it. What looks alike by chance, or is built alike in another street,
  * seldom does so for several frames on end. After SeqSLAM (Milford and Wyeth, ICRA 2012), which compares sequences only; here
- * they judge what single frames found, and both ways are taken at the same speed.
+ * they judge what single frames found, and both ways are taken at the same speed. Where descriptors tell of the light, ways in
+ * one light have to be more alike than ways in two.
  */
 export class SequenceSimilarity {
   readonly #options: SequenceOptions;
   /** The frames before, newest first. */
   #recent: { readonly id: number; readonly descriptor: Float32Array }[] = [];
 
-  /** @throws {RangeError} for numbers of frames that are none, and for a least number above the length. */
+  /** @throws {RangeError} for numbers of frames that are none, for a least number above the length, and for light that makes no sense. */
   constructor(options: SequenceOptions) {
-    const { length, least } = options;
+    const { length, least, light } = options;
     if (!Number.isSafeInteger(length) || length < 1) {
       throw new RangeError(`Cannot compare sequences of ${length} frames; give a whole number, 1 or more`);
     }
@@ -43,12 +47,13 @@ export class SequenceSimilarity {
         `Cannot compare sequences of ${length} frames over at least ${least}; give a whole number from 1 to ${length}`,
       );
     }
+    if (light) checkLightNumbers(light);
     this.#options = { ...options };
   }
 
   /**
-   * The neighbours of a frame with the mean inner product over the sequence instead of their own, best first. Where less
-   * frames are there than a sequence has, the mean is over those; where less are there than `least`, the neighbour is left
+   * The neighbours of a frame with the mean inner product over the sequence instead of their own, best first, and with what is
+   * allowed for the light. Where less frames are there than a sequence has, the mean is over those; where less are there than `least`, the neighbour is left
    * out. Frames come in the order of their numbers; a number that is left out begins a new sequence.
    */
   async rescore(
@@ -63,11 +68,12 @@ export class SequenceSimilarity {
     for (const [i, candidate] of neighbours.ids.entries()) {
       const own = neighbours.scores[i]!;
       if (candidate < 0 || !Number.isFinite(own)) continue;
-      const along = await this.#ways(candidate, -1, own, descriptorOf, known);
-      const against = await this.#ways(candidate, 1, own, descriptorOf, known);
+      const frame = { descriptor, candidate, own };
+      const along = await this.#way(frame, -1, descriptorOf, known);
+      const against = await this.#way(frame, 1, descriptorOf, known);
       const least = this.#options.least ?? Math.max(along.count, against.count);
       const ways = [along, against].filter(({ count }) => count >= least);
-      if (ways.length > 0) scored.push({ id: candidate, score: bestMean(ways) });
+      if (ways.length > 0) scored.push({ id: candidate, score: Math.max(...ways.map(({ mean }) => mean)) });
     }
     scored.sort((a, b) => b.score - a.score || a.id - b.id);
     this.#recent = [{ id, descriptor }, ...this.#recent].slice(0, this.#options.length - 1);
@@ -77,33 +83,35 @@ export class SequenceSimilarity {
     };
   }
 
-  /** Sum and number of the inner products on the way from a candidate in one direction. */
-  async #ways(
-    candidate: number,
+  /** Mean and number of the inner products on the way from a candidate in one direction, with what is allowed for the light. */
+  async #way(
+    { descriptor, candidate, own }: { descriptor: Float32Array; candidate: number; own: number },
     step: number,
-    own: number,
     descriptorOf: DescriptorOf,
     known: Map<number, Float32Array | undefined>,
-  ): Promise<{ sum: number; count: number }> {
+  ): Promise<{ mean: number; count: number }> {
     const { gap, firstId } = this.#options;
+    const light = this.#options.light && new LightDifference(this.#options.light);
+    const kept = async (frame: number): Promise<Float32Array | undefined> => {
+      if (!known.has(frame)) known.set(frame, await descriptorOf(frame));
+      return known.get(frame);
+    };
     let sum = own, count = 1;
+    const first = light && await kept(candidate);
+    if (first) light.add(descriptor, first);
     for (const [i, before] of this.#recent.entries()) {
       const earlier = candidate + step * (i + 1);
       // A way does not go on from one session into another, and frames of one moment are alike in any place.
       if (earlier < 0 || (earlier < firstId) !== (candidate < firstId)) break;
       if (earlier >= firstId && before.id - earlier < gap) break;
-      if (!known.has(earlier)) known.set(earlier, await descriptorOf(earlier));
-      const other = known.get(earlier);
+      const other = await kept(earlier);
       if (!other) break;
       sum += inner(before.descriptor, other);
+      light?.add(before.descriptor, other);
       count++;
     }
-    return { sum, count };
+    return { mean: sum / count + (light?.allowance ?? 0), count };
   }
-}
-
-function bestMean(ways: readonly { sum: number; count: number }[]): number {
-  return Math.max(...ways.map(({ sum, count }) => sum / count));
 }
 
 /** Inner product. */

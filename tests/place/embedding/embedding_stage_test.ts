@@ -114,4 +114,12 @@ Deno.test("an embedding says which outputs, sizes and whitenings do not fit", as
     { ...base, output: "embedding", whitening },
     "descriptors of 32 elements: the whitening was trained for 6",
   );
+  const light = { numbers: 2, distance: 0.05, allowance: 0.3 };
+  const told = { ...base, output: "embedding", light };
+  const own = Whitening.train(random.normals(40 * EMBEDDING_DIMENSIONS), EMBEDDING_DIMENSIONS);
+  refused({ ...told, whitening: own }, "leave the whitening or `light` out");
+  refused({ ...told, light: { ...light, numbers: 32 } }, "32 numbers of a descriptor that has 32");
+  refused({ ...told, light: { ...light, numbers: 1.5 } }, "`numbers` is 1.5");
+  refused({ ...told, light: { ...light, distance: 0 } }, "`distance` is 0");
+  refused({ ...told, light: { ...light, allowance: -1 } }, "`allowance` is -1");
 });

@@ -1,5 +1,5 @@
 import { assertAlmostEquals, assertEquals, assertGreater, assertLess, assertThrows } from "@std/assert";
-import { type Neighbours, SequenceSimilarity } from "../../../src/place/mod.ts";
+import { type Neighbours, type SequenceOptions, SequenceSimilarity } from "../../../src/place/mod.ts";
 import { Random } from "../../support/random.ts";
 
 const SIZE = 24;
@@ -38,12 +38,12 @@ function search(frames: readonly Float32Array[], id: number, gap: number, most =
 /** What every frame is told after all those before it. */
 async function rescoreAll(
   frames: readonly Float32Array[],
-  { length, least, gap, firstId = 0 }: { length: number; least?: number; gap: number; firstId?: number },
+  { firstId = 0, ...options }: Omit<SequenceOptions, "firstId"> & { firstId?: number },
 ): Promise<Neighbours[]> {
-  const sequence = new SequenceSimilarity({ length, ...(least !== undefined && { least }), gap, firstId });
+  const sequence = new SequenceSimilarity({ ...options, firstId });
   const told: Neighbours[] = [];
   for (const [id, frame] of frames.entries()) {
-    told.push(await sequence.rescore(id, frame, search(frames, id, gap), (other) => frames[other]));
+    told.push(await sequence.rescore(id, frame, search(frames, id, options.gap), (other) => frames[other]));
   }
   return told;
 }
@@ -206,5 +206,50 @@ Deno.test("a sequence has a whole number of frames, and its least number fits it
       RangeError,
       `${length} frames`,
     );
+  }
+});
+
+Deno.test("what is allowed for the light goes by the mean difference over the way, up to its bound", async () => {
+  const seed = 17, random = new Random(seed), gap = 5, length = 6;
+  const light = { numbers: 2, distance: 0.1, allowance: 0.25 };
+  /** The descriptor with its last two numbers put to those of a light. */
+  const lit = (descriptor: Float32Array, a: number, b: number): Float32Array => {
+    const copy = descriptor.slice();
+    copy.set([a, b], SIZE - 2);
+    return copy;
+  };
+  const lap = strangers(random, 20).map((frame) => lit(frame, 0.02, -0.01));
+  // One shadow of many changes single frames and hardly the mean.
+  const cases = [
+    { name: "the same light", light: () => [0.02, -0.01], share: 0 },
+    { name: "a little other", light: () => [0.02, 0.03], share: 0.4 },
+    { name: "quite another", light: () => [0.32, -0.01], share: 1 },
+    {
+      name: "now lighter, now darker",
+      light: (i: number) => [0.02, -0.01 + (i % 2 ? 0.05 : -0.05)],
+      share: 0,
+    },
+  ] as const;
+  for (const { name, light: of, share } of cases) {
+    const again = lap.map((frame, i) => lit(frame, of(i)[0]!, of(i)[1]!));
+    const frames = [...lap, ...again];
+    const plain = await rescoreAll(frames, { length, gap });
+    const told = await rescoreAll(frames, { length, gap, light });
+    for (let id = 26; id < 40; id++) {
+      const added = scoreOf(told[id]!, id - 20) - scoreOf(plain[id]!, id - 20);
+      assertAlmostEquals(added, 0.25 * share, 1e-5, `${name}, frame ${id}, seed ${seed}`);
+    }
+  }
+});
+
+Deno.test("without a frame's descriptor nothing is allowed for its light, and settings are checked", async () => {
+  const light = { numbers: 2, distance: 0.1, allowance: 0.25 };
+  const sequence = new SequenceSimilarity({ length: 3, gap: 1, firstId: 0, light });
+  const neighbours = { ids: Int32Array.of(2), scores: Float32Array.of(0.75) };
+  const told = await sequence.rescore(9, new Float32Array(SIZE).fill(0.2), neighbours, () => undefined);
+  assertEquals([...told.scores], [0.75]);
+  for (const wrong of [{ numbers: 0 }, { distance: NaN }, { allowance: 3 }]) {
+    const options = { length: 3, gap: 1, firstId: 0, light: { ...light, ...wrong } };
+    assertThrows(() => new SequenceSimilarity(options), RangeError, "Cannot tell the light");
   }
 });
