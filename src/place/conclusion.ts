@@ -68,7 +68,7 @@ export interface ConclusionOptions {
   sequence?: number;
   /** Frames that such a mean is over at least; see {@linkcode SequenceSimilarity}. */
   leastSequence?: number;
-  /** What descriptors tell of the light; see {@linkcode SequenceSimilarity}. */
+  /** What descriptors tell of the light: it counts over sequences; see {@linkcode SequenceSimilarity}. */
   light?: LightNumbers;
   /** What makes bags of words, where the store has them. */
   vocabulary?: Vocabulary;
@@ -103,7 +103,7 @@ export class Conclusion {
     });
     this.#check = new GeometricCheck(options.geometry);
     const { sequence: length = 1, leastSequence: least, light, decision: { gap, firstId } } = options;
-    if (length !== 1 || least !== undefined || light) {
+    if (length !== 1 || least !== undefined) {
       this.#sequence = new SequenceSimilarity({
         length,
         ...(least !== undefined && { least }),

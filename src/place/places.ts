@@ -159,7 +159,7 @@ export class PlaceRecogniser implements Disposable {
     if (index && map) await map.load(index);
     const firstId = map?.size ?? 0;
     const store = map ??
-      new MemoryStore(vocabulary, (options.sequence ?? 1) > 1 || embed?.light !== undefined);
+      new MemoryStore(vocabulary, options.sequence !== undefined && options.sequence > 1);
     const followed = features && (options.covisibility ?? vocabulary !== undefined);
     const covisibility = followed ? await map?.covisibility() ?? new CovisibilityGraph() : undefined;
     const conclusion = new Conclusion({
