@@ -141,7 +141,7 @@ function parseLight(item: unknown, where: string): LightNumbers {
   return {
     numbers: fields.number("numbers", 1),
     distance: fields.number("distance", 0),
-    allowance: fields.number("allowance", 0, 2),
+    allowance: fields.number("allowance", 0, 1),
   };
 }
 

@@ -5,8 +5,9 @@ export interface LightNumbers {
   /** From this distance on, the length of the difference of these numbers, two pictures were taken in quite another light. */
   readonly distance: number;
   /**
-   * What is added to the inner product of two pictures then, since another light makes one place less like itself. Added in
-   * proportion at smaller distances, so nothing where the light is the same.
+   * The share of what two pictures lack to be the same, 1 less their inner product, that is put down to the light then,
+   * since another light makes one place less like itself; from 0 to 1. In proportion at smaller distances, so nothing where
+   * the light is the same.
    */
   readonly allowance: number;
 }
@@ -22,7 +23,7 @@ export function checkLightNumbers({ numbers, distance, allowance }: LightNumbers
     refuse("numbers", numbers, "a whole number, 1 or more");
   }
   if (!(distance > 0 && Number.isFinite(distance))) refuse("distance", distance, "above 0");
-  if (!(allowance >= 0 && allowance <= 2)) refuse("allowance", allowance, "from 0 to 2");
+  if (!(allowance >= 0 && allowance <= 1)) refuse("allowance", allowance, "from 0 to 1");
 }
 
 /** Adds up how the light of one way differs from that of another, pair by pair. */
@@ -44,10 +45,10 @@ export class LightDifference {
     this.#count++;
   }
 
-  /** What is added to the likeness: by the mean difference, in which what single pictures show weighs little; 0 of none. */
-  get allowance(): number {
+  /** The likeness of the ways, by the mean difference, in which what single pictures show weighs little. */
+  corrected(likeness: number): number {
     const { distance, allowance } = this.#light;
     const mean = Math.hypot(...this.#sum) / Math.max(this.#count, 1);
-    return allowance * Math.min(mean / distance, 1);
+    return 1 - (1 - likeness) * (1 - allowance * Math.min(mean / distance, 1));
   }
 }

@@ -110,7 +110,7 @@ export class SequenceSimilarity {
       light?.add(before.descriptor, other);
       count++;
     }
-    return { mean: sum / count + (light?.allowance ?? 0), count };
+    return { mean: light ? light.corrected(sum / count) : sum / count, count };
   }
 }
 

@@ -236,8 +236,9 @@ Deno.test("what is allowed for the light goes by the mean difference over the wa
     const plain = await rescoreAll(frames, { length, gap });
     const told = await rescoreAll(frames, { length, gap, light });
     for (let id = 26; id < 40; id++) {
-      const added = scoreOf(told[id]!, id - 20) - scoreOf(plain[id]!, id - 20);
-      assertAlmostEquals(added, 0.25 * share, 1e-5, `${name}, frame ${id}, seed ${seed}`);
+      const lacking = 1 - scoreOf(plain[id]!, id - 20);
+      const corrected = 1 - lacking * (1 - 0.25 * share);
+      assertAlmostEquals(scoreOf(told[id]!, id - 20), corrected, 1e-5, `${name}, frame ${id}, seed ${seed}`);
     }
   }
 });
