@@ -103,14 +103,18 @@ fn main(
   var image: array<u32, P>;
   var top: array<i32, P>;
   var left: array<i32, P>;
+  var stored_at: array<u32, P>;
   //#unroll t P
   for (var t = 0u; t < P; t++) {
     let pixel = min(first_pixel + t, pixels - 1u);
     let row = pixel / params.out_w;
     let n = row / params.out_h;
+    let h = row - n * params.out_h;
+    let w = pixel - row * params.out_w;
     image[t] = params.x_offset + n * params.x_stride_n + conv_group * params.group_in_c4;
-    top[t] = i32((row - n * params.out_h) * params.stride_h) - i32(params.pad_top);
-    left[t] = i32((pixel - row * params.out_w) * params.stride_w) - i32(params.pad_left);
+    top[t] = i32(h * params.stride_h) - i32(params.pad_top);
+    left[t] = i32(w * params.stride_w) - i32(params.pad_left);
+    stored_at[t] = params.y_offset + n * params.y_stride_n + h * params.y_stride_h + w * params.y_stride_w;
   }
   //#end
 
@@ -191,12 +195,8 @@ fn main(
     let pixel = first_pixel + i / Q;
     let c4 = group_c4 + first_in_group + i % Q;
     if (pixel < pixels && first_in_group + i % Q <= last_in_group) {
-      let row = pixel / params.out_w;
-      let n = row / params.out_h;
       let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
-      let to = params.y_offset + n * params.y_stride_n + (row - n * params.out_h) * params.y_stride_h
-        + (pixel - row * params.out_w) * params.y_stride_w + c4;
-      y[to] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
+      y[stored_at[i / Q] + c4] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
     }
   }
 }

@@ -1,12 +1,14 @@
-// Reduces the pixels of each channel of an image, one workgroup for each batch item, segment of pixels and group of 4
-// channels. Run with several segments first, and then over the segments, it reduces a large image in parallel.
+// Reduces the pixels of each channel of an image. Each batch item, segment of pixels and group of 4 channels is an item of
+// work, which all invocations of a workgroup share, or which one invocation does alone: what is injected as "share" decides.
+// Run with several segments first, and then over the segments, it reduces a large image in parallel.
 //
 //   y[n * segments + s, c] = epilogue(finish(combine over the pixels p of segment s of term(x[n, p, c])))
 //
 // x: NHWC, channels padded to a multiple of 4; y: one pixel for each batch item and segment. Offsets and strides count
 // vec4s. Padding lanes are written as zero.
 //
-// Grid: `count` = batch * segments * c4 workgroups. Limit: segment_pixels / WG + log2(WG) < 65,535 (llvmpipe).
+// Grid: a workgroup for each of `count` = batch * segments * c4 items, or an invocation. Limit: iterations of an invocation,
+// segment_pixels / WG + log2(WG) or segment_pixels, < 65,535 (llvmpipe).
 
 struct Params {
   count: u32,
@@ -40,8 +42,6 @@ override WG: u32 = 64u;
 // 0: sum, 1: largest, 2: smallest, 3: product.
 override MODE: u32 = 0u;
 
-var<workgroup> totals: array<vec, WG>;
-
 // The least and the greatest element: what changes nothing in a search for the largest and the smallest.
 //#inject bounds
 const LEAST = vec4f(-3.4028234663852886e38);
@@ -67,13 +67,31 @@ fn combine(a: vec, b: vec) -> vec {
   return a + b;
 }
 
+//#inject share
+var<workgroup> totals: array<vec, WG>;
+fn own_item(place: u32, local: u32) -> u32 { return place; }
+// Which pixels are an invocation's: the first, and how far apart.
+fn own_first(local: u32) -> u32 { return local; }
+fn own_step() -> u32 { return WG; }
+// What all invocations have found.
+fn together(total: vec, local: u32) -> vec {
+  totals[local] = total;
+  workgroupBarrier();
+  for (var half = WG / 2u; half > 0u; half = half / 2u) {
+    if (local < half) { totals[local] = combine(totals[local], totals[local + half]); }
+    workgroupBarrier();
+  }
+  return totals[0];
+}
+//#end
+
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
   @builtin(local_invocation_index) local: u32,
 ) {
-  let index = group.y * groups.x + group.x;
+  let index = own_item(group.y * groups.x + group.x, local);
   if (index >= params.count) { return; }
   let c4 = index % params.c4;
   let item = index / params.c4;
@@ -85,21 +103,16 @@ fn main(
   if (MODE == 1u) { total = LEAST; }
   if (MODE == 2u) { total = GREATEST; }
   if (MODE == 3u) { total = vec(1); }
-  for (var pixel = first + local; pixel < end; pixel += WG) {
+  for (var pixel = first + own_first(local); pixel < end; pixel += own_step()) {
     let row = pixel / params.w;
     let column = pixel - row * params.w;
     let value = x[source + row * params.x_stride_h + column * params.x_stride_w];
     total = combine(total, term(value, n * params.c4 + c4));
   }
-  totals[local] = total;
-  workgroupBarrier();
-  for (var half = WG / 2u; half > 0u; half = half / 2u) {
-    if (local < half) { totals[local] = combine(totals[local], totals[local + half]); }
-    workgroupBarrier();
-  }
-  if (local == 0u) {
+  let found = together(total, local);
+  if (own_first(local) == 0u) {
     let lanes = vec4u(0u, 1u, 2u, 3u) + 4u * c4;
-    let value = epilogue(finish(totals[0]), item, c4);
+    let value = epilogue(finish(found), item, c4);
     y[params.y_offset + item * params.y_stride_n + c4] = select(vec(), value, lanes < vec4u(params.c));
   }
 }

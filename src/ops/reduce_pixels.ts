@@ -46,6 +46,25 @@ export const IDENTITY: Readonly<Record<ReduceMode, number>> = {
   prod: 1,
 };
 
+/** For `//#inject share` where an invocation reduces its channels alone: no workgroup memory, no barrier. */
+const ALONE = `
+fn own_item(place: u32, local: u32) -> u32 { return place * WG + local; }
+fn own_first(local: u32) -> u32 { return 0u; }
+fn own_step() -> u32 { return 1u; }
+fn together(total: vec, local: u32) -> vec { return total; }
+`;
+
+/** Invocations that software adapters run at once, as lanes. */
+const LANES = 8;
+/** What sharing costs there, in pixels that eight invocations could have read in that time (measured: 9 us, 20 ns a pixel). */
+const SHARING_PIXELS = 450;
+
+/** Whether channels are reduced by one invocation each: on software adapters, where barriers are dear, if few lanes idle. */
+function alone({ target }: Lowering, count: number, pixels: number): boolean {
+  if (!target.software || pixels > SEGMENT_PIXELS * 2) return false;
+  return Math.ceil(count / LANES) * pixels < count * (Math.ceil(pixels / LANES) + SHARING_PIXELS);
+}
+
 /** Pixels that one workgroup takes when an image is split. */
 const SEGMENT_PIXELS = 8192;
 
@@ -87,16 +106,19 @@ function emitPixels(
   const segmentPixels = Math.ceil(h * w / segments);
   const count = n * segments * c4;
   const source = addressUniforms("x", x.address);
+  const single = alone(node, count, segmentPixels);
+  const invocations = single ? LANES : segmentPixels > 1024 ? 256 : 64;
   node.emit({
     kernel: pixelsKernel,
     options: {
-      overrides: { WG: segmentPixels > 1024 ? 256 : 64, MODE: MODE_NUMBER[mode] },
+      overrides: { WG: invocations, MODE: MODE_NUMBER[mode] },
       inject: {
         ...typesOf(x.view.dtype),
         ...(gpuScalar(x.view.dtype) === "i32" && INTEGERS),
         ...epilogue.inject,
         ...(term !== undefined && { term }),
         ...(finish !== undefined && { finish }),
+        ...(single && { share: ALONE }),
       },
     },
     bindings: { x: x.view, y: y.view, ...bindings, ...epilogue.bindings },
@@ -115,6 +137,6 @@ function emitPixels(
       y_stride_n: segments > 1 ? y.address.strideW : y.address.strideN,
       operands: epilogue.operands,
     },
-    workgroups: foldWorkgroups(count),
+    workgroups: foldWorkgroups(single ? Math.ceil(count / LANES) : count),
   });
 }
