@@ -44,6 +44,12 @@ const AT_ONCE = 1u;
 const BLOCKS = 4u;
 //#end
 
+// The sum with four channels of an input, each times its weights. A function keeps unrolled text short: compilers front to back
+// take longer than in proportion to it.
+fn accumulate(sum: vec4f, v: vec4f, w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f) -> vec4f {
+  return fma(vec4f(v.w), w3, fma(vec4f(v.z), w2, fma(vec4f(v.y), w1, fma(vec4f(v.x), w0, sum))));
+}
+
 @compute @workgroup_size(WG)
 fn main(
   @builtin(workgroup_id) group: vec3u,
@@ -94,11 +100,7 @@ fn main(
         let w3 = taken[4u * r + 3u];
         //#unroll t P
         for (var t = 0u; t < P; t++) {
-          var sum = acc[t * Q + part * AT_ONCE + r];
-          sum = fma(vec4f(v[t].x), w0, sum);
-          sum = fma(vec4f(v[t].y), w1, sum);
-          sum = fma(vec4f(v[t].z), w2, sum);
-          acc[t * Q + part * AT_ONCE + r] = fma(vec4f(v[t].w), w3, sum);
+          acc[t * Q + part * AT_ONCE + r] = accumulate(acc[t * Q + part * AT_ONCE + r], v[t], w0, w1, w2, w3);
         }
         //#end
       }

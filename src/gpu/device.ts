@@ -29,6 +29,7 @@ import {
   type Kernel,
   kernelKey,
   type KernelOptions,
+  kernelOutline,
   type KernelSource,
   kernelText,
   overrideConstants,
@@ -333,10 +334,10 @@ export class Device implements Disposable {
     const cached = this.#kernels.get(key);
     if (cached) return cached;
     const label = source.name;
-    const text = kernelText(source, options);
-    const shape = throughTexels(reflectKernel(text, label), text, options.texels);
-    const constants = overrideConstants(text, source, options);
-    const code = compiledText(text, source, options);
+    const outline = kernelOutline(source, options);
+    const shape = throughTexels(reflectKernel(outline, label), outline, options.texels);
+    const constants = overrideConstants(outline, source, options);
+    const code = compiledText(kernelText(source, options), source, options);
     this.counters.add("modules", label);
     this.counters.add("pipelines", label);
     const kernel = this.#guard.create(label, () => {

@@ -1,8 +1,8 @@
 import { WgslReflect } from "wgsl_reflect";
 import { GpuError } from "./errors.ts";
 import { halveStorage } from "./half_storage.ts";
-import { preprocess } from "./preprocess.ts";
-import { assigns, withoutComments } from "./storage_text.ts";
+import { preprocess, type PreprocessOptions } from "./preprocess.ts";
+import { assigns, withoutBodies, withoutComments } from "./storage_text.ts";
 import { loadTexels, type TexelScalar, texelTypeOf } from "./texel_loads.ts";
 import type { UniformField, UniformLayout } from "./uniforms.ts";
 
@@ -120,10 +120,20 @@ export function kernelKey(source: KernelSource, options: KernelOptions): string 
 
 /** The text of one variant, all its storage in 32 bits. @throws {GpuError} as {@linkcode preprocess} does. */
 export function kernelText(source: KernelSource, options: KernelOptions): string {
-  return preprocess(source.wgsl, source.name, {
-    ...(options.inject && { inject: options.inject }),
-    ...(options.overrides && { constants: options.overrides }),
-  });
+  return preprocess(source.wgsl, source.name, replacements(options));
+}
+
+/**
+ * The same with the body of each unrolled loop once: it declares, reads and writes the same, and is read many times faster.
+ *
+ * @throws {GpuError} as {@linkcode preprocess} does.
+ */
+export function kernelOutline(source: KernelSource, options: KernelOptions): string {
+  return preprocess(source.wgsl, source.name, { ...replacements(options), once: true });
+}
+
+function replacements({ inject, overrides }: KernelOptions): PreprocessOptions {
+  return { ...(inject && { inject }), ...(overrides && { constants: overrides }) };
 }
 
 /** What is compiled of a variant's text: with the textures and the 16-bit storage that were asked for. @throws {GpuError} */
@@ -140,7 +150,7 @@ export function compiledText(
 /**
  * The values for a variant's `override` constants.
  *
- * @param code the variant's text, as {@linkcode kernelText} gives it.
+ * @param code the variant's text, as {@linkcode kernelText} or {@linkcode kernelOutline} gives it.
  * @throws {GpuError} for a name that is neither an `override`, nor a `const` of the text, nor an unroll count.
  */
 export function overrideConstants(
@@ -173,9 +183,11 @@ export function overrideConstants(
  * @throws {GpuError} if the text does not parse, has no entry point `main`, or binds what kernels do not use: samplers, groups other than 0, more than one uniform, or a uniform that is no struct of numbers.
  */
 export function reflectKernel(wgsl: string, name: string): KernelInterface {
+  const code = withoutComments(wgsl);
   let reflection: Reflection;
   try {
-    reflection = new WgslReflect(wgsl);
+    // The package reads declarations in a tenth of the time that statements take.
+    reflection = new WgslReflect(withoutBodies(code));
   } catch (cause) {
     throw new GpuError(`Cannot reflect shader ${name}: ${cause instanceof Error ? cause.message : cause}`, {
       cause,
@@ -192,7 +204,6 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   if (elsewhere.length > 0) {
     throw new GpuError(`Cannot reflect shader ${name}: "${elsewhere[0]!.name}" is not in @group(0)`);
   }
-  const code = withoutComments(wgsl);
   for (const variable of variables) {
     if (!variable) continue;
     if (variable.resourceType === TEXTURE) {

@@ -15,7 +15,7 @@ export * from "./errors.ts";
 export { type EventOptions, GpuEvent } from "./event.ts";
 export type { GpuMemoryStats } from "./gpu_memory.ts";
 export type { Kernel, KernelBinding, KernelInterface, KernelOptions, KernelSource } from "./kernel.ts";
-export { kernelText, reflectKernel } from "./kernel.ts";
+export { kernelOutline, reflectKernel } from "./kernel.ts";
 export { Matrix, type MatrixPlace, MAX_MATRIX_SIDE, refuseMask, refuseSizes } from "./matrix.ts";
 export * from "./matrix_kernel.ts";
 export * from "./matrix_type.ts";

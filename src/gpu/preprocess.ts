@@ -6,6 +6,8 @@ export interface PreprocessOptions {
   inject?: Readonly<Record<string, string>>;
   /** Trip counts for `//#unroll VAR NAME` where NAME is no number. */
   constants?: Readonly<Record<string, number | boolean>>;
+  /** Every unrolled loop's body is there once, whatever its count: enough to see what is declared, read and written. */
+  once?: boolean;
 }
 
 /**
@@ -97,7 +99,7 @@ export function preprocess(source: string, name: string, options: PreprocessOpti
     }
     const word = new RegExp(`\\b${variable}\\b`, "g");
     const output = body.slice(0, opening);
-    for (let trip = 0; trip < trips; trip++) {
+    for (let trip = 0; trip < (options.once ? 1 : trips); trip++) {
       // Each copy is a block of its own, so that what it declares does not clash.
       output.push("{", ...inner.map((text) => text.replace(word, `${trip}u`)), "}");
     }

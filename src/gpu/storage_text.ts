@@ -32,6 +32,14 @@ export function functionsOf(code: string): string[] {
   });
 }
 
+/** The text with the bodies of all functions empty: what it declares. */
+export function withoutBodies(code: string): string {
+  return functionsOf(code).reduce(
+    (rest, text) => rest.replace(text, () => `${text.slice(0, text.indexOf("{"))}{}`),
+    code,
+  );
+}
+
 /** The index of the bracket that ends what begins at `start`. */
 export function closingBracket(code: string, start: number): number {
   let depth = 1;

@@ -1,7 +1,7 @@
 import type { BufferRange, TextureRange } from "./allocator.ts";
 import type { Device } from "./device.ts";
 import type { Dispatch, DispatchDescriptor } from "./dispatch.ts";
-import { type Kernel, type KernelOptions, type KernelSource, kernelText } from "./kernel.ts";
+import { type Kernel, type KernelOptions, kernelOutline, type KernelSource } from "./kernel.ts";
 import { withoutComments } from "./storage_text.ts";
 import { texelCandidates, type TexelScalar, TexelScratch, texelTypeOf } from "./texel_loads.ts";
 
@@ -91,7 +91,7 @@ export function candidateScalars(
   const key = JSON.stringify(options.inject ?? {});
   let scalars = known.get(key);
   if (!scalars) {
-    const code = withoutComments(kernelText(source, options));
+    const code = withoutComments(kernelOutline(source, options));
     const bound = [...code.matchAll(/var<storage,\s*\w+>\s+(\w+)/g)].map((match) => match[1]!);
     scalars = new Map(texelCandidates(code, bound).map((name) => [name, texelTypeOf(code, name)!.scalar]));
     known.set(key, scalars);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Dispatch, GpuError, kernelText, type Stream, withoutComments } from "../gpu/mod.ts";
+import { type Dispatch, GpuError, kernelOutline, type Stream, withoutComments } from "../gpu/mod.ts";
 import type { Stopwatch } from "../gpu/stopwatch.ts";
 import { closingBracket } from "../gpu/storage_text.ts";
 import { recordTexelCopies } from "../gpu/texel_loads.ts";
@@ -163,7 +163,7 @@ export async function repeatedTimes(
 
 /** Whether a kernel may read what it writes, by its text: if so, running it twice is not the same as running it once. */
 export function changesWhatItReads(step: PlanStep, { kernel }: Pick<Dispatch, "kernel">): boolean {
-  const code = withoutComments(kernelText(step.kernel, step.options ?? {}));
+  const code = withoutComments(kernelOutline(step.kernel, step.options ?? {}));
   return kernel.bindings.some(({ name, written }) => written && reads(code, name));
 }
 
