@@ -134,8 +134,7 @@ fn main(
       for (var ky = 0u; ky < KH; ky++) {
         //#unroll kx KW
         for (var kx = 0u; kx < KW; kx++) {
-          let from_row = (r * STRIDE_H + ky * DILATION_H) / ROW_STEP;
-          let v = window[from_row * COLS + (p * STRIDE_W + kx * DILATION_W) / COL_STEP];
+          let v = window[(r * STRIDE_H + ky * DILATION_H) / ROW_STEP * COLS + (p * STRIDE_W + kx * DILATION_W) / COL_STEP];
           acc[r * P + p] = fma(v, w[ky * KW + kx], acc[r * P + p]);
         }
         //#end

@@ -18,6 +18,8 @@ export interface PreprocessOptions {
  *   VAR replaced by `0u`, `1u`, …, so that private arrays have constant indices and stay in registers. COUNT is a number
  *   or a constant's name. Blocks nest.
  *
+ * Constant indices of arrays, sums and products of numbers and named constants, become numbers.
+ *
  * @throws {GpuError} naming the line, for a block without an end, an unknown directive or count, and a loop that
  * cannot be unrolled; also for an injection that the file has no place for.
  */
@@ -29,7 +31,7 @@ export function preprocess(source: string, name: string, options: PreprocessOpti
       throw new GpuError(`Cannot preprocess ${name}: it has no block "//#inject ${block}"`);
     }
   }
-  return output.join("\n");
+  return output.map(folded).join("\n");
 
   function fail(line: number, problem: string): never {
     throw new GpuError(`Cannot preprocess ${name}, line ${line + 1}: ${problem}`);
@@ -61,6 +63,16 @@ export function preprocess(source: string, name: string, options: PreprocessOpti
     }
     if (nested) fail(start - 1, "block without //#end");
     return [output, lines.length];
+  }
+
+  /** A line whose constant indices are numbers: compilers take long over the arithmetic of a thousand of them. */
+  function folded(text: string): string {
+    if (!text.includes("[")) return text;
+    return text.replaceAll(/\[([^[\]]+)\]/g, (whole, index: string) => {
+      if (/^\d+u$/.test(index)) return whole;
+      const value = constantValue(index, options.constants ?? {});
+      return value === undefined ? whole : `[${value}u]`;
+    });
   }
 
   function unroll(
@@ -104,5 +116,41 @@ export function preprocess(source: string, name: string, options: PreprocessOpti
       output.push("{", ...inner.map((text) => text.replace(word, `${trip}u`)), "}");
     }
     return [...output, ...body.slice(closing + 1)];
+  }
+}
+
+/** The value of an unsigned expression of numbers and named constants; `undefined` if it has other parts, or is below 0. */
+function constantValue(
+  expression: string,
+  constants: Readonly<Record<string, number | boolean>>,
+): number | undefined {
+  const tokens = expression.match(/\d+u?|[A-Za-z_]\w*|\S/g) ?? [];
+  let at = 0;
+  const value = sum();
+  return at === tokens.length && Number.isInteger(value) && value >= 0 ? value : undefined;
+
+  function sum(): number {
+    let total = product();
+    while (tokens[at] === "+" || tokens[at] === "-") total += tokens[at++] === "+" ? product() : -product();
+    return total;
+  }
+
+  function product(): number {
+    let total = operand();
+    while (tokens[at] === "*" || tokens[at] === "/" || tokens[at] === "%") {
+      const operator = tokens[at++], right = operand();
+      if (operator === "*") total *= right;
+      else total = operator === "/" ? Math.trunc(total / right) : total % right;
+    }
+    return total;
+  }
+
+  /** Not a number for what is no constant: so is then the whole. */
+  function operand(): number {
+    const token = tokens[at++] ?? "";
+    if (/^\d+u?$/.test(token)) return parseInt(token);
+    if (token !== "(") return Number(constants[token] ?? NaN);
+    const inner = sum();
+    return tokens[at++] === ")" ? inner : NaN;
   }
 }

@@ -115,3 +115,38 @@ Deno.test("preprocess() refuses an injection without a place, and a negative cou
   assertThrows(() => preprocess(source, "k", { constants: { N: 1.5 } }), GpuError, "line 1");
   assert(preprocess(source, "k", { constants: { N: 1 } }).includes("{"));
 });
+
+Deno.test("preprocess() makes numbers of constant indices, and leaves all others", () => {
+  const constants = { P: 4, STEP: 2, N: 3 };
+  const cases: [index: string, folded: string][] = [
+    ["k * P + 1u", "13u"],
+    ["(k * STEP + 1u) / STEP * P + k % STEP", "13u"],
+    ["2u - k + P - 1u", "2u"],
+    ["k", "3u"],
+    // A difference below zero is an error that the compiler tells of.
+    ["1u - P", "1u - P"],
+    ["k + local", "3u + local"],
+    ["k / 0u", "3u / 0u"],
+    ["k + ", "3u + "],
+    ["(k", "(3u"],
+    ["-k", "-3u"],
+    ["k * UNKNOWN", "3u * UNKNOWN"],
+    ["f(k)", "f(3u)"],
+  ];
+  for (const [index, folded] of cases) {
+    const source = `//#unroll k 4\nfor (var k = 0u; k < 4u; k++) {\na[${index}];\n}\n//#end`;
+    assertEquals(lines(preprocess(source, "k", { constants }))[10], `a[${folded}];`, index);
+  }
+  assertEquals(
+    preprocess("a[1u + P] + b[c[P]] + array<vec4f, P * P>()", "k", { constants }),
+    "a[5u] + b[c[4u]] + array<vec4f, P * P>()",
+  );
+});
+
+Deno.test("preprocess() repeats nothing where once is enough", () => {
+  const source = "//#unroll i N\nfor (var i = 0u; i < N; i++) {\nf(i);\n}\n//#end";
+  for (const N of [0, 1, 9]) {
+    const text = lines(preprocess(source, "k", { constants: { N }, once: true }));
+    assertEquals(text, ["{", "f(0u);", "}"], `${N}`);
+  }
+});
