@@ -3,7 +3,7 @@
  * adapter, in one run, turn by turn.
  *
  * `deno run -A --no-lock bench/peers/main.ts [--only NAME,...] [--sides NAME,...] [--rounds 3] [--batch 16]
- * [--minutes 12] [--out FILE]`
+ * [--minutes 12] [--out FILE] [--write PAGE]`
  *
  * Each side runs each network in a process of its own, once a round; the WebAssembly and native sides, which are there
  * for the record, in the first round only. A process tells:
@@ -26,6 +26,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { quietMesa } from "../../src/cli/mesa.ts";
+import { betweenLines, wrapped } from "../../tools/markdown.ts";
 import { type Network, NETWORKS } from "./networks.ts";
 import { VERSIONS } from "./packages.ts";
 import {
@@ -63,17 +64,19 @@ interface Options {
   batch: number;
   minutes: number;
   out: string | undefined;
+  /** The page that the tables are written into. */
+  write: string | undefined;
 }
 
 const USAGE = `Usage: deno task bench:peers [--only NAME,...] [--sides NAME,...] [--rounds 3] [--batch 16]
-                        [--minutes 12] [--out FILE]
+                        [--minutes 12] [--out FILE] [--write PAGE]
 networks: ${NETWORKS.map(({ name }) => name).join(", ")}
 sides: ${[...WEBGPU, ...RECORD].join(", ")}`;
 
 function options(): Options {
   const all = [...WEBGPU, ...RECORD];
   const args = parseArgs(Deno.args, {
-    string: ["only", "sides", "rounds", "batch", "minutes", "out"],
+    string: ["only", "sides", "rounds", "batch", "minutes", "out", "write"],
     boolean: ["help"],
     unknown: (name) => {
       console.error(`bench:peers: "${name}" is unknown\n${USAGE}`);
@@ -99,6 +102,7 @@ function options(): Options {
     batch: Number(args.batch ?? 16),
     minutes: Number(args.minutes ?? 12),
     out: args.out,
+    write: args.write,
   };
 }
 
@@ -266,34 +270,73 @@ function adapterSlug(adapter: string): string {
   return words.replaceAll(/[^a-z0-9]+/g, "-").replaceAll(/^-|-$/g, "") || "unnamed";
 }
 
-const MEASURES: readonly [Measure, string][] = [
-  ["throughputMs", "Throughput, ms per inference"],
-  ["throughputCpuMs", "The same, processor time"],
-  ["latencyMs", "Latency, ms"],
-  ["latencyCpuMs", "The same, processor time"],
-  ["firstMs", "First result, ms"],
-  ["peakMiB", "Peak memory, MiB"],
-];
+const MEASURES: Readonly<Record<Measure, string>> = {
+  throughputMs: "Throughput, ms per inference",
+  throughputCpuMs: "Throughput, ms of the processor per inference",
+  latencyMs: "Latency, ms",
+  latencyCpuMs: "Latency, ms of the processor",
+  firstMs: "First result, ms",
+  peakMiB: "Peak memory, MiB",
+};
+const MEASURE_NAMES = Object.keys(MEASURES) as Measure[];
+/** Those that are set against the best peer's. */
+const COMPARED = {
+  throughputMs: "throughput",
+  latencyMs: "latency",
+  firstMs: "first result",
+  peakMiB: "peak memory",
+} as const;
+
+/** Between these lines of the page are the tables. */
+const BEGIN = "<!-- figures of bench:peers, begin -->";
+const END = "<!-- figures of bench:peers, end -->";
 
 /** All tables, as text. */
 function report(rows: readonly Row[], sides: readonly string[]): string {
-  const parts = MEASURES.map(([measure, title]) => `${title}\n\n${table(rows, sides, measure)}`);
+  const parts = MEASURE_NAMES.map((measure) => `### ${MEASURES[measure]}\n\n${table(rows, sides, measure)}`);
   const others = WEBGPU.slice(1);
   if (sides.includes("framewise") && others.some((side) => sides.includes(side))) {
-    const measures = MEASURES.map(([measure]) => measure);
-    const ratios = ratioTable(rows, "framewise", others, measures);
-    parts.push(`Framewise against the best WebGPU peer for each, times better\n\n${ratios}`);
+    const ratios = ratioTable(rows, "framewise", others, COMPARED);
+    parts.unshift(`### Framewise against the best WebGPU peer for each, times better\n\n${ratios}`);
   }
   const failures = rows.flatMap(({ title, sides }) =>
     Object.entries(sides).flatMap(([side, found]) =>
       "failed" in found ? [`- ${title}, ${side}: ${found.failed}`] : []
     )
   );
-  if (failures.length > 0) parts.push(`Without figures\n\n${failures.join("\n")}`);
+  if (failures.length > 0) parts.push(`### Without figures\n\n${failures.join("\n")}`);
   return parts.join("\n\n");
 }
 
-async function main({ only, sides, rounds, batch, minutes, out }: Options): Promise<void> {
+/** What the figures are of. */
+function introduction(
+  { adapter, processors, system, deno, date, load, minutes, versions, rounds }: {
+    adapter: string;
+    processors: number;
+    system: string;
+    deno: string;
+    date: string;
+    load: { before: number[] };
+    minutes: number;
+    versions: typeof VERSIONS;
+    rounds: number;
+  },
+): string {
+  const { onnxRuntimeWeb, onnxRuntimeNode, tensorFlow, jax, jaxOnnx } = versions;
+  return [
+    `On ${adapter}, ${processors} threads, ${system}, Deno ${deno}, ${date}: ${
+      minutes.toFixed(0)
+    } minutes, at most`,
+    `${rounds} rounds, load average ${
+      load.before[0]!.toFixed(1)
+    } before. onnxruntime-web ${onnxRuntimeWeb} (ort-webgpu,`,
+    `ort-jsep, ort-wasm), onnxruntime-node ${onnxRuntimeNode} (ort-native), TensorFlow.js ${tensorFlow} (tfjs-webgpu,`,
+    `tfjs-wasm), jax-js ${jax} with its ONNX reader ${jaxOnnx} (jax-webgpu). Medians; outputs agree with ONNX`,
+    `Runtime's native ones within ${TOLERANCE} of the largest magnitude.`,
+  ].join(" ");
+}
+
+async function main({ only, sides, rounds, batch, minutes, out, write }: Options): Promise<void> {
   quietMesa();
   const begin = performance.now(), loadBefore = Deno.loadavg();
   const base = await Deno.makeTempDir({ prefix: "framewise-peers-" });
@@ -341,13 +384,18 @@ async function main({ only, sides, rounds, batch, minutes, out }: Options): Prom
       rounds,
       versions: VERSIONS,
       absent,
-      comparison: MEASURES.flatMap(([measure]) => compare(rows, "framewise", others, measure) ?? []),
+      comparison: MEASURE_NAMES.flatMap((measure) => compare(rows, "framewise", others, measure) ?? []),
       rows,
     };
     const short = (_: string, value: unknown): unknown =>
       typeof value === "number" && Number.isFinite(value) ? Number(value.toPrecision(4)) : value;
     await Deno.writeTextFile(file, `${JSON.stringify(result, short, 2)}\n`);
     console.log(`\nwritten to ${file}`);
+    if (write !== undefined) {
+      const of = wrapped(introduction(result));
+      const page = betweenLines(await Deno.readTextFile(write), BEGIN, END, `${of}\n\n${text}`);
+      await Deno.writeTextFile(write, page);
+    }
   } finally {
     await Deno.remove(base, { recursive: true });
   }

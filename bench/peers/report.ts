@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { markdownTable } from "../../tools/markdown.ts";
 import type { Told } from "./runner.ts";
 
 /** A figure of a side with a network: the middle of all processes, and the least, which others disturb least. */
@@ -167,17 +168,14 @@ export function digits(value: number): string {
 
 /** A table in Markdown, with a column for each side. */
 export function table(rows: readonly Row[], sides: readonly string[], measure: Measure): string {
-  const lines = [["network", ...sides], ["---", ...sides.map(() => "---:")]];
-  for (const { title, sides: measured } of rows) {
-    lines.push([
-      title,
-      ...sides.map((side) => {
-        const found = measured[side];
-        return !found ? "" : "failed" in found ? "-" : digits(found[measure].median);
-      }),
-    ]);
-  }
-  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const lines = rows.map(({ title, sides: measured }) => [
+    title,
+    ...sides.map((side) => {
+      const found = measured[side];
+      return !found || "failed" in found ? "-" : digits(found[measure].median);
+    }),
+  ]);
+  return markdownTable(["network", ...sides], lines);
 }
 
 /** The ratios of one side to the best of others, in Markdown. */
@@ -185,21 +183,16 @@ export function ratioTable(
   rows: readonly Row[],
   side: string,
   others: readonly string[],
-  measures: readonly Measure[],
+  measures: Readonly<Partial<Record<Measure, string>>>,
 ): string {
-  const lines = [["network", ...measures], ["---", ...measures.map(() => "---:")]];
-  for (const row of rows) {
-    lines.push([
-      row.title,
-      ...measures.map((measure) => {
-        const found = ratio(row, side, others, measure);
-        return found ? `${digits(found.times)} (${found.best})` : "-";
-      }),
-    ]);
-  }
-  lines.push([
-    "geometric mean",
-    ...measures.map((measure) => digits(compare(rows, side, others, measure)?.geometricMean ?? NaN)),
+  const names = Object.keys(measures) as Measure[];
+  const lines = rows.map((row) => [
+    row.title,
+    ...names.map((measure) => {
+      const found = ratio(row, side, others, measure);
+      return found ? `${digits(found.times)} (${found.best})` : "-";
+    }),
   ]);
-  return lines.map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+  const means = names.map((measure) => digits(compare(rows, side, others, measure)?.geometricMean ?? NaN));
+  return markdownTable(["network", ...Object.values(measures)], [...lines, ["geometric mean", ...means]]);
 }

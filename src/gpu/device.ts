@@ -35,6 +35,7 @@ import {
   overrideConstants,
   reflectKernel,
   throughTexels,
+  withConstants,
 } from "./kernel.ts";
 import { describeMemory, type MemoryReport } from "./memory_report.ts";
 import { MemoryWatch } from "./memory_watch.ts";
@@ -337,7 +338,7 @@ export class Device implements Disposable {
     const outline = kernelOutline(source, options);
     const shape = throughTexels(reflectKernel(outline, label), outline, options.texels);
     const constants = overrideConstants(outline, source, options);
-    const code = compiledText(kernelText(source, options), source, options);
+    const code = withConstants(compiledText(kernelText(source, options), source, options), constants);
     this.counters.add("modules", label);
     this.counters.add("pipelines", label);
     const kernel = this.#guard.create(label, () => {
@@ -350,7 +351,7 @@ export class Device implements Disposable {
       const pipeline = this.gpu.createComputePipeline({
         label,
         layout: pipelineLayout,
-        compute: { module, entryPoint: "main", constants },
+        compute: { module, entryPoint: "main" },
       });
       return { ...shape, label, pipeline, layout };
     }, () => this.#kernels.delete(key));

@@ -177,6 +177,18 @@ export function overrideConstants(
   return constants;
 }
 
+/** The text with its `override` constants as constants. Naga would check the whole text anew to put them into a pipeline. */
+export function withConstants(code: string, values: Readonly<Record<string, number>>): string {
+  return code.replaceAll(
+    /\boverride\s+(\w+)\s*:\s*(\w+)\s*=\s*([^;]+);/g,
+    (_, name: string, type: string, own: string) => {
+      const value = values[name];
+      const literal = value === undefined ? own : type === "bool" ? `${value !== 0}` : `${type}(${value})`;
+      return `const ${name}: ${type} = ${literal};`;
+    },
+  );
+}
+
 /**
  * Reads bindings and uniform layout from WGSL.
  *

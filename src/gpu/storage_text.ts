@@ -52,6 +52,7 @@ export function closingBracket(code: string, start: number): number {
 
 /** WGSL with its comments gone; block comments nest, and hold no line comments. */
 export function withoutComments(wgsl: string): string {
+  if (!wgsl.includes("/*")) return wgsl.replaceAll(/\/\/[^\n]*/g, "");
   let [code, depth] = ["", 0];
   for (let i = 0; i < wgsl.length;) {
     const two = wgsl.slice(i, i + 2);

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { countsSince, Device, GpuError, type KernelSource, reflectKernel } from "../../src/gpu/mod.ts";
+import { withConstants } from "../../src/gpu/kernel.ts";
 import { ADD } from "./kernels.ts";
 
 /** A kernel with the bindings `x`, `y` and `y2` (read and write) and `w` (read) that does `body`. */
@@ -176,4 +177,14 @@ Deno.test("device.settle() names a shader that does not compile; the next try is
   await assertRejects(() => device.settle(), GpuError, "test/bad");
   device.kernel(ADD);
   await device.settle();
+});
+
+Deno.test("withConstants() makes constants of overrides, with their own values where none is given", () => {
+  const text =
+    "override WG: u32 = 64u;\noverride  FLIP : bool=false;\noverride REST: u32 = 2u * 3u;\nfn f() {}";
+  assertEquals(
+    withConstants(text, { WG: 8, FLIP: 1 }),
+    "const WG: u32 = u32(8);\nconst FLIP: bool = true;\nconst REST: u32 = 2u * 3u;\nfn f() {}",
+  );
+  assertEquals(withConstants("override FLIP: bool = true;", { FLIP: 0 }), "const FLIP: bool = false;");
 });
