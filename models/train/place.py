@@ -22,7 +22,10 @@ import place_light
 import place_score
 import torch
 from place_data import (
+    BOTTOM,
     HEIGHT,
+    OFFSET,
+    TOP,
     TRAINING,
     VALIDATION,
     WIDTH,
@@ -38,8 +41,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 DESCRIPTOR = 128
-# Rows that the network looks at: above is sky, below the road just before the wheels.
-TOP, BOTTOM = 8, 104
 SEED = 6
 
 # Where similarities should part: pairs of one place above, all others below.
@@ -74,7 +75,7 @@ class PlaceNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         # In logarithms exposure and the colour of the light are sums, which go with the mean.
-        light = torch.log(pixels[:, :, TOP:BOTTOM] + 16)
+        light = torch.log(pixels[:, :, TOP:BOTTOM] + OFFSET)
         features = self.layers(F.instance_norm(light))
         raw = self.head(features.flatten(1))
         return raw / torch.sqrt((raw * raw).sum(1, keepdim=True) + 1e-12)

@@ -13,6 +13,10 @@ from world_data import WIDTH as FULL_WIDTH
 
 WIDTH, HEIGHT = 160, 120
 TOWN = 24  # pictures of one town in the random sets
+# Rows that the network looks at: above is sky, below the road just before the wheels.
+TOP, BOTTOM = 8, 104
+# Added to pixels before their logarithm is taken.
+OFFSET = 16
 
 
 @dataclass(frozen=True)

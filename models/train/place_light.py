@@ -9,23 +9,24 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from place_data import HEIGHT, TRAINING, WIDTH, drive_pictures, frames_of, reduced
+from place_data import BOTTOM, OFFSET, TOP, TRAINING, WIDTH, drive_pictures, frames_of, reduced
 from place_score import describe
 
 # Numbers of the light. There are three lights, which two directions part.
 LIGHT = 2
 # How a spread of one, among pictures in one light, is written into the descriptor.
 SCALE = 0.01
-# Rows and columns of regions; the rows that the network looks at, and what is added before the logarithm.
-REGIONS = (6, 5)
-TOP, BOTTOM, OFFSET = 8, 104, 16
+# Regions of the rows that the network looks at: how many down and across, and their size in pixels.
+DOWN, ACROSS = 6, 5
+REGION = ((BOTTOM - TOP) // DOWN, WIDTH // ACROSS)
+MEANS = 3 * DOWN * ACROSS
 
 
 def region_means(pixels: np.ndarray) -> np.ndarray:
     """[n, 3, 120, 160] to [n, 90]: means of the logarithms, by channel and region."""
-    down, across = (BOTTOM - TOP) // REGIONS[0], WIDTH // REGIONS[1]
     logs = np.log(pixels[:, :, TOP:BOTTOM].astype(np.float32) + OFFSET)
-    return logs.reshape(len(pixels), 3, REGIONS[0], down, REGIONS[1], across).mean((3, 5)).reshape(len(pixels), -1)
+    parts = logs.reshape(len(pixels), 3, DOWN, REGION[0], ACROSS, REGION[1])
+    return parts.mean((3, 5)).reshape(len(pixels), MEANS)
 
 
 def light_directions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -34,8 +35,8 @@ def light_directions(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     Pictures of one drive are in one light; drives of one town, from the same poses, in three.
     """
     means: dict[int, list[np.ndarray]] = {}
-    within, count = np.zeros((90, 90)), 0
-    total = np.zeros(90)
+    within, total = np.zeros((MEANS, MEANS)), np.zeros(MEANS)
+    count = 0
     for drive in TRAINING:
         features = np.concatenate(
             [region_means(reduced(part)) for part in np.array_split(frames_of(folder, drive), 4)]
@@ -87,10 +88,9 @@ def add_light(folder: Path, model: Path, out: Path) -> None:
     put("light.weight", SCALE * weights)
     put("light.bias", SCALE * bias)
     graph.node[-1].output[0] = "place"
-    region = [(BOTTOM - TOP) // REGIONS[0], WIDTH // REGIONS[1]]
     graph.node.extend(
         [
-            helper.make_node("AveragePool", [logs], ["regions"], kernel_shape=region, strides=region),
+            helper.make_node("AveragePool", [logs], ["regions"], kernel_shape=REGION, strides=REGION),
             helper.make_node("Flatten", ["regions"], ["means"], axis=1),
             helper.make_node("Gemm", ["means", "light.weight", "light.bias"], ["light"], transB=1),
             helper.make_node("Concat", ["place", "light"], ["both"], axis=1),
@@ -102,4 +102,4 @@ def add_light(folder: Path, model: Path, out: Path) -> None:
     del graph.value_info[:]
     onnx.checker.check_model(onnx.shape_inference.infer_shapes(network, strict_mode=True), full_check=True)
     onnx.save(network, out)
-    print(f"{out}: {out.stat().st_size} bytes, for pictures of {WIDTH} x {HEIGHT}")
+    print(f"{out}: {out.stat().st_size} bytes")

@@ -34,8 +34,8 @@ export interface EmbeddingOptions {
   /** Applied to the descriptor of unit length, such as it was trained on. */
   whitening?: Whitening;
   /**
-   * What the descriptor's last numbers tell of the light, if they do. Counts over sequences: a single picture tells too little of it. Not with
-   * whitening, which would mix them with the others.
+   * What the descriptor's last numbers tell of the light, if they do. Counts over sequences, since a single picture tells too
+   * little of it. Not with whitening, which would mix them with the others.
    */
   light?: LightNumbers;
 }

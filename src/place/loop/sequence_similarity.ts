@@ -36,7 +36,10 @@ export class SequenceSimilarity {
   /** The frames before, newest first. */
   #recent: { readonly id: number; readonly descriptor: Float32Array }[] = [];
 
-  /** @throws {RangeError} for numbers of frames that are none, for a least number above the length, and for light that makes no sense. */
+  /**
+   * @throws {RangeError} for numbers of frames that are none, for a least number above the length, and for light that makes
+   * no sense.
+   */
   constructor(options: SequenceOptions) {
     const { length, least, light } = options;
     if (!Number.isSafeInteger(length) || length < 1) {
@@ -53,8 +56,9 @@ export class SequenceSimilarity {
 
   /**
    * The neighbours of a frame with the mean inner product over the sequence instead of their own, best first, and with what is
-   * allowed for the light. Where less frames are there than a sequence has, the mean is over those; where less are there than `least`, the neighbour is left
-   * out. Frames come in the order of their numbers; a number that is left out begins a new sequence.
+   * allowed for the light. Where less frames are there than a sequence has, the mean is over those; where less are there
+   * than `least`, the neighbour is left out. Frames come in the order of their numbers; a number that is left out begins a
+   * new sequence.
    */
   async rescore(
     id: number,
@@ -83,7 +87,7 @@ export class SequenceSimilarity {
     };
   }
 
-  /** Mean and number of the inner products on the way from a candidate in one direction, with what is allowed for the light. */
+  /** The mean of the inner products on a candidate's way in one direction, corrected for the light, and their number. */
   async #way(
     { descriptor, candidate, own }: { descriptor: Float32Array; candidate: number; own: number },
     step: number,
