@@ -36,7 +36,7 @@ struct Params {
 
 @group(0) @binding(0) var<storage, read_write> x: array<vec>;
 @group(0) @binding(1) var<storage, read_write> y: array<vec>;
-@group(0) @binding(2) var table: texture_2d<f32>;
+@group(0) @binding(2) var table: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<uniform> params: Params;
 
 override MOVE: bool = false;
@@ -50,7 +50,7 @@ fn finish(value: vec4f) -> vec { return vec(value); }
 //#end
 
 fn texel(at: u32) -> vec4f {
-  return textureLoad(table, vec2u(at % 1024u, at / 1024u), 0);
+  return textureLoad(table, vec2u(at % 1024u, at / 1024u));
 }
 
 @compute @workgroup_size(64)

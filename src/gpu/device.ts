@@ -44,7 +44,7 @@ import { Recordings } from "./recordings.ts";
 import { StackPool, type StackPoolOptions } from "./stack_pool.ts";
 import { Stream, type StreamOptions } from "./stream.ts";
 import { TraceRecording } from "./trace.ts";
-import { distinctCopies, TEXEL_FORMATS, texelCopies, type TexelScalar } from "./texel_loads.ts";
+import { distinctCopies, TEXEL_FORMATS, texelCopies, type TexelScalar, texelUsage } from "./texel_loads.ts";
 import { packUniforms } from "./uniforms.ts";
 
 /** How a device is made. */
@@ -179,8 +179,9 @@ export class Device implements Disposable {
 
   /** What kernels are chosen for. */
   get target(): KernelTarget {
-    const bindingBytes = this.limits.maxStorageBufferBindingSize;
-    return { software: isSoftware(this.adapterInfo), ...this.#probed, bindingBytes };
+    const { maxStorageBufferBindingSize: bindingBytes, maxStorageTexturesPerShaderStage: textures } =
+      this.limits;
+    return { software: isSoftware(this.adapterInfo), ...this.#probed, bindingBytes, textures };
   }
 
   /**
@@ -274,8 +275,10 @@ export class Device implements Disposable {
     const whole = new Uint8Array(bytes);
     whole.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
     const size = [TEXTURE_WIDTH, rows];
-    const usage = GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST;
-    const range = this.createTexture({ label, size, format: TEXEL_FORMATS[scalar], usage }, bytes);
+    const range = this.createTexture(
+      { label, size, format: TEXEL_FORMATS[scalar], usage: texelUsage() },
+      bytes,
+    );
     const { texture } = range;
     this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, size);
     return range;
@@ -336,7 +339,7 @@ export class Device implements Disposable {
     if (cached) return cached;
     const label = source.name;
     const outline = kernelOutline(source, options);
-    const shape = throughTexels(reflectKernel(outline, label), outline, options.texels);
+    const shape = throughTexels(reflectKernel(outline, label), outline, options);
     const constants = overrideConstants(outline, source, options);
     const code = withConstants(compiledText(kernelText(source, options), source, options), constants);
     this.counters.add("modules", label);

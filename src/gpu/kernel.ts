@@ -3,7 +3,7 @@ import { GpuError } from "./errors.ts";
 import { halveStorage } from "./half_storage.ts";
 import { preprocess, type PreprocessOptions } from "./preprocess.ts";
 import { assigns, withoutBodies, withoutComments } from "./storage_text.ts";
-import { loadTexels, type TexelScalar, texelTypeOf } from "./texel_loads.ts";
+import { loadTexels, texelFormat, type TexelScalar, texelScalar, texelTypeOf } from "./texel_loads.ts";
 import type { UniformField, UniformLayout } from "./uniforms.ts";
 
 /** A kernel's WGSL file and the name it goes by: its path below `shaders/`, without the extension. */
@@ -51,6 +51,8 @@ export interface KernelBinding {
   index: number;
   /** How the shader declares it. */
   kind: "uniform" | "storage" | "read-only-storage" | TextureKind;
+  /** Of a texture that is loaded as a storage texture, its texels' format; one without is sampled. */
+  format?: GPUTextureFormat;
   /** Whether the shader's text may write to it: assigns to it, or hands out a pointer to it. */
   written: boolean;
 }
@@ -92,7 +94,8 @@ interface ReflectedType {
 /** wgsl_reflect's resource types that kernels use. */
 const UNIFORM = 0;
 const STORAGE = 1;
-const TEXTURE = 3;
+const SAMPLED_TEXTURE = 3;
+const STORAGE_TEXTURE = 5;
 
 /** A compiled variant of a kernel. Made and cached by the device. */
 export interface Kernel extends KernelInterface {
@@ -144,7 +147,7 @@ export function compiledText(
 ): string {
   if (half.length === 0 && texels.length === 0) return text;
   const narrow = half.filter((name) => !texels.includes(name));
-  return halveStorage(loadTexels(withoutComments(text), source.name, texels), source.name, narrow);
+  return halveStorage(loadTexels(withoutComments(text), source.name, texels, half), source.name, narrow);
 }
 
 /**
@@ -218,11 +221,13 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   }
   for (const variable of variables) {
     if (!variable) continue;
-    if (variable.resourceType === TEXTURE) {
-      const declaration = new RegExp(`\\bvar\\s+${variable.name}\\s*:\\s*texture_2d\\s*<\\s*([iu]32)\\s*>`);
-      const scalar = (declaration.exec(code)?.[1] ?? "f32") as TexelScalar;
-      const kind = TEXTURE_KINDS[scalar];
-      bindings.push({ name: variable.name, index: variable.binding, kind, written: false });
+    if (variable.resourceType === SAMPLED_TEXTURE || variable.resourceType === STORAGE_TEXTURE) {
+      bindings.push({
+        name: variable.name,
+        index: variable.binding,
+        ...textureOf(code, variable.name),
+        written: false,
+      });
       continue;
     }
     if (variable.resourceType !== UNIFORM && variable.resourceType !== STORAGE) {
@@ -257,18 +262,28 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
   return { bindings, uniforms, uniformName };
 }
 
+/** What a declared texture is. */
+function textureOf(code: string, name: string): Pick<KernelBinding, "kind" | "format"> {
+  const declared = new RegExp(`\\bvar\\s+${name}\\s*:\\s*texture_(storage_)?2d\\s*<\\s*(\\w+)`).exec(code);
+  const [, storage, of = "f32"] = declared ?? [];
+  return storage
+    ? { kind: TEXTURE_KINDS[texelScalar(of as GPUTextureFormat)], format: of as GPUTextureFormat }
+    : { kind: TEXTURE_KINDS[of as TexelScalar] };
+}
+
 /** The interface of a variant's text, with some of its storage loaded from textures. */
 export function throughTexels(
   shape: KernelInterface,
   text: string,
-  texels: readonly string[] = [],
+  { texels = [], half = [] }: Pick<KernelOptions, "texels" | "half">,
 ): KernelInterface {
   if (texels.length === 0) return shape;
   const code = withoutComments(text);
   const bindings = shape.bindings.map((binding): KernelBinding => {
     if (!texels.includes(binding.name)) return binding;
     const scalar = texelTypeOf(code, binding.name)?.scalar ?? "f32";
-    return { ...binding, kind: TEXTURE_KINDS[scalar], written: false };
+    const format = texelFormat(scalar, half.includes(binding.name));
+    return { ...binding, kind: TEXTURE_KINDS[scalar], format, written: false };
   });
   return { ...shape, bindings };
 }
@@ -282,9 +297,11 @@ export function bindGroupLayoutEntries(bindings: readonly KernelBinding[]): GPUB
   return bindings.map((binding) => ({
     binding: binding.index,
     visibility: GPUShaderStage.COMPUTE,
-    ...(isTexture(binding.kind)
-      ? { texture: { sampleType: SAMPLE_TYPES[binding.kind] } }
-      : { buffer: { type: binding.kind } }),
+    ...(!isTexture(binding.kind)
+      ? { buffer: { type: binding.kind } }
+      : binding.format
+      ? { storageTexture: { access: "read-only", format: binding.format } }
+      : { texture: { sampleType: SAMPLE_TYPES[binding.kind] } }),
   }));
 }
 

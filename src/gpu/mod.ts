@@ -43,10 +43,13 @@ export {
 export {
   texelCandidates,
   type TexelCopy,
+  texelFormat,
   type TexelScalar,
   TexelScratch,
+  texelTexture,
   type TexelType,
   texelTypeOf,
+  texelUsage,
 } from "./texel_loads.ts";
 export { withoutComments } from "./storage_text.ts";
 export type { Clock } from "./stopwatch.ts";

@@ -13,6 +13,8 @@ export interface KernelTarget {
   readonly dot4?: boolean;
   /** The largest range of storage that a dispatch binds, in bytes; WebGPU's least, 2^27, if left out. */
   readonly bindingBytes?: number;
+  /** How many textures a kernel may load storage and constants from; WebGPU's least, 4, if left out. */
+  readonly textures?: number;
   /** Take the general kernel of a family, one output an invocation: what others are compared with. */
   readonly plain?: boolean;
   /** Rows and columns of the tiles of Winograd's convolution wherever it applies, or 0 for never; chosen if left out. */

@@ -37,9 +37,12 @@ export function texelDispatch(
   if (!scratch) return device.dispatch(device.kernel(source, options), descriptor);
   const { bindings } = descriptor;
   const scalars = candidateScalars(source, options);
+  const given = Object.values(bindings).filter((range) => "texture" in range).length;
+  let left = device.limits.maxStorageTexturesPerShaderStage - given;
   const loaded = [...scalars.keys()].filter((name) => {
     const range = bindings[name];
-    return range && (!("buffer" in range) || isWorthwhile(range, leastBytes, scratch.mostBytes));
+    if (!range) return false;
+    return !("buffer" in range) || (isWorthwhile(range, leastBytes, scratch.mostBytes) && left-- > 0);
   });
   const copied = loaded.filter((name) => "buffer" in bindings[name]!);
   // One range that is bound twice takes one texture.

@@ -32,6 +32,30 @@ export const TEXEL_FORMATS: Readonly<Record<TexelScalar, GPUTextureFormat>> = {
   i32: "rgba32sint",
 };
 
+/** What the channels of a texture of that format are. */
+export function texelScalar(format: GPUTextureFormat): TexelScalar {
+  return format === TEXEL_FORMATS.u32 ? "u32" : format === TEXEL_FORMATS.i32 ? "i32" : "f32";
+}
+
+/** The format of a texture of four channels, which are 16-bit floats if `half`. */
+export function texelFormat(scalar: TexelScalar, half: boolean): GPUTextureFormat {
+  return half ? "rgba16float" : TEXEL_FORMATS[scalar];
+}
+
+/**
+ * How a kernel declares a texture that it loads constants or storage from: as a storage texture. Mesa's llvmpipe computes
+ * its address in line, and of a sampled one in a function that finds each invocation's level: a load by eight invocations
+ * takes 6 ns in place of 20.
+ */
+export function texelTexture(format: GPUTextureFormat): string {
+  return `texture_storage_2d<${format}, read>`;
+}
+
+/** What a texture is used for that is loaded either way. */
+export function texelUsage(): GPUTextureUsageFlags {
+  return GPUTextureUsage.STORAGE_BINDING | GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST;
+}
+
 /**
  * The type of the elements of a storage array, if they can be loaded from a texture: `f32`, `u32`, `i32`, or two or four
  * of these.
@@ -70,10 +94,11 @@ export function texelCandidates(code: string, names: readonly string[]): string[
 /**
  * Rewrites a kernel so that it loads some of its storage from textures of four channels, element by element in the same
  * order, {@linkcode TEXTURE_WIDTH} texels a row. Mesa's llvmpipe loads eight `vec4f`s of storage in about 400 ns,
- * and of a texture in 20; copying them there costs 6.
+ * and of a texture in 6; copying them there costs as much.
  *
  * @param code WGSL without comments, which never writes these arrays.
  * @param names the variables, arrays of what {@linkcode texelTypeOf} knows (or aliases of these types).
+ * @param half those of them whose textures have 16-bit floats.
  * @throws {GpuError} if a variable is of another type.
  *
  * @example
@@ -81,11 +106,16 @@ export function texelCandidates(code: string, names: readonly string[]): string[
  * import { assertStringIncludes } from "@std/assert";
  * const code = "@group(0) @binding(0) var<storage, read_write> x: array<vec4f>;\nfn f(i: u32) -> f32 { return x[i].y; }";
  * const through = loadTexels(code, "second", ["x"]);
- * assertStringIncludes(through, "var x: texture_2d<f32>;");
+ * assertStringIncludes(through, "var x: texture_storage_2d<rgba32float, read>;");
  * assertStringIncludes(through, "return x_texel(u32(i)).y;");
  * ```
  */
-export function loadTexels(code: string, kernel: string, names: readonly string[]): string {
+export function loadTexels(
+  code: string,
+  kernel: string,
+  names: readonly string[],
+  half: readonly string[] = [],
+): string {
   if (names.length === 0) return code;
   const helpers: string[] = [];
   let declared = code;
@@ -99,7 +129,7 @@ export function loadTexels(code: string, kernel: string, names: readonly string[
     }
     declared = declared.replace(
       new RegExp(`var<storage,\\s*\\w+>\\s+${name}\\s*:\\s*array<[\\w<>]+>\\s*;`),
-      `var ${name}: texture_2d<${type.scalar}>;`,
+      `var ${name}: ${texelTexture(texelFormat(type.scalar, half.includes(name)))};`,
     );
     helpers.push(HELPERS[type.lanes](name, type.scalar));
   }
@@ -186,7 +216,7 @@ export class TexelScratch implements Disposable {
   take(number: number, bytes: number, texelBytes: 8 | 16, scalar: TexelScalar = "f32"): TextureRange {
     const wanted = Math.ceil(bytes / (TEXTURE_WIDTH * texelBytes));
     const rows = Math.min(2 ** Math.ceil(Math.log2(Math.max(wanted, 1))), this.#most);
-    const format = texelBytes === 16 ? TEXEL_FORMATS[scalar] : "rgba16float";
+    const format = texelFormat(scalar, texelBytes === 8);
     const key = `${number} ${rows} ${format}`;
     let range = this.#made.get(key);
     if (!range) {
@@ -194,7 +224,7 @@ export class TexelScratch implements Disposable {
         label: `texels ${key}`,
         size: [TEXTURE_WIDTH, rows],
         format,
-        usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST,
+        usage: texelUsage(),
       }, rows * TEXTURE_WIDTH * texelBytes);
       this.#made.set(key, range);
     }
@@ -226,14 +256,14 @@ const HELPERS: Readonly<Record<TexelType["lanes"], (name: string, scalar: TexelS
 /** Its own names are such that no binding is called so. */
 function vectorHelper(name: string, scalar: TexelScalar): string {
   return `fn ${name}_texel(texel_number: u32) -> vec4<${scalar}> {
-  return textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u), 0);
+  return textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u));
 }`;
 }
 
 function pairHelper(name: string, scalar: TexelScalar): string {
   return `fn ${name}_texel(pair_number: u32) -> vec2<${scalar}> {
   let texel_number = pair_number >> 1u;
-  let texel_value = textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u), 0);
+  let texel_value = textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u));
   return select(texel_value.xy, texel_value.zw, (pair_number & 1u) == 1u);
 }`;
 }
@@ -242,7 +272,7 @@ function pairHelper(name: string, scalar: TexelScalar): string {
 function scalarHelper(name: string, scalar: TexelScalar): string {
   return `fn ${name}_texel(word_number: u32) -> ${scalar} {
   let texel_number = word_number >> 2u;
-  let texel_value = textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u), 0);
+  let texel_value = textureLoad(${name}, vec2u(texel_number & ${ROW_MASK}, texel_number >> ${ROW_BITS}u));
   let texel_pair = select(texel_value.xy, texel_value.zw, (word_number & 2u) == 2u);
   return select(texel_pair.x, texel_pair.y, (word_number & 1u) == 1u);
 }`;

@@ -60,7 +60,7 @@ export function planGraph(
     if (pairsConvolutions(target)) fuseDepthwise(specialised);
   }
   const plan = buildPlan(specialised, target, options);
-  return target.software && !target.plain ? loadThroughTexels(plan) : plan;
+  return target.software && !target.plain ? loadThroughTexels(plan, target.textures) : plan;
 }
 
 /** How a session is made. */

@@ -12,9 +12,13 @@ const MOST_ROWS = 8192;
 /** Bytes from which a load through a texture pays where each element is loaded about once; below, the copy costs more. */
 const LEAST_BYTES = 64 * 1024;
 
-/** The same plan, with every load that can and is worth it going through a texture. */
-export function loadThroughTexels(plan: Plan): Plan {
-  const names = plan.steps.map((step) => worthwhile(plan, step));
+/**
+ * The same plan, with every load that can and is worth it going through a texture.
+ *
+ * @param textures that a kernel may load from: see `KernelTarget.textures`.
+ */
+export function loadThroughTexels(plan: Plan, textures = 4): Plan {
+  const names = plan.steps.map((step) => affordable(step, worthwhile(plan, step), textures));
   // A constant is a buffer or a texture: all that read it must agree.
   const refused = new Set<string>();
   for (const [i, step] of plan.steps.entries()) {
@@ -23,7 +27,7 @@ export function loadThroughTexels(plan: Plan): Plan {
     }
   }
   for (const { weight } of plan.storages) if (weight !== undefined) refused.add(weight);
-  const textures = new Map<string, { from: string; scalar: TexelScalar }>();
+  const moving = new Map<string, { from: string; scalar: TexelScalar }>();
   const steps = plan.steps.map((step, i): PlanStep => {
     const bindings = { ...step.bindings };
     const texels = names[i]!.filter((name) => {
@@ -32,18 +36,26 @@ export function loadThroughTexels(plan: Plan): Plan {
       if (refused.has(target.weight)) return false;
       const scalar = candidateScalars(step.kernel, step.options).get(name)!;
       const weight = asTexture(target.weight, scalar);
-      textures.set(weight, { from: target.weight, scalar });
+      moving.set(weight, { from: target.weight, scalar });
       bindings[name] = { weight, form: "texture" };
       return true;
     });
     return texels.length === 0 ? step : { ...step, bindings, options: { ...step.options, texels } };
   });
-  const moved = new Set([...textures.values()].map(({ from }) => from));
+  const moved = new Set([...moving.values()].map(({ from }) => from));
   const weights = new Map([...plan.weights].filter(([key]) => !moved.has(key)));
-  for (const [key, { from, scalar }] of textures) {
+  for (const [key, { from, scalar }] of moving) {
     weights.set(key, { ...plan.weights.get(from)!, form: "texture", scalar });
   }
   return { ...plan, steps, weights };
+}
+
+/** As many of the names as a kernel has textures left for, besides those that its text declares. */
+function affordable(step: PlanStep, names: string[], textures: number): string[] {
+  const declared = Object.values(step.bindings).filter((target) =>
+    "weight" in target && target.form === "texture"
+  );
+  return names.slice(0, Math.max(0, textures - declared.length));
 }
 
 /** Plans of one session may read the same constant from a buffer. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type KernelOptions, TEXTURE_WIDTH } from "../gpu/mod.ts";
+import { type KernelOptions, texelTexture, TEXTURE_WIDTH } from "../gpu/mod.ts";
 
 /**
  * Constants from a texture where storage loads are dear: see `KernelTarget.software`.
@@ -12,9 +12,9 @@ import { type KernelOptions, TEXTURE_WIDTH } from "../gpu/mod.ts";
  * @param load the function that gives one of them.
  */
 export function textureConstants(binding: number, name: string, load: string): string {
-  return `@group(0) @binding(${binding}) var ${name}: texture_2d<f32>;
+  return `@group(0) @binding(${binding}) var ${name}: ${texelTexture("rgba32float")};
 fn ${load}(at: u32) -> vec4f {
-  return textureLoad(${name}, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
+  return textureLoad(${name}, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u));
 }`;
 }
 

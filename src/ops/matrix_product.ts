@@ -20,6 +20,7 @@ import { whyProduct } from "./choice_reasons.ts";
 import { copyDispatch } from "./copy.ts";
 import { type EpilogueStep, epilogueSteps, planEpilogue, type PlannedEpilogue } from "./epilogue.ts";
 import { whyChosen } from "./kernel_choice.ts";
+import { TEXTURE_WEIGHTS } from "./kernel_text.ts";
 import { mapFlatDispatch } from "./map.ts";
 import type { Lowering, WeightRef } from "./operator.ts";
 import { productCandidates, type ProductExtents, productLayer } from "./product_candidates.ts";
@@ -224,12 +225,6 @@ function emitPieces(node: Lowering, product: Product, most: number): void {
 
 /** Texels of a texture that every adapter has room for. */
 const MAX_TEXELS = TEXTURE_WIDTH * 8192;
-
-/** Constants from a texture where storage loads are dear: see `KernelTarget.software`. */
-const TEXTURE_WEIGHTS = `@group(0) @binding(1) var weights: texture_2d<f32>;
-fn weight(at: u32) -> vec4f {
-  return textureLoad(weights, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u), 0);
-}`;
 
 const BUFFER_WEIGHTS = `@group(0) @binding(1) var<storage, read> b: array<vec4f>;
 fn weight(at: u32) -> vec4f { return b[at]; }`;

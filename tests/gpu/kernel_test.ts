@@ -105,6 +105,10 @@ Deno.test("reflectKernel() knows textures to load from", () => {
   assertEquals(reflectKernel(text, "k").bindings, [
     { name: "weights", index: 0, kind: "texture", written: false },
   ]);
+  const stored = text.replace("texture_2d<f32>", "texture_storage_2d<rgba32sint, read>").replace(", 0)", ")");
+  assertEquals(reflectKernel(stored, "k").bindings, [
+    { name: "weights", index: 0, kind: "signed-texture", format: "rgba32sint", written: false },
+  ]);
 });
 
 Deno.test("reflectKernel() refuses what kernels do not use, by name", () => {

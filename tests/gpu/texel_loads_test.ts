@@ -61,8 +61,12 @@ Deno.test("loadTexels() rewrites declarations and loads, nested ones and parts o
 @group(0) @binding(1) var<storage, read> at: array<f32>;
 fn f(i: i32) -> f32 { return x[u32(at[i + 1])].z + x[0][1] + v.x[2]; }`;
   const text = loadTexels(code, "k", ["x", "at"]);
-  assertStringIncludes(text, "@group(0) @binding(0) var x: texture_2d<f32>;");
-  assertStringIncludes(text, "@group(0) @binding(1) var at: texture_2d<f32>;");
+  assertStringIncludes(text, "@group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;");
+  assertStringIncludes(text, "@group(0) @binding(1) var at: texture_storage_2d<rgba32float, read>;");
+  assertStringIncludes(
+    loadTexels(code, "k", ["x", "at"], ["at"]),
+    "var at: texture_storage_2d<rgba16float, read>;",
+  );
   assertStringIncludes(
     text,
     "return x_texel(u32(u32(at_texel(u32(i + 1))))).z + x_texel(u32(0))[1] + v.x[2];",

@@ -1,4 +1,12 @@
-import { type BufferRange, type Device, GpuError, type Stream, type TextureRange } from "../../gpu/mod.ts";
+import {
+  type BufferRange,
+  type Device,
+  GpuError,
+  type Stream,
+  texelFormat,
+  texelUsage,
+  type TextureRange,
+} from "../../gpu/mod.ts";
 import { type DescriptorType, type PackedRows, rowBytesOf } from "./packing.ts";
 import { joinPanels, splitIntoPanels } from "./panels.ts";
 import { PANEL_ROWS, type RowStorage } from "./row_kernels.ts";
@@ -11,9 +19,9 @@ export interface RowLayout {
 }
 
 const TEXEL: Readonly<Record<DescriptorType, GPUTextureFormat>> = {
-  f32: "rgba32float",
-  f16: "rgba32uint",
-  i8: "rgba32uint",
+  f32: texelFormat("f32", false),
+  f16: texelFormat("u32", false),
+  i8: texelFormat("u32", false),
 };
 
 /** Memory for a fixed number of descriptors, in panels of 64. Rows that were not written are zeros. */
@@ -37,7 +45,7 @@ export class DescriptorChunk implements Disposable {
       label,
       size: [PANEL_ROWS, bytes / PANEL_ROWS / 16],
       format: TEXEL[type],
-      usage: GPUTextureUsage.TEXTURE_BINDING | GPUTextureUsage.COPY_DST | GPUTextureUsage.COPY_SRC,
+      usage: texelUsage() | GPUTextureUsage.COPY_SRC,
     }, bytes);
     this.scales = type === "i8" ? storageBuffer(device, rows * 4, `${label}, factors`) : undefined;
     this.place = device.upload(new Uint32Array([first]), `${label}, place`);

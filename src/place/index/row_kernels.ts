@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { KernelOptions, KernelTarget } from "../../gpu/mod.ts";
+import { type KernelOptions, type KernelTarget, texelFormat, texelTexture } from "../../gpu/mod.ts";
 import { blocksOf, type DescriptorMetric, type DescriptorType, rowBytesOf } from "./packing.ts";
 
 /** What holds rows: a buffer, or a texture with a row of texels a row (on software Vulkan its loads cost a tenth). */
@@ -107,9 +107,9 @@ function fetchText(type: DescriptorType, storage: RowStorage, row16s: number): s
   const vector = integer ? "vec4u" : "vec4f";
   return storage === "texture"
     ? `
-@group(0) @binding(4) var rows: texture_2d<${integer ? "u32" : "f32"}>;
+@group(0) @binding(4) var rows: ${texelTexture(texelFormat(integer ? "u32" : "f32", false))};
 fn fetch(panel: u32, i: u32, row: u32) -> ${vector} {
-  return textureLoad(rows, vec2u(row, panel * ${row16s}u + i), 0);
+  return textureLoad(rows, vec2u(row, panel * ${row16s}u + i));
 }`
     : `
 @group(0) @binding(4) var<storage, read> rows: array<${vector}>;
