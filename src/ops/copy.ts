@@ -3,9 +3,10 @@
  *
  * @module
  */
+import PLANES from "../../shaders/copy/planes.wgsl" with { type: "text" };
 import STRIDED from "../../shaders/copy/strided.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
-import { imageAddress, paddedChannels, type View } from "../tensor/view.ts";
+import { type ImageAddress, imageAddress, paddedChannels, type View } from "../tensor/view.ts";
 import { NO_EPILOGUE } from "./epilogue.ts";
 import { mapImageDispatch } from "./map.ts";
 import type { PlannedDispatch } from "./operator.ts";
@@ -13,11 +14,53 @@ import { MAX_STRIDED_RANK } from "./strided.ts";
 import { typesOf } from "./types.ts";
 
 const strided: KernelSource = { name: "copy/strided", wgsl: STRIDED };
+const planes: KernelSource = { name: "copy/planes", wgsl: PLANES };
 
 /** Copies between two views of one shape; the channel padding of a dense image is written as zero. */
 export function copyDispatch(from: View, to: View): PlannedDispatch {
-  if (imageAddress(from) && imageAddress(to)) return mapImageDispatch(from, to, NO_EPILOGUE);
-  return padDispatch(from, to, from.shape.map(() => 0), 0);
+  const image = imageAddress(from);
+  if (image && imageAddress(to)) return mapImageDispatch(from, to, NO_EPILOGUE);
+  return (image && planesDispatch(image, from, to)) ?? padDispatch(from, to, from.shape.map(() => 0), 0);
+}
+
+/** Four pixels of this many blocks in a row are an invocation's. */
+const BLOCKS = 2;
+
+/** Stores four pixels of a plane at once. */
+const VECTOR_STORE = `@group(0) @binding(1) var<storage, read_write> y: array<vec>;
+fn store(at: u32, value: vec, count: u32) { y[at / 4u] = value; }`;
+
+/** An image to a plane for each channel, or `undefined` if the pixels of either do not lie in one row. */
+function planesDispatch(image: ImageAddress, from: View, to: View): PlannedDispatch | undefined {
+  const { n: images, c: channels, h, w } = image;
+  const pixels = h * w;
+  const [strideN, strideC, ...spatial] = to.strides as [number, number, ...number[]];
+  const inRow = spatial.at(-1) === 1 && (spatial.length === 1 || h === 1 || spatial[0] === w);
+  const rowOfRows = h === 1 || image.strideH === image.strideW * w;
+  if (to.padded || !inRow || !rowOfRows || pixels < 4 || strideC < 0 || strideN < 0) return undefined;
+  const vectors = [to.offset, pixels, ...(images > 1 ? [strideN] : []), ...(channels > 1 ? [strideC] : [])]
+    .every((extent) => extent % 4 === 0);
+  const runs = Math.ceil(pixels / (4 * BLOCKS));
+  return {
+    kernel: planes,
+    options: {
+      overrides: { BLOCKS },
+      inject: { ...typesOf(from.dtype), ...(vectors && { store: VECTOR_STORE }) },
+    },
+    bindings: { x: from, y: to },
+    uniforms: {
+      x_offset: image.offset,
+      x_stride_n: image.strideN,
+      x_stride_pixel: image.strideW,
+      y_offset: to.offset,
+      y_stride_n: strideN,
+      y_stride_c: strideC,
+      images,
+      pixels,
+      channels,
+    },
+    workgroups: foldWorkgroups(Math.ceil((images * image.c4 * runs) / 64)),
+  };
 }
 
 /** One dimension of a copy: y's extent, the part of it that x covers, and a step in elements of each. */

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
-import { Device } from "../../src/gpu/mod.ts";
-import { padDispatch } from "../../src/ops/copy.ts";
+import { assert, assertEquals } from "@std/assert";
+import { Device, type Stream } from "../../src/gpu/mod.ts";
+import { copyDispatch, padDispatch } from "../../src/ops/copy.ts";
+import type { PlannedDispatch } from "../../src/ops/operator.ts";
 import { elementCount } from "../../src/tensor/host_tensor.ts";
 import { denseStrides, paddedChannels, sliceView, type View, viewOffsets } from "../../src/tensor/view.ts";
 import { Random } from "../support/random.ts";
@@ -60,6 +61,64 @@ function expectedCopy(
   return result;
 }
 
+/** Makes a copy on the GPU; gives what its target's storage holds then. */
+async function runCopy(
+  device: Device,
+  stream: Stream,
+  { kernel, options, uniforms, workgroups }: PlannedDispatch,
+  source: Float32Array<ArrayBuffer>,
+  elements: number,
+): Promise<Float32Array> {
+  using x = stream.allocate(source.byteLength, "x");
+  using y = stream.allocate(elements * 4, "y");
+  device.gpu.queue.writeBuffer(x.buffer, x.offset, source);
+  device.gpu.queue.writeBuffer(y.buffer, y.offset, new Float32Array(elements).fill(UNTOUCHED));
+  const compiled = device.kernel(kernel, options);
+  const bindings = { x, y };
+  stream.run(
+    device.dispatch(compiled, { label: "copy", bindings, workgroups, ...(uniforms && { uniforms }) }),
+  );
+  stream.submit();
+  return new Float32Array(await device.read(y)).slice(0, elements);
+}
+
+Deno.test("copyDispatch() makes planes of an image, of parts of one and into parts of others, and writes nothing else", async () => {
+  using device = await Device.request({ pool: { stackBytes: 4 << 20, stackCount: 1 } });
+  using stream = device.stream({ label: "test" });
+  const random = new Random(12);
+  const below = (limit: number): number => Math.floor(random.uniform() * limit);
+  let asPlanes = 0;
+  for (let round = 0; round < 60; round++) {
+    const shape = [1 + below(3), 1 + below(11), 1 + below(7), 1 + below(9)];
+    const flat = round % 4 === 3 ? shape.toSpliced(2, 1) : shape;
+    const wide = flat.with(1, shape[1]! + 8);
+    const padded = (at: readonly number[]): View => ({
+      storage: 0,
+      dtype: "f32",
+      shape: at,
+      strides: denseStrides(at, "image"),
+      offset: 0,
+      padded: true,
+    });
+    // The last channels of a wider image, from a multiple of four on.
+    const from = round % 3 === 0 ? sliceView(padded(wide), 1, 8, shape[1]!, 1) : padded(flat);
+    const whole: View = { ...padded(wide), storage: 1, strides: denseStrides(wide, "linear"), padded: false };
+    const to = round % 2 === 0
+      ? sliceView(whole, 1, below(9), shape[1]!, 1)
+      : { ...whole, shape: flat, strides: denseStrides(flat, "linear") };
+    const elements = spanOf(whole);
+    const source = new Float32Array(Math.max(spanOf(padded(wide)), 8) + 8).map(() => random.uniform());
+    const dispatch = copyDispatch(from, to);
+    if (dispatch.kernel.name === "copy/planes") asPlanes++;
+    assertEquals(
+      await runCopy(device, stream, dispatch, source, elements),
+      expectedCopy(from, source, to, flat.map(() => 0), 0, elements),
+      `round ${round}, ${dispatch.kernel.name}: ${JSON.stringify({ from, to })}`,
+    );
+  }
+  assert(asPlanes > 30, `${asPlanes} of 60`);
+});
+
 Deno.test("padDispatch() copies between any two views, up to eight dimensions, and writes nothing else", async () => {
   using device = await Device.request({ pool: { stackBytes: 4 << 20, stackCount: 1 } });
   using stream = device.stream({ label: "test" });
@@ -81,16 +140,9 @@ Deno.test("padDispatch() copies between any two views, up to eight dimensions, a
       : randomView(random, 1, shape);
     const elements = spanOf(image ? { ...to, shape: shape.with(1, paddedChannels(shape[1]!)) } : to);
     const source = new Float32Array(spanOf(from)).map(() => random.uniform());
-    using x = stream.allocate(source.byteLength, "x");
-    using y = stream.allocate(elements * 4, "y");
-    device.gpu.queue.writeBuffer(x.buffer, x.offset, source);
-    device.gpu.queue.writeBuffer(y.buffer, y.offset, new Float32Array(elements).fill(UNTOUCHED));
-    const { kernel, options, uniforms, workgroups } = padDispatch(from, to, begin, 0.5);
-    const compiled = device.kernel(kernel, options);
-    stream.run(device.dispatch(compiled, { label: "copy", bindings: { x, y }, uniforms, workgroups }));
-    stream.submit();
+    const copied = await runCopy(device, stream, padDispatch(from, to, begin, 0.5), source, elements);
     assertEquals(
-      new Float32Array(await device.read(y)).slice(0, elements),
+      copied,
       expectedCopy(from, source, to, begin, 0.5, elements),
       `round ${round}: ${JSON.stringify({ from, to, begin })}`,
     );
