@@ -17,7 +17,8 @@
 //   bias     vec4 per output channel group, zeros where there is no channel
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
-// Grid: ceil(batch * out_h * ceil(out_w / P) / WG) * groups * ceil(group_out_c4 / Q) workgroups, folded into (x, y).
+// Grid: ceil(batch * out_h * ceil(out_w / P) / WG) workgroups, folded into (x, y), times groups * ceil(group_out_c4 / Q) along
+// z. A division of integers takes software Vulkan as long as 40 multiply-adds: there are two.
 // INPUT_LANES = min(4, in_c): with fewer than 4 input channels the padding lanes are not read.
 // COLS = (P - 1) * STRIDE_W + (KW - 1) * DILATION_W + 1, BLOCKS = Q / AT_ONCE.
 // Limit: KH * (1 + group_in_c4) + P * Q iterations an invocation must stay under 65,535 (llvmpipe).
@@ -62,6 +63,7 @@ fn weight(at: u32) -> vec4f {
 @group(0) @binding(4) var<uniform> params: Params;
 
 override WG: u32 = 16u;
+override GROUPED: bool = true;
 
 //#inject tile
 const KH = 3u;
@@ -108,20 +110,20 @@ fn main(
 ) {
   let runs_w = (params.out_w + P - 1u) / P;
   let runs = params.batch * params.out_h * runs_w;
-  let run_blocks = (runs + WG - 1u) / WG;
   let channel_blocks = (params.group_out_c4 + Q - 1u) / Q;
-  let place = group.y * grid.x + group.x;
-  let channel_block = place / run_blocks;
-  if (channel_block >= channel_blocks * params.groups) {
-    return;
+  var conv_group = 0u;
+  if (GROUPED) {
+    conv_group = group.z / channel_blocks;
   }
-  let conv_group = channel_block / channel_blocks;
-  let first_in_group = (channel_block % channel_blocks) * Q;
+  let first_in_group = (group.z - conv_group * channel_blocks) * Q;
   let last_in_group = params.group_out_c4 - 1u;
   let group_c4 = conv_group * params.group_out_c4;
 
   // Invocations past the end compute the last run again and store nothing.
-  let wanted = (place % run_blocks) * WG + local;
+  let wanted = (group.y * grid.x + group.x) * WG + local;
+  if (wanted - local >= runs) {
+    return;
+  }
   let run = min(wanted, runs - 1u);
   let row = run / runs_w;
   let n = row / params.out_h;
@@ -207,14 +209,19 @@ fn main(
     //#end
   }
   //#end
+  // Before any store: what is read behind one is read anew each time.
+  let out_c = params.out_c;
+  let out_w = params.out_w;
+  let to_row = params.y_offset + n * params.y_stride_n + oh * params.y_stride_h;
+  let y_stride_w = params.y_stride_w;
   for (var i = 0u; i < P * Q; i++) {
     let y_w = ow + i / Q;
     let in_group = first_in_group + i % Q;
-    if (wanted < runs && y_w < params.out_w && in_group <= last_in_group) {
+    if (wanted < runs && y_w < out_w && in_group <= last_in_group) {
       let c4 = group_c4 + in_group;
-      let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
-      let to = params.y_offset + n * params.y_stride_n + oh * params.y_stride_h + y_w * params.y_stride_w + c4;
-      y[to] = select(vec4f(), epilogue(result[i], row * params.out_w + y_w, c4), lanes);
+      let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
+      let to = to_row + y_w * y_stride_w + c4;
+      y[to] = select(vec4f(), epilogue(result[i], row * out_w + y_w, c4), lanes);
     }
   }
 }

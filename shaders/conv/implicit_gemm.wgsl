@@ -16,8 +16,8 @@
 //   bias     vec4 per output channel group, zeros where there is no channel
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
-// Grid: blocks = ceil(batch * out_h * out_w / (WG * P)) * groups * ceil(group_out_c4 / Q) workgroups, folded into (x, y).
-// BLOCKS = Q / AT_ONCE.
+// Grid: ceil(batch * out_h * out_w / (WG * P)) workgroups, folded into (x, y), times groups * ceil(group_out_c4 / Q) along z.
+// BLOCKS = Q / AT_ONCE. A division of integers takes software Vulkan as long as 40 multiply-adds: there are two.
 // Limit: KH * KW * group_in_c4 + KH * KW + KH + P * Q iterations an invocation must stay under 65,535 (llvmpipe).
 
 struct Params {
@@ -62,6 +62,7 @@ fn weight(at: u32) -> vec4f {
 override WG: u32 = 16u;
 override KH: u32 = 3u;
 override KW: u32 = 3u;
+override GROUPED: bool = true;
 
 //#inject tile
 const P = 2u;
@@ -90,18 +91,20 @@ fn main(
   //#inject builtins
   //#end
 ) {
-  let pixels = params.batch * params.out_h * params.out_w;
-  let pixel_blocks = (pixels + WG * P - 1u) / (WG * P);
+  let out_h = params.out_h;
+  let out_w = params.out_w;
+  let pixels = params.batch * out_h * out_w;
   let channel_blocks = (params.group_out_c4 + Q - 1u) / Q;
-  let place = group.y * grid.x + group.x;
-  let channel_block = place / pixel_blocks;
-  if (channel_block >= channel_blocks * params.groups) {
+  var conv_group = 0u;
+  if (GROUPED) {
+    conv_group = group.z / channel_blocks;
+  }
+  let first_in_group = (group.z - conv_group * channel_blocks) * Q;
+  let group_c4 = conv_group * params.group_out_c4;
+  let first_pixel = ((group.y * grid.x + group.x) * WG + local) * P;
+  if (first_pixel - local * P >= pixels) {
     return;
   }
-  let conv_group = channel_block / channel_blocks;
-  let first_in_group = (channel_block % channel_blocks) * Q;
-  let group_c4 = conv_group * params.group_out_c4;
-  let first_pixel = ((place % pixel_blocks) * WG + local) * P;
   let co_stride = KH * KW * 4u * params.group_in_c4;
   let last_in_group = params.group_out_c4 - 1u;
 
@@ -110,17 +113,25 @@ fn main(
   var top: array<i32, P>;
   var left: array<i32, P>;
   var stored_at: array<u32, P>;
+  let begin = min(first_pixel, pixels - 1u);
+  let row = begin / out_w;
+  var n = row / out_h;
+  var h = row - n * out_h;
+  var w = begin - row * out_w;
   //#unroll t P
   for (var t = 0u; t < P; t++) {
-    let pixel = min(first_pixel + t, pixels - 1u);
-    let row = pixel / params.out_w;
-    let n = row / params.out_h;
-    let h = row - n * params.out_h;
-    let w = pixel - row * params.out_w;
     image[t] = params.x_offset + n * params.x_stride_n + conv_group * params.group_in_c4;
     top[t] = i32(h * params.stride_h) - i32(params.pad_top);
     left[t] = i32(w * params.stride_w) - i32(params.pad_left);
     stored_at[t] = params.y_offset + n * params.y_stride_n + h * params.y_stride_h + w * params.y_stride_w;
+    // The next pixel, if there is one.
+    w += u32(first_pixel + t + 1u < pixels);
+    let next_row = w == out_w;
+    w = select(w, 0u, next_row);
+    h += u32(next_row);
+    let next_image = h == out_h;
+    h = select(h, 0u, next_image);
+    n += u32(next_image);
   }
   //#end
 
@@ -193,11 +204,13 @@ fn main(
     //#end
   }
   //#end
+  // Before any store: what is read behind one is read anew each time.
+  let out_c = params.out_c;
   for (var i = 0u; i < P * Q; i++) {
     let pixel = first_pixel + i / Q;
     let c4 = group_c4 + first_in_group + i % Q;
     if (pixel < pixels && first_in_group + i % Q <= last_in_group) {
-      let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
+      let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
       y[stored_at[i / Q] + c4] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
     }
   }

@@ -36,6 +36,8 @@ export interface ConvChoice extends Candidate {
   options: KernelOptions;
   /** Workgroups before folding. */
   workgroups: number;
+  /** How often they are there, along z; 1 if left out. */
+  layers?: number;
   weights: WeightForm;
   /** Nanoseconds, as an estimate has them; only their order means anything. */
   cost: number;
@@ -253,8 +255,13 @@ function gemmChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTile)
   return {
     id: `implicit_gemm P${p} Q${q}`,
     kernel: implicitGemm,
-    ...denseOptions({ WG: wg, KH: kh, KW: kw }, { P: p, Q: q }, subgroups),
-    workgroups: runs * blocks,
+    ...denseOptions(
+      { WG: wg, KH: kh, KW: kw, GROUPED: Number(shape.groups > 1) },
+      { P: p, Q: q },
+      subgroups,
+    ),
+    workgroups: runs,
+    layers: blocks,
     cost: denseCost(
       { runs: runs * wg / 8, blocks, steps: kh * kw * inputs4(shape), loads: p, taps: 1 },
       { p, q },
@@ -283,8 +290,9 @@ function directChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTil
   return {
     id: `direct P${p} Q${q}`,
     kernel: direct,
-    ...denseOptions({ WG: wg }, tile, subgroups),
-    workgroups: runs * blocks,
+    ...denseOptions({ WG: wg, GROUPED: Number(shape.groups > 1) }, tile, subgroups),
+    workgroups: runs,
+    layers: blocks,
     cost: denseCost(
       { runs: runs * wg / 8, blocks, steps: kh * inputs4(shape), loads: tile.COLS, taps: kw },
       { p, q },

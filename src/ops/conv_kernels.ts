@@ -121,6 +121,7 @@ export function emitConv(
     return;
   }
   const single = isDepthwise(shape);
+  const [columns, rows] = foldWorkgroups(taken.workgroups);
   node.emit({
     kernel: taken.kernel,
     options: { ...taken.options, inject: { ...taken.options.inject, ...epilogue.inject } },
@@ -144,7 +145,7 @@ export function emitConv(
       in_c: inC,
       operands: epilogue.operands,
     },
-    workgroups: foldWorkgroups(taken.workgroups),
+    workgroups: [columns, rows, taken.layers ?? 1],
     multiplyAdds: pixelsOf(shape) * outC * inC / groups * kh * kw,
     why: [
       ...(whole ? [whyChosen(whole.choice, whole.why)] : []),
