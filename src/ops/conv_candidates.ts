@@ -8,8 +8,9 @@ import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
 import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
 import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
-import type { KernelOptions, KernelSource, KernelTarget } from "../gpu/mod.ts";
-import { denseCost, type DenseTile, depthwiseCost } from "./conv_cost.ts";
+import STATIONARY from "../../shaders/conv/stationary.wgsl" with { type: "text" };
+import type { KernelOptions, KernelSource, KernelTarget, UniformValues } from "../gpu/mod.ts";
+import { denseCost, type DenseTile, depthwiseCost, stationaryCost } from "./conv_cost.ts";
 import { type Candidate, inOrder } from "./kernel_choice.ts";
 import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
 import type { WeightForm } from "./operator.ts";
@@ -21,6 +22,7 @@ const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
 const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
 const gemmTiled: KernelSource = { name: "conv/gemm_tiled", wgsl: GEMM_TILED };
 const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
+const stationary: KernelSource = { name: "conv/stationary", wgsl: STATIONARY };
 
 /** Everything that the choice of a kernel depends on. */
 export interface ConvShape extends Window {
@@ -38,6 +40,8 @@ export interface ConvChoice extends Candidate {
   workgroups: number;
   /** How often they are there, along z; 1 if left out. */
   layers?: number;
+  /** Parameters besides those that all these kernels have. */
+  uniforms?: UniformValues;
   weights: WeightForm;
   /** Nanoseconds, as an estimate has them; only their order means anything. */
   cost: number;
@@ -94,7 +98,7 @@ function denseCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
   const iterations = kh * (1 + kw * (1 + Math.ceil(inC / groups / 4))) + MAX_UNROLLED;
   if (!dense || inC === 0 || iterations > MAX_ITERATIONS) return [];
   const registers = registerCandidates(shape, target);
-  if (target.software) return registers;
+  if (target.software) return withStationary(registers, stationaryCandidates(shape, target));
   const tiles = TILES.map((tile) => tiledChoice(shape, tile));
   const fills = inC / groups >= 16 && outC / groups >= 16;
   return fills ? [...tiles, ...registers.slice(0, 4)] : [...registers, ...tiles.slice(0, 4)];
@@ -297,6 +301,71 @@ function directChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTil
       { runs: runs * wg / 8, blocks, steps: kh * inputs4(shape), loads: tile.COLS, taps: kw },
       { p, q },
       subgroups,
+    ),
+  };
+}
+
+/** Those that keep their weights go first where one of them is estimated to take less time than the others' first. */
+function withStationary(registers: ConvChoice[], keeping: ConvChoice[]): ConvChoice[] {
+  const best = keeping.toSorted((a, b) => a.cost - b.cost)[0];
+  const first = best && best.cost < registers[0]!.cost ? best : registers[0]!;
+  return inOrder(first, [...registers, ...keeping], ({ cost }) => cost).slice(0, MOST_CANDIDATES + 2);
+}
+
+/** Weights that an invocation holds at most, in vec4s: 32 KiB for eight of them, as much as the nearest cache. */
+const MAX_STATIONARY = 256;
+/** Groups of output channels that an invocation takes. */
+const STATIONARY_TILES = [4, 3, 2, 1] as const;
+
+/** Kernels that keep their weights, where those of a window are few enough. */
+function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
+  const [kh, kw] = shape.kernel;
+  const inputs = kh * kw * inputs4(shape) * 4;
+  if (!prefersSubgroups(target) || shape.groups > 1 || shape.outC < 17) return [];
+  return STATIONARY_TILES.filter((q) => inputs * q <= MAX_STATIONARY).map((q) => stationaryChoice(shape, q));
+}
+
+/** Workgroups that keep the cores of a machine busy to the end. */
+const ENOUGH_WORKGROUPS = 48;
+/** Pixels that weights are loaded for at the least, if there are so many. */
+const LEAST_RUN = 64;
+
+function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
+  const { inC, outC, kernel: [kh, kw], out: [, outW] } = shape;
+  const c4 = inputs4(shape);
+  const entries = kh * kw * c4;
+  const atOnce = Math.max(1, Math.min(Math.floor(8 / entries), outW));
+  const tile = {
+    KW: kw,
+    C4: c4,
+    E: entries,
+    INPUTS: 4 * entries,
+    Q: q,
+    AT_ONCE: atOnce,
+    LOADS: Math.ceil(atOnce * entries / 8),
+    INPUT_LANES: Math.min(4, inC),
+  };
+  const blocks = Math.ceil(Math.ceil(outC / 4) / (8 * q));
+  const pixels = pixelsOf(shape);
+  const runs = Math.max(1, Math.min(Math.ceil(ENOUGH_WORKGROUPS / blocks), Math.floor(pixels / LEAST_RUN)));
+  const run = Math.ceil(Math.ceil(pixels / runs) / atOnce) * atOnce;
+  const options = tiled({}, tile);
+  return {
+    id: `stationary Q${q}`,
+    kernel: stationary,
+    options: { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS } },
+    workgroups: Math.ceil(pixels / run),
+    layers: blocks,
+    uniforms: { run },
+    weights: "texture",
+    cost: stationaryCost(
+      {
+        workgroups: Math.ceil(pixels / run) * blocks,
+        pixels: pixels * blocks,
+        entries,
+        lanes: tile.INPUT_LANES,
+      },
+      q,
     ),
   };
 }

@@ -42,6 +42,32 @@ export function denseCost(
     (steps * (loads * LOAD + taps * q * (weights + PRODUCT * p)) + p * q * DIRECT_OUTPUT);
 }
 
+/** Addresses of eight invocations before their first pixel. */
+const BEGINNING = 800;
+/** A broadcast of a vec4. */
+const BROADCAST = 3;
+/** What a pixel takes besides its inputs, products and stores. */
+const PIXEL = 15;
+/** A store of a vec4, its epilogue included. */
+const OUTPUT = 55;
+
+/**
+ * What one takes that keeps its weights: they are loaded once for each run of pixels.
+ *
+ * @param workgroups of eight invocations, in all.
+ * @param pixels of all of them together.
+ * @param entries vec4s of inputs of a pixel.
+ * @param lanes of each that are multiplied.
+ */
+export function stationaryCost(
+  { workgroups, pixels, entries, lanes }: Record<"workgroups" | "pixels" | "entries" | "lanes", number>,
+  q: number,
+): number {
+  const weights = workgroups * (BEGINNING + 4 * entries * q * LOAD);
+  const loads = Math.ceil(entries / 8) * 2 * LOAD;
+  return weights + pixels * (PIXEL + loads + entries * (BROADCAST + q * PRODUCT * lanes / 4) + q * OUTPUT);
+}
+
 /** What one with an unrolled depthwise window takes: loads, products and stores of a tile. */
 export function depthwiseCost(
   { tiles, window, taps, outputs }: { tiles: number; window: number; taps: number; outputs: number },

@@ -143,6 +143,7 @@ export function emitConv(
       group_out_c4: single ? Math.ceil(outC / 4) : Math.ceil(outC / groups / 4),
       groups,
       in_c: inC,
+      ...taken.uniforms,
       operands: epilogue.operands,
     },
     workgroups: [columns, rows, taken.layers ?? 1],

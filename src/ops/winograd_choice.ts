@@ -54,7 +54,7 @@ export const PRODUCT_TILES: readonly (readonly [p: number, q: number])[] = [
 ];
 
 /** A load of a texel, and the store of a vec4. */
-export const LOAD = 20;
+export const LOAD = 8;
 const STORE = 70;
 /** Four weights' share of a load, and their broadcasts. */
 export const WEIGHTS = 14;
