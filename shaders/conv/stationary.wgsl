@@ -16,7 +16,7 @@
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
 // Grid: ceil(batch * out_h * out_w / run) workgroups, folded into (x, y), times ceil(out_c4 / (8 * Q)) along z. `run` is a multiple
-// of AT_ONCE, the pixels whose inputs are loaded together. E = KH * KW * C4, INPUTS = 4 * E, LOADS = ceil(AT_ONCE * E / 8), and INPUT_LANES =
+// of AT_ONCE, the pixels whose inputs are loaded together. E = KH * KW * C4, LOADS = ceil(AT_ONCE * E / 8), which is 1 unless AT_ONCE is, and INPUT_LANES =
 // min(4, in_c): with fewer than four input channels the padding lanes are not multiplied. AT_ONCE <= out_w.
 // Limit: run iterations an invocation must stay under 65,535 (llvmpipe).
 
@@ -64,7 +64,6 @@ fn weight(at: u32) -> vec4f {
 const KW = 1u;
 const C4 = 4u;
 const E = 4u;
-const INPUTS = 16u;
 const Q = 2u;
 const AT_ONCE = 2u;
 const LOADS = 1u;
@@ -79,18 +78,23 @@ fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
 
 // The sum with up to four channels of an input, each times its weights. A function keeps unrolled text short: compilers front
 // to back take longer than in proportion to it.
-fn accumulate(before: vec4f, v: vec4f, w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f) -> vec4f {
-  var sum = fma(vec4f(v.x), w0, before);
+fn accumulate(before: vec4f, v: vec4f, w: mat4x4f) -> vec4f {
+  var sum = fma(vec4f(v.x), w[0], before);
   if (INPUT_LANES > 1u) {
-    sum = fma(vec4f(v.y), w1, sum);
+    sum = fma(vec4f(v.y), w[1], sum);
   }
   if (INPUT_LANES > 2u) {
-    sum = fma(vec4f(v.z), w2, sum);
+    sum = fma(vec4f(v.z), w[2], sum);
   }
   if (INPUT_LANES > 3u) {
-    sum = fma(vec4f(v.w), w3, sum);
+    sum = fma(vec4f(v.w), w[3], sum);
   }
   return sum;
+}
+
+// The weights of four channels of an input, one a column.
+fn weights_of(at: u32) -> mat4x4f {
+  return mat4x4f(weight(at), weight(at + 1u), weight(at + 2u), weight(at + 3u));
 }
 
 // One of several pixels in a row, and where it lies in y.
@@ -149,53 +153,50 @@ fn main(
   let end = min(first + params.run, pixels);
 
   var c4: array<u32, Q>;
-  var w: array<vec4f, Q * INPUTS>;
+  var w: array<mat4x4f, Q * E>;
   var b: array<vec4f, Q>;
   //#unroll q Q
   for (var q = 0u; q < Q; q++) {
     c4[q] = (group.z * Q + q) * 8u + lane;
     let there = min(c4[q], last_c4);
     b[q] = bias[there];
-    //#unroll k INPUTS
-    for (var k = 0u; k < INPUTS; k++) {
-      if (k % 4u < INPUT_LANES) {
-        w[q * INPUTS + k] = weight(there * INPUTS + k);
-      }
+    //#unroll e E
+    for (var e = 0u; e < E; e++) {
+      w[q * E + e] = weights_of((there * E + e) * 4u);
     }
     //#end
   }
   //#end
 
-  // What this invocation loads: an entry of the window of one of AT_ONCE pixels, LOADS times.
+  // What this invocation loads: LOADS entries of the window of one of AT_ONCE pixels, and one entry where there are several.
   var entry_y: array<i32, LOADS>;
   var entry_x: array<i32, LOADS>;
   var entry_from: array<u32, LOADS>;
-  var source: array<Pixel, LOADS>;
   //#unroll l LOADS
   for (var l = 0u; l < LOADS; l++) {
     let number = min(l * 8u + lane, AT_ONCE * E - 1u);
     let entry = number % E;
-    let tap = entry / C4;
+    let tap = select(entry / C4, 0u, E == C4);
     entry_y[l] = i32(tap / KW * params.dilation_h) - i32(params.pad_top);
     entry_x[l] = i32(tap % KW * params.dilation_w) - i32(params.pad_left);
     entry_from[l] = params.x_offset + entry % C4;
-    source[l] = pixel_of(first + number / E);
   }
   //#end
 
+  var source = pixel_of(first + min(lane, AT_ONCE * E - 1u) / E);
   var place = pixel_of(first);
   for (var p = first; p < end; p += AT_ONCE) {
     var taken: array<vec4f, LOADS>;
     //#unroll l LOADS
     for (var l = 0u; l < LOADS; l++) {
-      let at_y = i32(source[l].h * stride_h) + entry_y[l];
-      let at_x = i32(source[l].w * stride_w) + entry_x[l];
+      let at_y = i32(source.h * stride_h) + entry_y[l];
+      let at_x = i32(source.w * stride_w) + entry_x[l];
       let inside = at_y >= 0 && at_y < in_h && at_x >= 0 && at_x < in_w;
-      let at = entry_from[l] + source[l].n * x_stride_n + u32(at_y) * x_stride_h + u32(at_x) * x_stride_w;
+      let at = entry_from[l] + source.n * x_stride_n + u32(at_y) * x_stride_h + u32(at_x) * x_stride_w;
       taken[l] = select(vec4f(), x[select(0u, at, inside)], inside);
-      source[l] = moved(source[l], AT_ONCE, out_w, out_h);
     }
     //#end
+    source = moved(source, AT_ONCE, out_w, out_h);
     //#unroll t AT_ONCE
     for (var t = 0u; t < AT_ONCE; t++) {
       var sum: array<vec4f, Q>;
@@ -209,14 +210,7 @@ fn main(
         let v = subgroupBroadcast(taken[(t * E + e) / 8u], (t * E + e) % 8u);
         //#unroll q Q
         for (var q = 0u; q < Q; q++) {
-          sum[q] = accumulate(
-            sum[q],
-            v,
-            w[q * INPUTS + 4u * e],
-            w[q * INPUTS + 4u * e + 1u],
-            w[q * INPUTS + 4u * e + 2u],
-            w[q * INPUTS + 4u * e + 3u],
-          );
+          sum[q] = accumulate(sum[q], v, w[q * E + e]);
         }
         //#end
       }

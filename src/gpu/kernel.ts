@@ -1,5 +1,6 @@
 import { WgslReflect } from "wgsl_reflect";
 import { GpuError } from "./errors.ts";
+import { arraysAsVariables } from "./array_elements.ts";
 import { halveStorage } from "./half_storage.ts";
 import { preprocess, type PreprocessOptions } from "./preprocess.ts";
 import { assigns, withoutBodies, withoutComments } from "./storage_text.ts";
@@ -145,9 +146,10 @@ export function compiledText(
   source: KernelSource,
   { half = [], texels = [] }: KernelOptions,
 ): string {
-  if (half.length === 0 && texels.length === 0) return text;
+  const code = arraysAsVariables(withoutComments(text));
+  if (half.length === 0 && texels.length === 0) return code;
   const narrow = half.filter((name) => !texels.includes(name));
-  return halveStorage(loadTexels(withoutComments(text), source.name, texels, half), source.name, narrow);
+  return halveStorage(loadTexels(code, source.name, texels, half), source.name, narrow);
 }
 
 /**

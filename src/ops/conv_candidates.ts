@@ -339,7 +339,6 @@ function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
     KW: kw,
     C4: c4,
     E: entries,
-    INPUTS: 4 * entries,
     Q: q,
     AT_ONCE: atOnce,
     LOADS: Math.ceil(atOnce * entries / 8),

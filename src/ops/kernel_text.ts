@@ -14,7 +14,7 @@ import { type KernelOptions, texelTexture, TEXTURE_WIDTH } from "../gpu/mod.ts";
 export function textureConstants(binding: number, name: string, load: string): string {
   return `@group(0) @binding(${binding}) var ${name}: ${texelTexture("rgba32float")};
 fn ${load}(at: u32) -> vec4f {
-  return textureLoad(${name}, vec2u(at % ${TEXTURE_WIDTH}u, at / ${TEXTURE_WIDTH}u));
+  return textureLoad(${name}, vec2u(at & ${TEXTURE_WIDTH - 1}u, at >> ${Math.log2(TEXTURE_WIDTH)}u));
 }`;
 }
 
