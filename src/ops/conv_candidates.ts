@@ -313,7 +313,7 @@ function withStationary(registers: ConvChoice[], keeping: ConvChoice[]): ConvCho
 }
 
 /** Weights that an invocation holds at most, in vec4s: 32 KiB for eight of them, as much as the nearest cache. */
-const MAX_STATIONARY = 256;
+export const MAX_STATIONARY = 256;
 /** Groups of output channels that an invocation takes. */
 const STATIONARY_TILES = [4, 3, 2, 1] as const;
 
@@ -329,6 +329,11 @@ function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoic
 const ENOUGH_WORKGROUPS = 48;
 /** Pixels that weights are loaded for at the least, if there are so many. */
 const LEAST_RUN = 64;
+
+/** In how many runs the pixels of a layer are taken, with weights that stay. */
+export function stationaryRuns(pixels: number, blocks: number): number {
+  return Math.max(1, Math.min(Math.ceil(ENOUGH_WORKGROUPS / blocks), Math.floor(pixels / LEAST_RUN)));
+}
 
 function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
   const { inC, outC, kernel: [kh, kw], out: [, outW] } = shape;
@@ -346,8 +351,7 @@ function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
   };
   const blocks = Math.ceil(Math.ceil(outC / 4) / (8 * q));
   const pixels = pixelsOf(shape);
-  const runs = Math.max(1, Math.min(Math.ceil(ENOUGH_WORKGROUPS / blocks), Math.floor(pixels / LEAST_RUN)));
-  const run = Math.ceil(Math.ceil(pixels / runs) / atOnce) * atOnce;
+  const run = Math.ceil(Math.ceil(pixels / stationaryRuns(pixels, blocks)) / atOnce) * atOnce;
   const options = tiled({}, tile);
   return {
     id: `stationary Q${q}`,

@@ -68,6 +68,24 @@ export function stationaryCost(
   return weights + pixels * (PIXEL + loads + entries * (BROADCAST + q * PRODUCT * lanes / 4) + q * OUTPUT);
 }
 
+/**
+ * The same for a depthwise convolution with the 1x1 convolution behind it.
+ *
+ * @param tiles of `pixels` in a row each.
+ * @param loads vec4s that an invocation loads for a tile.
+ * @param g groups of four channels that it makes of what lies between, of `inC4` in all.
+ */
+export function keepingPairCost(
+  { tiles, pixels, loads, taps, g, inC4 }: Record<
+    "tiles" | "pixels" | "loads" | "taps" | "g" | "inC4",
+    number
+  >,
+  q: number,
+): number {
+  const between = loads * 1.3 * LOAD + pixels * g * (taps * PRODUCT / 4 + PIXEL);
+  return tiles * (between + pixels * (inC4 * (BROADCAST + q * PRODUCT) + q * OUTPUT) + 2 * PIXEL);
+}
+
 /** What one with an unrolled depthwise window takes: loads, products and stores of a tile. */
 export function depthwiseCost(
   { tiles, window, taps, outputs }: { tiles: number; window: number; taps: number; outputs: number },

@@ -5,10 +5,11 @@
  * @module
  */
 import PAIR from "../../shaders/conv/depthwise_pointwise.wgsl" with { type: "text" };
+import KEEPING from "../../shaders/conv/depthwise_stationary.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelOptions, type KernelSource } from "../gpu/mod.ts";
 import { toFloat32 } from "../tensor/host_tensor.ts";
 import { readConv } from "./conv.ts";
-import type { ConvShape } from "./conv_candidates.ts";
+import { type ConvShape, stationaryRuns } from "./conv_candidates.ts";
 import { type ConvConstants, emitConv, packConstants } from "./conv_kernels.ts";
 import {
   type PairCandidate,
@@ -26,6 +27,7 @@ import { addressed, addressUniforms, type Lowering, type NodeContext, type Opera
 import { planarWindow } from "./window.ts";
 
 const pair: KernelSource = { name: "conv/depthwise_pointwise", wgsl: PAIR };
+const keeping: KernelSource = { name: "conv/depthwise_stationary", wgsl: KEEPING };
 
 /** Invocations of a workgroup, which load weights for each other. */
 const WORKGROUP = 8;
@@ -106,10 +108,17 @@ function emitPair(
   const epilogue = planEpilogue(node, node.outputType(0).shape, "image", undefined, "f32", inner);
   const [x, y] = [node.image(0), node.imageOutput(0)];
   const taps = paddedTaps(depthwise);
-  const options = pairOptions(depthwise, tile, taps);
-  const workgroups = Math.ceil(pairTiles(shape, tile) / WORKGROUP) * Math.ceil(Math.ceil(outC / 4) / tile.q);
+  const options = (tile.keeps ? keepingOptions : pairOptions)(depthwise, tile, taps);
+  const outC4 = Math.ceil(outC / 4);
+  const tiles = pairTiles(shape, tile);
+  const blocks = Math.ceil(outC4 / (8 * tile.q));
+  const run = Math.ceil(tiles / stationaryRuns(batch * outH * outW, blocks));
+  const workgroups = tile.keeps
+    ? Math.ceil(tiles / run)
+    : Math.ceil(tiles / WORKGROUP) * Math.ceil(outC4 / tile.q);
+  const [columns, rows] = foldWorkgroups(workgroups);
   node.emit({
-    kernel: pair,
+    kernel: tile.keeps ? keeping : pair,
     options: { ...options, inject: { ...options.inject, ...epilogue.inject } },
     bindings: {
       x: x.view,
@@ -135,9 +144,10 @@ function emitPair(
       // The kernel takes them as i32: a window may begin behind the image's edge.
       pad_top: padBegin[0] >>> 0,
       pad_left: padBegin[1] >>> 0,
+      ...(tile.keeps && { run }),
       operands: epilogue.operands,
     },
-    workgroups: foldWorkgroups(workgroups),
+    workgroups: [columns, rows, tile.keeps ? blocks : 1],
     multiplyAdds: batch * outH * outW * inC * (kh * kw + outC),
     why: whyChosen(choice, why),
     choice,
@@ -209,6 +219,34 @@ function pairOptions(
     load: `let pair_c4 = min(first_c4 + 2u * part + ((lane >> 2u) & 1u), out_c4 - 1u);
 ${broadcastWeights("weight((pair_c4 * in_c4 + ci4) * 4u + (lane & 3u))")}`,
     inner_load: broadcastTaps(taps),
+  };
+  return { ...options, inject };
+}
+
+/** The same where weights stay: nobody loads for others. */
+function keepingOptions(
+  { inC, kernel: [kh, kw], strides: [strideH, strideW] }: ConvShape,
+  { p, q }: PairTile,
+  taps: number,
+): KernelOptions {
+  const c4 = Math.ceil(inC / 4);
+  const options = tiled({}, {
+    KH: kh,
+    KW: kw,
+    STRIDE_H: strideH,
+    STRIDE_W: strideW,
+    C4: c4,
+    G: Math.ceil(c4 / 8),
+    P: p,
+    Q: q,
+    COLS: (p - 1) * strideW + kw,
+    TAPS: taps,
+    WEIGHTS: kh * kw + 1,
+  });
+  const inject = {
+    ...options.inject,
+    weights: TEXTURE_WEIGHTS,
+    inner_weights: textureConstants(5, "inner_weights", "inner_weight"),
   };
   return { ...options, inject };
 }

@@ -5,7 +5,8 @@
  * @module
  */
 import type { KernelTarget } from "../gpu/mod.ts";
-import { convLayer, type ConvShape, isDepthwise } from "./conv_candidates.ts";
+import { convLayer, type ConvShape, isDepthwise, MAX_STATIONARY } from "./conv_candidates.ts";
+import { keepingPairCost } from "./conv_cost.ts";
 import type { Candidate } from "./kernel_choice.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 
@@ -20,6 +21,8 @@ export interface PairTile {
   r: number;
   p: number;
   q: number;
+  /** Whether it keeps all weights and goes along the rows; if not, it takes one tile, channel by channel. */
+  keeps?: boolean;
 }
 
 /** One of the ways. */
@@ -30,6 +33,10 @@ export interface PairCandidate extends Candidate {
   tile: PairTile | undefined;
 }
 
+/** Invocations that share what they load. */
+const LANES = 8;
+/** Loads of an invocation's tile; all are in the text. */
+const MOST_LOADS = 36;
 /** Windows with more taps were faster by less than a tenth, and take up to 15 s to compile. */
 const MOST_TAPS = 9;
 /** Groups of output channels of an invocation. For more channels, each block would compute the first layer anew. */
@@ -71,8 +78,24 @@ export function pairCandidates(shape: PairShape): PairCandidate[] {
       return { id: `paired R${r} P${p} Q${q}`, cost: pairCost(shape, tile), tile };
     })
     .sort((a, b) => a.cost - b.cost);
-  const [first, ...rest] = paired;
-  return first && first.cost < MARGIN * separate.cost ? [first, separate, ...rest] : [separate, ...paired];
+  const [first, ...rest] = [...keepingCandidates(shape), ...paired].sort((a, b) => a.cost - b.cost);
+  if (!first) return [separate];
+  return first.cost < MARGIN * separate.cost ? [first, separate, ...rest] : [separate, first, ...rest];
+}
+
+/** Those that keep their weights, where registers hold them. */
+function keepingCandidates(shape: PairShape): PairCandidate[] {
+  const { kernel: [kh, kw], inC, strides, out } = shape.depthwise;
+  const inC4 = Math.ceil(inC / 4);
+  const g = Math.ceil(inC4 / LANES), q = Math.ceil(groupsOf(shape.pointwise) / LANES);
+  if (g * (kh * kw + 1) + 4 * inC4 * q > MAX_STATIONARY) return [];
+  const loads = (p: number): number => g * kh * ((p - 1) * strides[1] + kw);
+  return [1, 2, 4].filter((p) => (p === 1 || loads(p) <= MOST_LOADS) && p <= out[1])
+    .map((p): PairCandidate => {
+      const tiles = shape.depthwise.batch * out[0] * Math.ceil(out[1] / p);
+      const cost = keepingPairCost({ tiles, pixels: p, loads: loads(p), taps: kh * kw, g, inC4 }, q);
+      return { id: `kept P${p}`, cost, tile: { r: 1, p, q, keeps: true } };
+    });
 }
 
 /** Tiles of rows and columns of pixels. */
@@ -123,6 +146,11 @@ function pairCost(shape: PairShape, { r, p, q }: PairTile): number {
 export function whyPair(shape: PairShape, { tile, cost }: PairCandidate): string {
   const part = ((tile ? cost : pairCandidates(shape)[1]!.cost) / separateCost(shape)).toFixed(2);
   if (!tile) return `one dispatch is estimated at ${part} of the time of two`;
+  if (tile.keeps) {
+    return `what lies between is not stored, and all weights stay in registers, for ${tile.p} pixels at a time and ${
+      32 * tile.q
+    } channels of eight invocations: estimated at ${part} of the time of two dispatches`;
+  }
   return `what lies between is not stored: ${tile.r}x${tile.p} pixels x ${
     4 * tile.q
   } channels an invocation, ` +
