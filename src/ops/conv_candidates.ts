@@ -175,11 +175,13 @@ function depthwiseChoice(shape: ConvShape, { r, p, wg }: { r: number; p: number;
   };
 }
 
-/**
- * Output vec4s of an invocation at most. Everything is unrolled over them, and llvmpipe's compiler takes more than twice
- * as long for twice as many: about 2 s with 32, 7 s with 64, most of a minute with 128, for 3x3 kernels a third faster.
- */
+/** Output vec4s of an invocation at most: everything is unrolled over them. */
 const MAX_UNROLLED = 32;
+/**
+ * Those of the tiles that are taken unmeasured. llvmpipe's compiler takes seven times as long for twice as many (0.25 s with
+ * 16, 1.7 s with 32), for kernels that are faster by a twentieth, or slower by as much.
+ */
+const USUAL_UNROLLED = 16;
 
 /** Whether subgroup kernels pay: measured on llvmpipe, where they are four times as fast as the plain ones. */
 function prefersSubgroups(target: KernelTarget): boolean {
@@ -205,7 +207,7 @@ function registerCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[
   const outW = shape.out[1];
   const first = kw === 1
     ? gemmChoice(shape, target, usualGemmTile(shape))
-    : directChoice(shape, target, usualDirectTile(shape, target));
+    : directChoice(shape, target, usualDirectTile(shape));
   const narrowest = 2 ** Math.ceil(Math.log2(Math.max(outW, 1)));
   const tiles = REGISTER_TILES.map(({ p, q }) => ({ p, q: Math.min(q, widestTile(shape)) }));
   const others = [
@@ -229,14 +231,14 @@ function channelBlocks({ outC, groups }: ConvShape, q: number): number {
 }
 
 function usualGemmTile(shape: ConvShape): DenseTile {
-  const q = Math.min(8, widestTile(shape));
-  return { p: Math.min(8, Math.floor(MAX_UNROLLED / q)), q };
+  const q = Math.min(4, widestTile(shape));
+  return { p: Math.min(8, Math.floor(USUAL_UNROLLED / q)), q };
 }
 
-function usualDirectTile(shape: ConvShape, target: KernelTarget): DenseTile {
+function usualDirectTile(shape: ConvShape): DenseTile {
   const outW = shape.out[1];
-  const q = Math.min(prefersSubgroups(target) ? 4 : 8, widestTile(shape));
-  const widest = Math.min(8, Math.floor(MAX_UNROLLED / q));
+  const q = Math.min(4, widestTile(shape));
+  const widest = Math.min(8, Math.floor(USUAL_UNROLLED / q));
   // On narrow images the tile that wastes the fewest columns.
   const waste = (tile: number): number => Math.ceil(outW / tile) * tile - outW;
   const p = [8, 4, 2].filter((tile) => tile <= widest).reduce((best, tile) =>
