@@ -61,7 +61,7 @@ export interface DetectOptions {
   /** Infinity if there is none. */
   limit: number;
   strict: boolean;
-  tune: TuneMode;
+  tune: TuneMode | undefined;
   quiet: boolean;
   raw: { size?: Size; format?: PixelFormat; frameRate?: number };
 }

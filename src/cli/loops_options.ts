@@ -116,7 +116,7 @@ export interface LoopsOptions {
   capacity: number | undefined;
   slots: number;
   f16: boolean;
-  tune: TuneMode;
+  tune: TuneMode | undefined;
   /** Infinity if there is none. */
   limit: number;
   strict: boolean;

@@ -31,7 +31,7 @@ export interface EmbeddingHints {
   readonly pooling?: Pooling | undefined;
   readonly whitening?: string | undefined;
   readonly f16?: boolean;
-  readonly tune?: TuneMode;
+  readonly tune?: TuneMode | undefined;
   /** Takes what the session says. */
   readonly warn?: (message: string) => void;
 }
@@ -42,7 +42,7 @@ export interface FeatureHints {
   /** Most features of a frame. */
   readonly most?: number | undefined;
   readonly f16?: boolean;
-  readonly tune?: TuneMode;
+  readonly tune?: TuneMode | undefined;
   /** Takes what the session says. */
   readonly warn?: (message: string) => void;
 }
@@ -173,7 +173,7 @@ export async function openFeatures(
 }
 
 function sessionOf(device: Device, graph: Graph, hints: EmbeddingHints | FeatureHints): Session {
-  const { f16, tune = "off", warn = console.error } = hints;
+  const { f16, tune, warn = console.error } = hints;
   return new Session(device, graph, { precision: f16 ? "f16" : "f32", ...sessionTuning(tune, warn) });
 }
 

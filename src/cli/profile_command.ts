@@ -49,7 +49,7 @@ interface ProfileCommandOptions {
   json: boolean;
   why: boolean;
   f16: boolean;
-  tune: TuneMode;
+  tune: TuneMode | undefined;
   tuneSeconds: number;
   peak: boolean;
   quiet: boolean;

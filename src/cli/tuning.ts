@@ -14,13 +14,15 @@ import { cacheFolder, type Env } from "./model_store.ts";
 /** The line of usage texts. */
 export const TUNE_USAGE =
   `    --tune off|fast|full         time kernels on this adapter first, for up to 10 s, and keep the choice in
-                                 the cache folder: the likely ones, or all. off: take what is known`;
+                                 the cache folder: the likely ones, or all. off: take what is known.
+                                 If not given: fast, and off where the adapter is software`;
 
 const MODES: readonly TuneMode[] = ["off", "fast", "full"];
 
-/** Reads `--tune`; "off" if it is not given. @throws {UsageError} */
-export function readTune(given: Arguments): TuneMode {
-  const text = given.value("tune") ?? "off";
+/** Reads `--tune`; `undefined` leaves it to the session. @throws {UsageError} */
+export function readTune(given: Arguments): TuneMode | undefined {
+  const text = given.value("tune");
+  if (text === undefined) return undefined;
   const mode = MODES.find((known) => known === text);
   if (mode) return mode;
   throw new UsageError(`--tune is "${text}"; it must be one of ${MODES.join(", ")}`);
@@ -36,16 +38,17 @@ export function processorMs(): number {
  * What a session of a command is made with: on software adapters kernels are timed by processor time, since the machine may
  * do other things; what was found lies in `tuning` of the cache folder, if there is one.
  *
+ * @param mode `undefined` leaves it to the session.
  * @param say takes messages.
  */
 export function sessionTuning(
-  mode: TuneMode,
+  mode: TuneMode | undefined,
   say: (message: string) => void,
   env?: Env,
 ): Pick<SessionOptions, "tune" | "tuning" | "warn"> {
   const folder = tuningCache(env);
   return {
-    tune: mode,
+    ...(mode && { tune: mode }),
     tuning: {
       processorMs,
       ...(folder !== undefined && { store: tuningFolder(folder) }),

@@ -79,7 +79,9 @@ export interface SessionOptions {
   /**
    * Whether kernels are timed on this adapter when a network is prepared, so that each layer gets the fastest: "off": what
    * was measured before is used, else estimates; "fast": the two or three candidates that are estimated best are timed;
-   * "full": all. "off" if left out.
+   * "full": all. If left out, "fast" on hardware where `tuning` has a store that keeps what was found, so that it is paid
+   * for once; else "off": adapters that are software compile a candidate for up to two seconds, and the estimates and
+   * the table that come with the engine were measured on one.
    */
   tune?: TuneMode;
   /** The budget for timing, and where its results are kept. */
@@ -154,7 +156,8 @@ export class Session implements Disposable {
     }
     this.#limit = options.plans ?? 8;
     this.#warn = options.warn ?? ((message) => console.warn(message));
-    const { tune: mode = "off", tuning } = options;
+    const { tuning } = options;
+    const mode = options.tune ?? (tuning?.store && !this.#target.software ? "fast" : "off");
     const tuner = options.choices
       ? undefined
       : new Tuner(device, this.#target, { ...tuning, mode, warn: this.#warn });

@@ -44,6 +44,9 @@ export function whyConvolution(shape: ConvShape, target: KernelTarget, choice: C
         (constant("WG") < 64 ? ", since there are few tiles to spread over the cores" : "");
     case "conv/gemm_tiled":
       return `hardware, and ${perGroup} (16 or more on both sides): tiles in workgroup memory`;
+    case "conv/stationary":
+      return `software, and a window of ${kh}x${kw} over ${inC} channels, whose weights registers hold: they stay while ` +
+        `eight invocations, of ${4 * constant("Q")} channels each, go from pixel to pixel`;
     case "conv/implicit_gemm":
       return `${
         whereRegisters(target, perGroup)

@@ -16,13 +16,13 @@ const NETWORK = onnxModel({
   initializers: { w: hostTensor("f32", [9, 5, 1, 1], new Float32Array(45).fill(1)) },
 });
 
-function read(...args: string[]): string {
+function read(...args: string[]): string | undefined {
   return readTune(readArguments(args, { flags: [], values: ["tune"] }));
 }
 
-Deno.test("--tune is off, fast or full", () => {
+Deno.test("--tune is off, fast, full, or left to the session", () => {
   assertEquals([read(), read("--tune", "fast"), read("--tune", "full"), read("--tune", "off")], [
-    "off",
+    undefined,
     "fast",
     "full",
     "off",
@@ -38,6 +38,7 @@ Deno.test("measurements lie in the cache folder, and nowhere where there is none
   const said: string[] = [];
   const none = sessionTuning("fast", (message) => void said.push(message), () => undefined);
   assertEquals([none.tune, none.tuning?.store], ["fast", undefined]);
+  assertEquals("tune" in sessionTuning(undefined, () => {}), false);
   const some = sessionTuning(
     "off",
     () => {},

@@ -17,11 +17,12 @@ function convolution(
   [kh, kw]: [number, number],
   [h, w]: [number, number],
   attributes: Record<string, number | number[]>,
+  batch = 1,
 ): Case {
   return opCase(
     "Conv",
     [
-      randn(random, [1, inC, h, w]),
+      randn(random, [batch, inC, h, w]),
       { constant: randn(random, [outC, inC / groups, kh, kw]) },
       { constant: randn(random, [outC]) },
     ],
@@ -40,7 +41,7 @@ function product(random: Random, rows: number, depth: number, columns: number, c
 /** One layer of each kind, with the kernels that its candidates must have among them. */
 function layers(random: Random): [Case, string[]][] {
   return [
-    [convolution(random, [20, 36, 1], [1, 1], [5, 7], {}), ["implicit_gemm"]],
+    [convolution(random, [20, 36, 1], [1, 1], [5, 7], {}), ["implicit_gemm", "stationary"]],
     [convolution(random, [17, 19, 1], [3, 3], [9, 6], { pads: [1, 1, 1, 1] }), [
       "direct",
       "implicit_gemm",
@@ -50,6 +51,17 @@ function layers(random: Random): [Case, string[]][] {
     [convolution(random, [3, 10, 1], [3, 3], [11, 19], { strides: [2, 2], pads: [0, 1, 1, 0] }), ["direct"]],
     [convolution(random, [10, 10, 10], [3, 3], [9, 13], { pads: [1, 1, 1, 1] }), ["depthwise"]],
     [convolution(random, [6, 6, 6], [5, 5], [12, 9], { strides: [2, 2], pads: [2, 2, 2, 2] }), ["depthwise"]],
+    // Inputs of several pixels are loaded together, and some of the next row and image with them.
+    [convolution(random, [3, 33, 1], [1, 1], [3, 9], {}, 3), ["stationary Q1", "stationary Q2"]],
+    [convolution(random, [7, 70, 1], [1, 1], [5, 4], { strides: [2, 1] }, 2), ["stationary Q3"]],
+    [convolution(random, [12, 130, 1], [1, 1], [1, 1], {}, 2), ["stationary Q4"]],
+    [
+      convolution(random, [2, 18, 1], [3, 2], [8, 9], { strides: [2, 1], pads: [2, 0, 1, 1] }, 2),
+      ["stationary Q1", "direct"],
+    ],
+    [convolution(random, [9, 20, 1], [3, 3], [7, 6], { dilations: [2, 1], pads: [1, 1, 2, 0] }), [
+      "stationary",
+    ]],
     [product(random, 19, 22, 35, true), []],
     [product(random, 17, 24, 20, false), []],
     [product(random, 3, 40, 33, true), ["register"]],
@@ -102,9 +114,9 @@ Deno.test("candidates for other adapters are right as well: hardware, and softwa
   const hardware = { software: false, subgroups: false };
   const tiled = await checkAll(tester, all[1]!, hardware);
   assert(tiled.filter((name) => name.startsWith("gemm_tiled")).length > 2, tiled.join(", "));
-  assert((await checkAll(tester, all[5]!, hardware)).includes("tiled"));
+  assert((await checkAll(tester, all[10]!, hardware)).includes("tiled"));
   await checkAll(tester, all[0]!, { software: true, subgroups: false });
-  await checkAll(tester, all[6]!, { software: true, subgroups: false });
+  await checkAll(tester, all[11]!, { software: true, subgroups: false });
 });
 
 Deno.test("what is known of a layer is left aside where it names no candidate", () => {

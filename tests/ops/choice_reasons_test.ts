@@ -60,6 +60,12 @@ Deno.test("convolutions tell why they run on their kernel, with the numbers that
     ],
     [{ inC: 3, outC: 48, kernel: [1, 1] }, "hardware", "conv/implicit_gemm", /^3>48 channels, .* of 1x1/],
     [
+      { inC: 32, outC: 48, kernel: [1, 1] },
+      "subgroups",
+      "conv/stationary",
+      /^software, and a window of 1x1 over 32 channels, .*, of \d+ channels each/,
+    ],
+    [
       { inC: 32, outC: 48, kernel: wide },
       "software",
       "conv/direct",

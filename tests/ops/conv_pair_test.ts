@@ -142,8 +142,11 @@ async function checkAll(tester: OpTester, one: Case, expected: HostTensor, most 
     const kernels = session.plan(shapesOf(one)).steps.filter(({ choice }) => choice).map(({ kernel }) =>
       kernel.name
     );
-    if (candidate === "separate") assertEquals(kernels, ["conv/depthwise", "conv/implicit_gemm"], context);
-    else assertEquals(kernels, ["conv/depthwise_pointwise"], context);
+    if (candidate === "separate") assertEquals([kernels.length, kernels[0]], [2, "conv/depthwise"], context);
+    else {
+      const kept = candidate.startsWith("kept");
+      assertEquals(kernels, [kept ? "conv/depthwise_stationary" : "conv/depthwise_pointwise"], context);
+    }
     const { y } = await session.run(one.inputs);
     assertClose(y!, expected, { relative: 1e-5, absolute: 1e-6, context });
   }
@@ -262,13 +265,13 @@ Deno.test("a depthwise and a 1x1 convolution in one dispatch give about the same
 /** The operators and kernels that a network comes to. */
 function planned(one: Case, target: KernelTarget = SOFTWARE): [op: string, kernel: string][] {
   return planGraph(importGraph(parseModel(caseModel(one))), shapesOf(one), target).steps
-    .filter(({ kernel }) => kernel.name !== "copy/strided")
+    .filter(({ kernel }) => !kernel.name.startsWith("copy/"))
     .map(({ node, kernel }) => [node.op, kernel.name]);
 }
 
 Deno.test("a depthwise convolution is joined with the 1x1 convolution that alone reads it, residual and all", () => {
   const one = pairCase(new Random(40), { channels: 32, out: 16, size: [40, 40], residual: true });
-  assertEquals(planned(one), [["DepthwisePointwise", "conv/depthwise_pointwise"]]);
+  assertEquals(planned(one), [["DepthwisePointwise", "conv/depthwise_stationary"]]);
   for (const other of [{ software: false, subgroups: true }, { software: true, subgroups: false }]) {
     assertEquals(planned(one, other).map(([op]) => op), ["Conv", "Conv"], JSON.stringify(other));
   }
@@ -333,14 +336,14 @@ Deno.test("two convolutions can be one dispatch with windows of nine taps and 64
 Deno.test("the estimate takes the tiles that were measured to be best, or nearly", () => {
   const first = (channels: number, out: number, size: number): string =>
     pairCandidates(shapeOf(channels, out, size))[0]!.id;
-  assertEquals(first(16, 16, 104), "paired R2 P4 Q4");
-  assertEquals(first(144, 24, 56), "paired R2 P2 Q6");
-  assertEquals(first(192, 32, 28), "paired R2 P2 Q8");
-  assertEquals(first(64, 64, 52), "paired R1 P2 Q16");
+  assertEquals(first(32, 32, 52), "kept P4");
+  assertEquals(first(64, 64, 52), "kept P4");
+  // More weights than registers hold.
+  assertEquals(first(384, 64, 14), "paired R1 P2 Q16");
   // Few channels in, many out: storing them takes the time, one way or the other.
   assertEquals(first(32, 64, 112), "separate");
   // Of sixteen tiles of 4x4 pixels half of an eight would have nothing to do.
   for (const { id, tile } of pairCandidates(shapeOf(16, 7, 20))) {
-    assert(!tile || tile.r * tile.p * tile.q <= 32 && tile.q === 2, id);
+    assert(!tile || tile.keeps || tile.r * tile.p * tile.q <= 32 && tile.q === 2, id);
   }
 });

@@ -98,7 +98,7 @@ Deno.test("a plan's layers are told once each, and a part of a plan is one layer
 
 Deno.test("without tuning nothing is timed: estimates choose, and nothing is made", async () => {
   using device = await Device.request(OFF);
-  const { session, warnings } = sessionOf(device, { tuning: { store: new MemoryStore() } });
+  const { session, warnings } = sessionOf(device, { tune: "off", tuning: { store: new MemoryStore() } });
   using _ = session;
   const before = device.counters.snapshot();
   assertEquals(await session.tune(), undefined);
@@ -107,6 +107,19 @@ Deno.test("without tuning nothing is timed: estimates choose, and nothing is mad
     assertEquals([origin, chosen], ["estimate", candidates[0]]);
   }
   assertEquals(warnings, []);
+});
+
+Deno.test("unless told, kernels are timed on hardware, where a store keeps the result", async () => {
+  using device = await Device.request({ pool: false });
+  const timed = async (software: boolean, tuning?: SessionOptions["tuning"]): Promise<number> => {
+    const { session } = sessionOf(device, { target: { software }, ...(tuning && { tuning }) });
+    using _ = session;
+    await session.prepare();
+    return choicesOf(session).filter(({ origin }) => origin === "tuned").length;
+  };
+  assert(await timed(false, { store: new MemoryStore() }) > 0);
+  assertEquals(await timed(false), 0, "nowhere to keep it");
+  assertEquals(await timed(true, { store: new MemoryStore() }), 0, "software");
 });
 
 Deno.test("tuning times what a mode asks for, leaves nothing behind, and is kept for the next session", async () => {
