@@ -164,14 +164,14 @@ function depthwiseChoice(shape: ConvShape, { r, p, wg }: { r: number; p: number;
     OUTPUTS: r * p,
   };
   const tiles = depthwiseTiles(shape, r, p);
-  const { ROWS, COLS, TAPS, OUTPUTS } = tile;
+  const { ROWS, COLS, OUTPUTS } = tile;
   return {
     id: `depthwise R${r} P${p} WG${wg}`,
     kernel: depthwise,
     options: tiled({ WG: wg }, tile),
     workgroups: Math.ceil(tiles / wg),
     weights: "buffer",
-    cost: depthwiseCost({ tiles, window: ROWS * COLS, taps: TAPS, outputs: OUTPUTS }),
+    cost: depthwiseCost({ tiles, window: ROWS * COLS, outputs: OUTPUTS }),
   };
 }
 

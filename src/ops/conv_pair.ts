@@ -73,8 +73,8 @@ function readPair(node: NodeContext): PairShape {
 
 function lowerPair(node: Lowering): void {
   const shape = readPair(node);
-  const { taken, choice } = node.choose(pairLayer(shape), pairCandidates(shape));
-  if (taken.tile) emitPair(node, shape, taken.tile, choice, () => whyPair(shape, taken));
+  const { taken, choice } = node.choose(pairLayer(shape), pairCandidates(shape, node.target));
+  if (taken.tile) emitPair(node, shape, taken.tile, choice, () => whyPair(shape, taken, node.target));
   else emitBoth(node, shape, taken, choice);
 }
 
@@ -85,7 +85,7 @@ function emitBoth(node: Lowering, shape: PairShape, taken: PairCandidate, choice
   const type = { dtype: node.type(0).dtype, shape: [batch, inC, ...out] };
   const between = addressed(node.temporary(type, "image"));
   const inner = planEpilogue(node, type.shape, "image", (node.node as PairNode).inner);
-  const whole = { choice, why: () => whyPair(shape, taken) };
+  const whole = { choice, why: () => whyPair(shape, taken, node.target) };
   emitConv(node, depthwise, node.image(0), between, constantsOf(node, "inner", 1, depthwise), inner, whole);
   const epilogue = planEpilogue(node, node.outputType(0).shape, "image");
   const constants = constantsOf(node, "conv", SECOND, pointwise);

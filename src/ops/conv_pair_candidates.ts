@@ -5,8 +5,8 @@
  * @module
  */
 import type { KernelTarget } from "../gpu/mod.ts";
-import { convLayer, type ConvShape, isDepthwise, MAX_STATIONARY } from "./conv_candidates.ts";
-import { keepingPairCost } from "./conv_cost.ts";
+import { convCandidates, convLayer, type ConvShape, isDepthwise, MAX_STATIONARY } from "./conv_candidates.ts";
+import { keptPairCost, pairCost } from "./conv_cost.ts";
 import type { Candidate } from "./kernel_choice.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 
@@ -33,6 +33,10 @@ export interface PairCandidate extends Candidate {
   tile: PairTile | undefined;
 }
 
+/** Those that do not keep weights are taken where they are that much faster: their text takes several times as long to compile. */
+const LONGER = 1.15;
+/** What a dispatch takes, with the copies before it, however little it does. */
+const DISPATCH = 150_000;
 /** Invocations that share what they load. */
 const LANES = 8;
 /** Loads of an invocation's tile; all are in the text. */
@@ -69,16 +73,17 @@ export function pairLayer({ depthwise, pointwise }: PairShape): string {
 }
 
 /** The ways to compute a pair: the estimate's choice, two dispatches, then the others by their estimates. */
-export function pairCandidates(shape: PairShape): PairCandidate[] {
+export function pairCandidates(shape: PairShape, target: KernelTarget): PairCandidate[] {
   const q = 2 * Math.ceil(groupsOf(shape.pointwise) / 2);
-  const separate: PairCandidate = { id: "separate", cost: separateCost(shape), tile: undefined };
+  const separate: PairCandidate = { id: "separate", cost: separateCost(shape, target), tile: undefined };
   const paired = TILES.filter(([r, p]) => r * p * q <= MOST_SUMS)
     .map(([r, p]): PairCandidate => {
       const tile = { r, p, q };
-      return { id: `paired R${r} P${p} Q${q}`, cost: pairCost(shape, tile), tile };
+      return { id: `paired R${r} P${p} Q${q}`, cost: pairedCost(shape, tile), tile };
     })
     .sort((a, b) => a.cost - b.cost);
-  const [first, ...rest] = [...keepingCandidates(shape), ...paired].sort((a, b) => a.cost - b.cost);
+  const weighed = ({ cost, tile }: PairCandidate): number => tile!.keeps ? cost : LONGER * cost;
+  const [first, ...rest] = [...keepingCandidates(shape), ...paired].sort((a, b) => weighed(a) - weighed(b));
   if (!first) return [separate];
   return first.cost < MARGIN * separate.cost ? [first, separate, ...rest] : [separate, first, ...rest];
 }
@@ -90,10 +95,10 @@ function keepingCandidates(shape: PairShape): PairCandidate[] {
   const g = Math.ceil(inC4 / LANES), q = Math.ceil(groupsOf(shape.pointwise) / LANES);
   if (g * (kh * kw + 1) + 4 * inC4 * q > MAX_STATIONARY) return [];
   const loads = (p: number): number => g * kh * ((p - 1) * strides[1] + kw);
-  return [1, 2, 4].filter((p) => (p === 1 || loads(p) <= MOST_LOADS) && p <= out[1])
+  return [2, 1].filter((p) => (p === 1 || loads(p) <= MOST_LOADS) && p <= out[1])
     .map((p): PairCandidate => {
       const tiles = shape.depthwise.batch * out[0] * Math.ceil(out[1] / p);
-      const cost = keepingPairCost({ tiles, pixels: p, loads: loads(p), taps: kh * kw, g, inC4 }, q);
+      const cost = keptPairCost({ tiles, pixels: p, loads: loads(p), taps: kh * kw, g, inC4 }, q);
       return { id: `kept P${p}`, cost, tile: { r: 1, p, q, keeps: true } };
     });
 }
@@ -116,35 +121,23 @@ function windowOf({ depthwise: { kernel, strides } }: PairShape, r: number, p: n
   return ((r - 1) * strides[0] + kernel[0]) * ((p - 1) * strides[1] + kernel[1]);
 }
 
-/*
- * Nanoseconds of one core for eight invocations and a group of four channels, fitted to the processor times of 16 pairs (3x3,
- * 16 to 384 channels to 8 to 64, 112x112 to 13x13), on llvmpipe with LLVM 15. What loads, products and stores entail is in
- * them. The ratio of the two estimates is 0.75 to 1.4 times what was measured.
- */
-const [SEPARATE_LOAD, SEPARATE_PRODUCT, SEPARATE_STORE, BETWEEN] = [67.5, 25.8, 314, 67.4];
-const [PAIR_LOAD, PAIR_PRODUCT, PAIR_STORE, PAIR_WEIGHTS] = [33, 16.6, 347, 9.4];
-
-/** What two dispatches are estimated to take: windows of 4x4 outputs, then products. */
-function separateCost(shape: PairShape): number {
-  const inC4 = Math.ceil(shape.depthwise.inC / 4);
-  const outC4 = groupsOf(shape.pointwise);
-  const loads = Math.ceil(pairTiles(shape, { r: 4, p: 4 }) / 8) * inC4 * windowOf(shape, 4, 4);
-  const pixels = pairTiles(shape, { r: 1, p: 1 }) / 8;
-  return loads * SEPARATE_LOAD +
-    pixels * (inC4 * BETWEEN + inC4 * outC4 * SEPARATE_PRODUCT + outC4 * SEPARATE_STORE);
+/** What two dispatches are estimated to take. */
+function separateCost({ depthwise, pointwise }: PairShape, target: KernelTarget): number {
+  const [first, second] = [depthwise, pointwise].map((shape) => convCandidates(shape, target)[0]);
+  return (first?.cost ?? Infinity) + (second?.cost ?? Infinity) + DISPATCH;
 }
 
-/** What one dispatch is estimated to take. */
-function pairCost(shape: PairShape, { r, p, q }: PairTile): number {
+/** What one dispatch is estimated to take, channel by channel. */
+function pairedCost(shape: PairShape, { r, p, q }: PairTile): number {
   const inC4 = Math.ceil(shape.depthwise.inC / 4);
-  const sums = r * p * q;
-  const step = windowOf(shape, r, p) * PAIR_LOAD + q * PAIR_WEIGHTS + sums * PAIR_PRODUCT;
-  return Math.ceil(pairTiles(shape, { r, p }) / 8) * (inC4 * step + sums * PAIR_STORE);
+  const tiles = Math.ceil(pairTiles(shape, { r, p }) / 8);
+  return pairCost({ tiles, window: windowOf(shape, r, p), pixels: r * p, inC4 }, q);
 }
 
 /** Why a pair is computed as it is. */
-export function whyPair(shape: PairShape, { tile, cost }: PairCandidate): string {
-  const part = ((tile ? cost : pairCandidates(shape)[1]!.cost) / separateCost(shape)).toFixed(2);
+export function whyPair(shape: PairShape, { tile, cost }: PairCandidate, target: KernelTarget): string {
+  const one = tile ? cost : pairCandidates(shape, target)[1]!.cost;
+  const part = (one / separateCost(shape, target)).toFixed(2);
   if (!tile) return `one dispatch is estimated at ${part} of the time of two`;
   if (tile.keeps) {
     return `what lies between is not stored, and all weights stay in registers, for ${tile.p} pixels at a time and ${

@@ -54,12 +54,12 @@ export const PRODUCT_TILES: readonly (readonly [p: number, q: number])[] = [
 ];
 
 /** A load of a texel, and the store of a vec4. */
-export const LOAD = 8;
+export const LOAD = 3;
 const STORE = 70;
 /** Four weights' share of a load, and their broadcasts. */
-export const WEIGHTS = 14;
+export const WEIGHTS = 5;
 /** Four multiply-adds of vec4s. */
-export const PRODUCT = 8.6;
+export const PRODUCT = 9.6;
 /** What a transform does with a vec4 besides. */
 const TRANSFORM = 8;
 /** Addresses, mask and epilogue of an output of `conv/winograd_output`. */
@@ -69,7 +69,7 @@ const BYTE = 0.4;
 /** A dispatch with its copies. */
 const LAUNCH = 100_000;
 /** What `conv/direct` does once for an output. */
-export const DIRECT_OUTPUT = 400;
+export const DIRECT_OUTPUT = 170;
 /** An estimate must be that much better. */
 const MARGIN = 0.9;
 
