@@ -153,12 +153,18 @@ fn main(
     result[i] = acc[i];
   }
   //#end
+  // Before any store: Mesa's software Vulkan reads parameters anew behind one.
+  let out_h = params.out_h;
+  let out_w = params.out_w;
+  let to_image = params.y_offset + n * params.y_stride_n;
+  let y_stride_h = params.y_stride_h;
+  let y_stride_w = params.y_stride_w;
   for (var i = 0u; i < R * P; i++) {
     let y_h = oh + i / P;
     let y_w = ow + i % P;
-    if (y_h < params.out_h && y_w < params.out_w) {
-      let pixel = (n * params.out_h + y_h) * params.out_w + y_w;
-      let to = params.y_offset + n * params.y_stride_n + y_h * params.y_stride_h + y_w * params.y_stride_w + c4;
+    if (y_h < out_h && y_w < out_w) {
+      let pixel = (n * out_h + y_h) * out_w + y_w;
+      let to = to_image + y_h * y_stride_h + y_w * y_stride_w + c4;
       y[to] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
     }
   }

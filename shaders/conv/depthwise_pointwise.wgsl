@@ -97,7 +97,8 @@ fn main(
   //#inject builtins
   //#end
 ) {
-  let in_c4 = (params.in_c + 3u) / 4u;
+  let in_c = params.in_c;
+  let in_c4 = (in_c + 3u) / 4u;
   let out_c4 = (params.out_c + 3u) / 4u;
   let tiles_w = (params.out_w + P - 1u) / P;
   let tiles_h = (params.out_h + R - 1u) / R;
@@ -168,7 +169,7 @@ fn main(
     }
     //#end
     // Lanes of no channel are multiplied by zero: they must be numbers.
-    let lanes = vec4u(4u * ci4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.in_c);
+    let lanes = vec4u(4u * ci4) + vec4u(0u, 1u, 2u, 3u) < vec4u(in_c);
     var v: array<vec4f, OUTPUTS>;
     //#unroll r R
     for (var r = 0u; r < R; r++) {
@@ -224,14 +225,21 @@ fn main(
     //#end
   }
   //#end
+  // Before any store: Mesa's software Vulkan reads parameters anew behind one.
+  let out_c = params.out_c;
+  let out_h = params.out_h;
+  let out_w = params.out_w;
+  let to_image = params.y_offset + n * params.y_stride_n;
+  let y_stride_h = params.y_stride_h;
+  let y_stride_w = params.y_stride_w;
   for (var i = 0u; i < OUTPUTS * Q; i++) {
     let y_h = oh + i / Q / P;
     let y_w = ow + i / Q % P;
     let c4 = first_c4 + i % Q;
-    if (own < tiles && y_h < params.out_h && y_w < params.out_w && c4 < out_c4) {
-      let pixel = (n * params.out_h + y_h) * params.out_w + y_w;
-      let valid = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
-      let to = params.y_offset + n * params.y_stride_n + y_h * params.y_stride_h + y_w * params.y_stride_w + c4;
+    if (own < tiles && y_h < out_h && y_w < out_w && c4 < out_c4) {
+      let pixel = (n * out_h + y_h) * out_w + y_w;
+      let valid = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
+      let to = to_image + y_h * y_stride_h + y_w * y_stride_w + c4;
       y[to] = select(vec4f(), epilogue(result[i], pixel, c4), valid);
     }
   }

@@ -140,12 +140,18 @@ fn main(
 
   // One store site: the epilogue is compiled once.
   let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
+  // Before any store: Mesa's software Vulkan reads parameters anew behind one.
+  let out_h = params.out_h;
+  let out_w = params.out_w;
+  let to_image = params.y_offset + n * params.y_stride_n;
+  let y_stride_h = params.y_stride_h;
+  let y_stride_w = params.y_stride_w;
   for (var k = 0u; k < TILE * TILE; k++) {
     let h = oh + k / TILE;
     let w = ow + k % TILE;
-    if (h < params.out_h && w < params.out_w) {
-      let to = params.y_offset + n * params.y_stride_n + h * params.y_stride_h + w * params.y_stride_w + c4;
-      let pixel = (n * params.out_h + h) * params.out_w + w;
+    if (h < out_h && w < out_w) {
+      let to = to_image + h * y_stride_h + w * y_stride_w + c4;
+      let pixel = (n * out_h + h) * out_w + w;
       y[to] = select(vec4f(), epilogue(result[k], pixel, c4), lanes);
     }
   }

@@ -142,15 +142,25 @@ fn main(
     result[i] = acc[i];
   }
   //#end
+  // Before any store: Mesa's software Vulkan reads parameters anew behind one.
+  let out_h = params.out_h;
+  let out_w = params.out_w;
+  let to_image = params.y_offset + n * params.y_stride_n;
+  let y_stride_h = params.y_stride_h;
+  let y_stride_w = params.y_stride_w;
+  let count_begin_h = params.count_begin_h;
+  let count_end_h = params.count_end_h;
+  let count_begin_w = params.count_begin_w;
+  let count_end_w = params.count_end_w;
   for (var i = 0u; i < R * P; i++) {
     let y_h = oh + i / P;
     let y_w = ow + i % P;
-    if (y_h < params.out_h && y_w < params.out_w) {
-      let rows = counted(top + i32(i / P * STRIDE_H), KH, params.count_begin_h, params.count_end_h);
-      let columns = counted(left + i32(i % P * STRIDE_W), KW, params.count_begin_w, params.count_end_w);
+    if (y_h < out_h && y_w < out_w) {
+      let rows = counted(top + i32(i / P * STRIDE_H), KH, count_begin_h, count_end_h);
+      let columns = counted(left + i32(i % P * STRIDE_W), KW, count_begin_w, count_end_w);
       let value = finish(result[i], f32(max(rows * columns, 1)));
-      let pixel = (n * params.out_h + y_h) * params.out_w + y_w;
-      let to = params.y_offset + n * params.y_stride_n + y_h * params.y_stride_h + y_w * params.y_stride_w + c4;
+      let pixel = (n * out_h + y_h) * out_w + y_w;
+      let to = to_image + y_h * y_stride_h + y_w * y_stride_w + c4;
       y[to] = select(vec(), epilogue(value, pixel, c4), lanes);
     }
   }
