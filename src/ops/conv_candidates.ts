@@ -11,7 +11,7 @@ import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "
 import STATIONARY from "../../shaders/conv/stationary.wgsl" with { type: "text" };
 import type { KernelOptions, KernelSource, KernelTarget, UniformValues } from "../gpu/mod.ts";
 import { denseCost, type DenseTile, depthwiseCost, stationaryCost } from "./conv_cost.ts";
-import { type Candidate, inOrder } from "./kernel_choice.ts";
+import { type Candidate, inOrder, shortestOfBest } from "./kernel_choice.ts";
 import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
 import type { WeightForm } from "./operator.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
@@ -79,7 +79,10 @@ export function convCandidates(shape: ConvShape, target: KernelTarget): ConvCand
   const transformed = target.winograd === undefined && winogradApplies(shape)
     ? ([4, 2] as const).map((one) => winogradConv(shape, one))
     : [];
-  const first = transformed.find(({ winograd }) => winograd === tile) ?? own[0];
+  const byTiles = transformed.find(({ winograd }) => winograd === tile);
+  // What Winograd's estimate is compared with is conv/direct.
+  const keeps = own[0]?.kernel === stationary && own[0].cost < (byTiles?.cost ?? 0);
+  const first = keeps ? own[0] : byTiles ?? own[0];
   if (!first) return [];
   // The estimates are of software. Elsewhere nothing was measured, and the usual ones go before the others.
   return inOrder<ConvCandidate>(first, [...own, ...transformed], ({ cost }) => target.software ? cost : 0);
@@ -115,13 +118,13 @@ const MOST_CANDIDATES = 8;
 const MAX_DEPTHWISE_TAPS = 225;
 /** Elements of a window, up to which it is worth to have more than one output an invocation. */
 const MAX_SHARED_WINDOW = 49;
-/** Rows and columns of outputs of an invocation, the usual ones first. */
+/** Rows and columns of outputs of an invocation, from the longest text to the shortest. */
 const DEPTHWISE_TILES: readonly (readonly [r: number, p: number])[] = [
+  [2, 8],
   [4, 4],
   [2, 4],
   [1, 4],
   [2, 2],
-  [2, 8],
 ];
 
 function depthwiseCandidates(shape: ConvShape): ConvChoice[] {
@@ -134,7 +137,7 @@ function depthwiseCandidates(shape: ConvShape): ConvChoice[] {
     // Small images have few tiles: small workgroups spread them over all cores.
     return (tiles < 2048 ? [16, 64] : [64, 16]).map((wg) => depthwiseChoice(shape, { r, p, wg }));
   });
-  return inOrder(all[0]!, all, ({ cost }) => cost).slice(0, MOST_CANDIDATES);
+  return inOrder(shortestOfBest(all), all, ({ cost }) => cost).slice(0, MOST_CANDIDATES);
 }
 
 /** Tiles of R x P outputs of one channel group. */
@@ -309,9 +312,7 @@ function directChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTil
 
 /** Those that keep their weights go first where one of them is estimated to take less time than the others' first. */
 function withStationary(registers: ConvChoice[], keeping: ConvChoice[]): ConvChoice[] {
-  const least = Math.min(...keeping.map(({ cost }) => cost));
-  // Of those that take about as long, the smallest: it compiles in half the time of one twice as large.
-  const best = keeping.findLast(({ cost }) => cost <= NEARLY * least);
+  const best = keeping.length > 0 ? shortestOfBest(keeping) : undefined;
   const first = best && best.cost < registers[0]!.cost ? best : registers[0]!;
   return inOrder(first, [...registers, ...keeping], ({ cost }) => cost).slice(0, MOST_CANDIDATES + 2);
 }
@@ -329,8 +330,6 @@ function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoic
   return STATIONARY_TILES.filter((q) => inputs * q <= MAX_STATIONARY).map((q) => stationaryChoice(shape, q));
 }
 
-/** What takes about as long. */
-const NEARLY = 1.08;
 /** Workgroups that keep the cores of a machine busy to the end. */
 const ENOUGH_WORKGROUPS = 48;
 /** Pixels that weights are loaded for at the least, if there are so many. */

@@ -7,7 +7,7 @@
 import type { KernelTarget } from "../gpu/mod.ts";
 import { convCandidates, convLayer, type ConvShape, isDepthwise, MAX_STATIONARY } from "./conv_candidates.ts";
 import { keptPairCost, pairCost } from "./conv_cost.ts";
-import type { Candidate } from "./kernel_choice.ts";
+import { type Candidate, inOrder, shortestOfBest } from "./kernel_choice.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 
 /** Both layers in numbers: the output of the first is the input of the second. */
@@ -33,7 +33,7 @@ export interface PairCandidate extends Candidate {
   tile: PairTile | undefined;
 }
 
-/** Those that do not keep weights are taken where they are that much faster: their text takes several times as long to compile. */
+/** Those that keep weights may take so much longer: the others' text takes several times as long to compile. */
 const LONGER = 1.15;
 /** What a dispatch takes, with the copies before it, however little it does. */
 const DISPATCH = 150_000;
@@ -82,10 +82,12 @@ export function pairCandidates(shape: PairShape, target: KernelTarget): PairCand
       return { id: `paired R${r} P${p} Q${q}`, cost: pairedCost(shape, tile), tile };
     })
     .sort((a, b) => a.cost - b.cost);
-  const weighed = ({ cost, tile }: PairCandidate): number => tile!.keeps ? cost : LONGER * cost;
-  const [first, ...rest] = [...keepingCandidates(shape), ...paired].sort((a, b) => weighed(a) - weighed(b));
-  if (!first) return [separate];
-  return first.cost < MARGIN * separate.cost ? [first, separate, ...rest] : [separate, first, ...rest];
+  const keeping = keepingCandidates(shape);
+  const best = keeping.length > 0 ? shortestOfBest(keeping) : undefined;
+  const one = best && best.cost < LONGER * (paired[0]?.cost ?? Infinity) ? best : paired[0];
+  if (!one) return [separate];
+  const rest = inOrder(one, [...keeping, ...paired], ({ cost }) => cost).slice(1);
+  return one.cost < MARGIN * separate.cost ? [one, separate, ...rest] : [separate, one, ...rest];
 }
 
 /** Those that keep their weights, where registers hold them. */

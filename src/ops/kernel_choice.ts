@@ -70,6 +70,19 @@ export function chooseAmong<T extends Candidate>(
   };
 }
 
+/** What is estimated to take about as long. */
+const NEARLY = 1.08;
+
+/**
+ * The one that is estimated best, or nearly, and compiles fastest.
+ *
+ * @param candidates the one with the longest text first; at least one.
+ */
+export function shortestOfBest<T extends { readonly cost: number }>(candidates: readonly T[]): T {
+  const least = Math.min(...candidates.map(({ cost }) => cost));
+  return candidates.findLast(({ cost }) => cost <= NEARLY * least)!;
+}
+
 /** The first, and the others by what they are estimated to take; each name once. */
 export function inOrder<T extends Candidate>(
   first: T,
