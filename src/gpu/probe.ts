@@ -26,7 +26,9 @@ export type Probed = Required<Pick<KernelTarget, "subgroups" | "dot4">>;
 
 /** Tries what an adapter may grant without listing it, or list without having it. */
 export async function probe(device: Device): Promise<Probed> {
-  return { subgroups: await probeSubgroups(device), dot4: await probeDot4(device) };
+  // At once: a wait in Deno takes 11 ms, whatever it is for.
+  const [subgroups, dot4] = await Promise.all([probeSubgroups(device), probeDot4(device)]);
+  return { subgroups, dot4 };
 }
 
 /** Whether the adapter is a program on the CPU. */
