@@ -71,7 +71,7 @@ const LAUNCH = 100_000;
 /** What `conv/direct` does once for an output. */
 export const DIRECT_OUTPUT = 170;
 /** An estimate must be that much better. */
-const MARGIN = 0.9;
+const MARGIN = 0.97;
 
 /** What the products of one position take. */
 export function productCost(

@@ -4,9 +4,12 @@
  * @module
  */
 import DEPTHWISE from "../../../shaders/conv/depthwise.wgsl" with { type: "text" };
+import PAIR from "../../../shaders/conv/depthwise_pointwise.wgsl" with { type: "text" };
+import KEEPING_PAIR from "../../../shaders/conv/depthwise_stationary.wgsl" with { type: "text" };
 import DIRECT from "../../../shaders/conv/direct.wgsl" with { type: "text" };
 import GEMM_TILED from "../../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
+import STATIONARY from "../../../shaders/conv/stationary.wgsl" with { type: "text" };
 import WINOGRAD_INPUT_2 from "../../../shaders/conv/winograd_input_2x2.wgsl" with { type: "text" };
 import WINOGRAD_INPUT_4 from "../../../shaders/conv/winograd_input_4x4.wgsl" with { type: "text" };
 import WINOGRAD_OUTPUT_2 from "../../../shaders/conv/winograd_output_2x2.wgsl" with { type: "text" };
@@ -19,9 +22,12 @@ import config from "../../../deno.json" with { type: "json" };
 
 const TEXTS = [
   DEPTHWISE,
+  PAIR,
+  KEEPING_PAIR,
   DIRECT,
   GEMM_TILED,
   IMPLICIT_GEMM,
+  STATIONARY,
   WINOGRAD_INPUT_2,
   WINOGRAD_INPUT_4,
   WINOGRAD_OUTPUT_2,

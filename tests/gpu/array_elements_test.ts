@@ -1,0 +1,80 @@
+import { assert, assertEquals } from "@std/assert";
+import { arraysAsVariables } from "../../src/gpu/array_elements.ts";
+import { Device, type KernelSource } from "../../src/gpu/mod.ts";
+
+Deno.test("arraysAsVariables() makes variables of elements, those that are used", () => {
+  assertEquals(
+    arraysAsVariables("var v: array<vec4f, P * Q>;\nv[0u] = v[7] + f(v[7u].x); let x = other.v[0u];"),
+    "var v_0: vec4f; var v_7: vec4f;\nv_0 = v_7 + f(v_7.x); let x = other.v[0u];",
+  );
+  assertEquals(
+    arraysAsVariables("{ var a: array<vec4<f32>, 2>; a[1u] = b; } { var a: array<f32, 3>; a[0u] = 1.0; }"),
+    "{ var a_0: vec4<f32>; var a_1: vec4<f32>; a_1 = b; } { var a_0: f32; var a_1: f32; a_0 = 1.0; }",
+  );
+});
+
+Deno.test("arraysAsVariables() keeps the values that an array begins with", () => {
+  assertEquals(
+    arraysAsVariables(
+      "var t = array<vec4f, 2>(\n  g(m, 0u),\n  vec4f(1.0, x[i], 2.0, 3.0),\n);\nreturn t[1u] * t[0u];",
+    ),
+    "var t_0: vec4f = g(m, 0u); var t_1: vec4f = vec4f(1.0, x[i], 2.0, 3.0);\nreturn t_1 * t_0;",
+  );
+});
+
+Deno.test("arraysAsVariables() leaves what is indexed by anything else, used whole, or in memory of others", () => {
+  for (
+    const code of [
+      "var a: array<f32, 2>; a[0u] = a[i];",
+      "var a: array<f32, 2>; a[0u] = 1.0; let b = a;",
+      "var a: array<f32, 2>; a[0u] = 1.0; let p = &a[0u];",
+      "var<workgroup> a: array<f32, 2>; fn f() { a[0u] = 1.0; }",
+      "fn f(a: array<f32, 2>) -> f32 { return a[0u]; } fn g() { var a: array<f32, 2>; a[0u] = 1.0; }",
+      "var a: array<f32, 2>; let a_0 = 1.0; a[0u] = a_0;",
+      "var a: array<array<f32, 2>, 2>; a[0u][1u] = 1.0;",
+      "var a: array<f32, 2>;",
+      "let x = 1u;",
+    ]
+  ) {
+    assertEquals(arraysAsVariables(code), code);
+  }
+});
+
+Deno.test("a kernel whose arrays are variables computes what it says, arrays of structs and dynamic ones beside them", async () => {
+  using device = await Device.request({ pool: false });
+  const source: KernelSource = {
+    name: "arrays",
+    wgsl: `@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+struct Pair { a: u32, b: u32 }
+const N = 3u;
+@compute @workgroup_size(1) fn main() {
+  var pairs: array<Pair, N>;
+  var sums: array<u32, N * 2u>;
+  var kept = array<u32, 2>(y[0] * 2u, max(y[1], 4u));
+  //#unroll i N
+  for (var i = 0u; i < N; i++) {
+    pairs[i] = Pair(i + kept[0u], kept[1u] * i);
+    sums[i * 2u + 1u] = pairs[i].a + pairs[i].b;
+  }
+  //#end
+  var results: array<u32, N>;
+  //#unroll i N
+  for (var i = 0u; i < N; i++) {
+    results[i] = sums[i * 2u + 1u] + sums[0];
+  }
+  //#end
+  for (var i = 0u; i < N; i++) {
+    y[i] = results[i];
+  }
+}`,
+  };
+  const y = device.upload(new Uint32Array([5, 3, 0, 0]), "y");
+  using stream = device.stream({ label: "test", allocator: device.defaultAllocator });
+  const kernel = device.kernel(source, { overrides: { N: 3 } });
+  stream.run(device.dispatch(kernel, { bindings: { y }, workgroups: [1, 1, 1] }));
+  stream.submit();
+  // kept is 10 and 4: i + 10 + 4 * i.
+  assertEquals([...new Uint32Array(await device.read(y)).slice(0, 3)], [10, 15, 20]);
+  assert(device.hasKernel(source, { overrides: { N: 3 } }));
+  y.buffer.destroy();
+});
