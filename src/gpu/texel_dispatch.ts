@@ -10,7 +10,7 @@ const LEAST_BYTES = 1024;
 
 /**
  * Textures that the dispatches of one owner load through, or `undefined` where storage is as fast: kernels that run as
- * programs on the CPU load a texture in a twentieth of the time. Made at preparation and ended by its owner.
+ * programs on the CPU load a texture in a thirtieth of the time. Made at preparation and ended by its owner.
  */
 export function texelScratch(device: Device): TexelScratch | undefined {
   return loadsTextures(device) ? new TexelScratch(device) : undefined;

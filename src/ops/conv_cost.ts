@@ -50,7 +50,7 @@ const KEPT_WEIGHT = 40;
 /** Four multiply-adds of vec4s with weights that stay, the broadcast of a factor included. */
 const KEPT_PRODUCT = 7.8;
 /** What a pixel takes besides: its loads and addresses. */
-const PIXEL = 40;
+const PIXEL = 30;
 /** A store of a vec4, its epilogue included. */
 const OUTPUT = 30;
 

@@ -55,8 +55,11 @@ const FEW = 3;
 const ROUNDS = 5;
 /** A candidate that takes this many times as long as the best so far is given up, after any round. */
 const GIVE_UP = 1.3;
-/** What another must take at most of the estimate's time: on a busy machine ratios of one kernel to itself vary by 3 %. */
-const WORTHWHILE = 0.95;
+/**
+ * What another must take at most of the estimate's time: on a busy machine ratios of one kernel to itself vary by 3 to 10
+ * %, and the estimate prefers what compiles fast.
+ */
+const WORTHWHILE = 0.9;
 /** What a candidate is expected to take of the time, over the mean of those before: kernels differ. */
 const RESERVE = 1.5;
 
