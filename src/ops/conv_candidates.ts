@@ -334,10 +334,13 @@ function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoic
 const ENOUGH_WORKGROUPS = 48;
 /** Pixels that weights are loaded for at the least, if there are so many. */
 const LEAST_RUN = 64;
+/** And at the most: each is a turn of a loop. */
+const MOST_RUN = MAX_ITERATIONS / 2;
 
-/** In how many runs the pixels of a layer are taken, with weights that stay. */
+/** In how many runs the pixels of a layer are taken, with weights that stay; none longer than a loop may be. */
 export function stationaryRuns(pixels: number, blocks: number): number {
-  return Math.max(1, Math.min(Math.ceil(ENOUGH_WORKGROUPS / blocks), Math.floor(pixels / LEAST_RUN)));
+  const enough = Math.min(Math.ceil(ENOUGH_WORKGROUPS / blocks), Math.floor(pixels / LEAST_RUN));
+  return Math.max(1, enough, Math.ceil(pixels / MOST_RUN));
 }
 
 function stationaryChoice(shape: ConvShape, q: number): ConvChoice {

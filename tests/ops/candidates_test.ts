@@ -4,6 +4,7 @@ import { importGraph } from "../../src/graph/import.ts";
 import { layersOf } from "../../src/graph/tuning/plan_part.ts";
 import { planGraph, Session } from "../../src/graph/session.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
+import { stationaryRuns } from "../../src/ops/conv_candidates.ts";
 import type { KernelChoices } from "../../src/ops/kernel_choice.ts";
 import { assertClose } from "../support/compare.ts";
 import { runOrt } from "../support/ort.ts";
@@ -117,6 +118,19 @@ Deno.test("candidates for other adapters are right as well: hardware, and softwa
   assert((await checkAll(tester, all[10]!, hardware)).includes("tiled"));
   await checkAll(tester, all[0]!, { software: true, subgroups: false });
   await checkAll(tester, all[11]!, { software: true, subgroups: false });
+});
+
+Deno.test("weights stay for no more pixels than a loop may take turns, on images of any size", () => {
+  for (const side of [1, 7, 100, 1000, 5000, 20_000]) {
+    for (const blocks of [1, 3, 60]) {
+      const pixels = side * side;
+      const runs = stationaryRuns(pixels, blocks);
+      assert(
+        Number.isInteger(runs) && runs >= 1 && pixels / runs <= 30_000,
+        `${pixels} pixels: ${runs} runs`,
+      );
+    }
+  }
 });
 
 Deno.test("what is known of a layer is left aside where it names no candidate", () => {
