@@ -5,7 +5,8 @@
 //   between[pixel, ci] = inner(inner_bias[ci] + sum over ky, kx of x[pixel at tap (ky, kx), ci] * inner_weights[ci, ky, kx])
 //   y[pixel, co] = epilogue(bias[co] + sum over ci of between[pixel, ci] * w[co, ci])
 //
-// Needs the feature "subgroups" with 8 invocations a subgroup, or a multiple of 8. See conv/stationary.wgsl, and
+// Needs the feature "subgroups" with 8 invocations a subgroup, or a multiple of 8. What is injected as "share" is the broadcast
+// that it is once all is unrolled. See conv/stationary.wgsl, and
 // conv/depthwise_pointwise.wgsl for more channels than registers hold.
 //
 //   x              NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
@@ -226,7 +227,9 @@ fn main(
       //#end
       //#unroll e C4
       for (var e = 0u; e < C4; e++) {
-        let v = subgroupBroadcast(between[t * G + e / 8u], e % 8u);
+        //#inject share
+        let v = subgroupShuffle(between[t * G + e / 8u], e % 8u);
+        //#end
         //#unroll q Q
         for (var q = 0u; q < Q; q++) {
           sum[q] = accumulate(sum[q], v, w[q * C4 + e]);

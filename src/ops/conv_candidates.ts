@@ -361,10 +361,11 @@ function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
   const pixels = pixelsOf(shape);
   const run = Math.ceil(Math.ceil(pixels / stationaryRuns(pixels, blocks)) / atOnce) * atOnce;
   const options = tiled({}, tile);
+  const share = "let v = subgroupBroadcast(taken[(t * E + e) / 8u], (t * E + e) % 8u);";
   return {
     id: `stationary Q${q}`,
     kernel: stationary,
-    options: { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS } },
+    options: { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS, share } },
     workgroups: Math.ceil(pixels / run),
     layers: blocks,
     uniforms: { run },

@@ -247,6 +247,7 @@ function keepingOptions(
     ...options.inject,
     weights: TEXTURE_WEIGHTS,
     inner_weights: textureConstants(5, "inner_weights", "inner_weight"),
+    share: "let v = subgroupBroadcast(between[t * G + e / 8u], e % 8u);",
   };
   return { ...options, inject };
 }

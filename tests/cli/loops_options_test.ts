@@ -12,7 +12,7 @@ Deno.test("readLoopsOptions() fills in what is not told", () => {
   assertEquals([options.limit, options.strict, options.quiet, options.f16], [Infinity, false, false, false]);
   const told = Object.entries(options).filter(([, value]) => value !== undefined).map(([name]) => name);
   const flags = ["byDefault", "f16", "quiet", "relocalise", "strict"];
-  const others = ["decide", "embed", "gap", "limit", "raw", "slots", "source", "top", "tune"];
+  const others = ["decide", "embed", "gap", "limit", "raw", "slots", "source", "top"];
   assertEquals(told.toSorted(), [...flags, ...others].toSorted());
   assertEquals(options.decide, {});
   assertEquals(options.byDefault, false);

@@ -88,7 +88,7 @@ Deno.test("activations written out are one step behind a convolution", async () 
   await tester.check(cases);
   for (const one of cases) {
     const { plan } = await tester.runCase(one);
-    const kernels = plan.steps.map((step) => step.kernel.name).filter((name) => name !== "copy/strided");
+    const kernels = plan.steps.map((step) => step.kernel.name).filter((name) => !name.startsWith("copy/"));
     assertEquals(kernels.length, 1, `${one.name}: ${kernels.join(", ")}`);
   }
 });
@@ -174,7 +174,7 @@ Deno.test("chains keep their types: what is no float is not fused behind a kerne
   })).map((one) => ({ ...one, nodes: [...one.nodes, parse("unread = Abs r")] }));
   await tester.check(cases);
   const { plan } = await tester.runCase(cases[0]!);
-  const kernels = plan.steps.map((step) => step.kernel.name).filter((name) => name !== "copy/strided");
+  const kernels = plan.steps.map((step) => step.kernel.name).filter((name) => !name.startsWith("copy/"));
   assertEquals(kernels.slice(1), ["elementwise/map"], "comparison, negation and cast are one dispatch");
 });
 
@@ -214,7 +214,7 @@ Deno.test("activations move before a reshape only with all that they read", asyn
   await tester.check(cases);
   for (const one of cases.slice(0, 2)) {
     const { plan } = await tester.runCase(one);
-    const kernels = plan.steps.map((step) => step.kernel.name).filter((name) => name !== "copy/strided");
+    const kernels = plan.steps.map((step) => step.kernel.name).filter((name) => !name.startsWith("copy/"));
     assertEquals(kernels.length, 1, `${one.name}: ${kernels.join(", ")}`);
   }
 });

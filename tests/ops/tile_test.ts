@@ -36,7 +36,7 @@ Deno.test("Tile of axes of one element takes no dispatch of its own", async () =
   const { plan } = await tester.runCase(
     opCase("Tile", [randn(new Random(1), [1, 5, 1, 1]), i64(1, 1, 3, 4)]),
   );
-  assertEquals(plan.steps.map((step) => step.kernel.name), ["copy/strided"]);
+  assertEquals(plan.steps.map((step) => step.kernel.name), ["copy/planes"]);
 });
 
 Deno.test("Tile by too few numbers is refused", async () => {

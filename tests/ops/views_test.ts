@@ -221,7 +221,7 @@ Deno.test("a split whose parts are used takes no dispatch of its own", async () 
   };
   await tester.check([one]);
   const { plan } = await tester.runCase(one);
-  assertEquals(plan.steps.map((step) => step.kernel.name), ["elementwise/map", "copy/strided"]);
+  assertEquals(plan.steps.map((step) => step.kernel.name), ["elementwise/map", "copy/planes"]);
 });
 
 Deno.test("views that cannot be are refused with the numbers", async () => {
