@@ -112,6 +112,9 @@ function hostLeast(dtype: DType): number {
 /** Elements of the largest window that is unrolled. */
 const MAX_TILED_WINDOW = 49;
 
+/** Elements of a window from which on tiles are narrow. */
+const LONG_WINDOW = 16;
+
 /** Output rows and columns of an invocation, where neighbouring windows overlap or at least lie close. */
 interface PoolTile {
   r: number;
@@ -124,7 +127,9 @@ export function chooseTile({ kernel, strides, dilations, out }: Window): PoolTil
   const dilated = (kh > 1 && dilations[0] > 1) || (kw > 1 && dilations[1] > 1);
   if (dilated || kh * kw > MAX_TILED_WINDOW || strides[0] > kh || strides[1] > kw) return undefined;
   if (strides[0] === kh && strides[1] === kw) return { r: 1, p: Math.min(2, out[1]) };
-  return { r: out[0] === 1 ? 1 : out[0] <= 16 || strides[0] > 1 ? 2 : 4, p: Math.min(4, out[1]) };
+  // Large windows have long texts: what is loaded twice costs less than to compile one of twice the length.
+  const columns = kh * kw > LONG_WINDOW ? 2 : 4;
+  return { r: out[0] === 1 ? 1 : out[0] <= 16 || strides[0] > 1 ? 2 : 4, p: Math.min(columns, out[1]) };
 }
 
 function poolAxes(node: NodeContext): WindowAxis[] {
