@@ -6,8 +6,8 @@
 //   y[pixel, co] = epilogue(bias[co] + sum over ci of between[pixel, ci] * w[co, ci])
 //
 // Needs the feature "subgroups" with 8 invocations a subgroup, or a multiple of 8. What is injected as "share" is the broadcast
-// that it is once all is unrolled. See conv/stationary.wgsl, and
-// conv/depthwise_pointwise.wgsl for more channels than registers hold.
+// that it is once all is unrolled. See conv/stationary.wgsl, and conv/depthwise_pointwise.wgsl for more channels than
+// registers hold.
 //
 //   x              NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
 //   inner_weights  vec4 over channels: c4 * TAPS + tap; the bias is tap KH * KW, what follows up to TAPS is not used

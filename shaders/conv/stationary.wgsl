@@ -4,9 +4,9 @@
 //
 //   y[pixel, co] = epilogue(bias[co] + sum over ky, kx, ci of x[pixel at tap (ky, kx), ci] * w[co, ky, kx, ci])
 //
-// For windows of few inputs in all (E vec4s: 1x1 with up to 256 channels, 3x3 over RGB), any stride, dilation and asymmetric
+// For windows of few inputs in all (E vec4s: 1x1 with up to 288 channels, 3x3 with up to 32), any stride, dilation and asymmetric
 // padding, one group. Mesa's llvmpipe spills the weights to the stack, from where a multiplication takes its factor for nothing:
-// 16>96 channels at 112x112 take 2.0 ms in place of 5.3 by conv/implicit_gemm, which passes weights round.
+// 16>96 channels at 112x112 take 2.5 ms in place of 4.2 by conv/implicit_gemm, which passes weights round.
 //
 // Needs the feature "subgroups" with 8 invocations a subgroup, or a multiple of 8. What is injected as "share" is the broadcast
 // that it is once all is unrolled.
@@ -17,8 +17,8 @@
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero
 //
 // Grid: ceil(batch * out_h * out_w / run) workgroups, folded into (x, y), times ceil(out_c4 / (8 * Q)) along z. `run` is a multiple
-// of AT_ONCE, the pixels whose inputs are loaded together. E = KH * KW * C4, LOADS = ceil(AT_ONCE * E / 8), which is 1 unless AT_ONCE is, and INPUT_LANES =
-// min(4, in_c): with fewer than four input channels the padding lanes are not multiplied. AT_ONCE <= out_w.
+// of AT_ONCE, the pixels whose inputs are loaded together; AT_ONCE <= out_w. E = KH * KW * C4. LOADS = ceil(AT_ONCE * E / 8), which is 1 unless AT_ONCE is.
+// INPUT_LANES = min(4, in_c): with fewer than four input channels the padding lanes are not multiplied.
 // Limit: run iterations an invocation must stay under 65,535 (llvmpipe).
 
 struct Params {
@@ -98,7 +98,7 @@ fn weights_of(at: u32) -> mat4x4f {
   return mat4x4f(weight(at), weight(at + 1u), weight(at + 2u), weight(at + 3u));
 }
 
-// One of several pixels in a row, and where it lies in y.
+// A pixel of the output: its column, row and image.
 struct Pixel {
   w: u32,
   h: u32,

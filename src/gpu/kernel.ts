@@ -264,7 +264,7 @@ export function reflectKernel(wgsl: string, name: string): KernelInterface {
 }
 
 /** What texts declare that kernels were made of, with the numbers of a variant left out. */
-const declared = new Map<string, Reflection>();
+const reflections = new Map<string, Reflection>();
 
 /**
  * What a text without bodies declares. The package reads that in a tenth of the time that statements take, and yet in 3
@@ -273,8 +273,8 @@ const declared = new Map<string, Reflection>();
 function declarationsOf(declarations: string): Reflection {
   const sized = /<[^<>]*\b[A-Z]\w*\b[^<>]*>/.test(declarations);
   const key = sized ? declarations : declarations.replaceAll(/\bconst\s+\w+\s*(:\s*\w+\s*)?=[^;]*;/g, "");
-  const known = declared.get(key) ?? new WgslReflect(key);
-  declared.set(key, known);
+  const known = reflections.get(key) ?? new WgslReflect(key);
+  reflections.set(key, known);
   return known;
 }
 

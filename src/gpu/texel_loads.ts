@@ -45,7 +45,7 @@ export function texelFormat(scalar: TexelScalar, half: boolean): GPUTextureForma
 /**
  * How a kernel declares a texture that it loads constants or storage from: as a storage texture. Mesa's llvmpipe computes
  * its address in line, and of a sampled one in a function that finds each invocation's level: a load by eight invocations
- * takes 6 ns in place of 20.
+ * takes 7 ns in place of 20.
  */
 export function texelTexture(format: GPUTextureFormat): string {
   return `texture_storage_2d<${format}, read>`;
@@ -94,7 +94,7 @@ export function texelCandidates(code: string, names: readonly string[]): string[
 /**
  * Rewrites a kernel so that it loads some of its storage from textures of four channels, element by element in the same
  * order, {@linkcode TEXTURE_WIDTH} texels a row. Mesa's llvmpipe loads eight `vec4f`s of storage in about 400 ns,
- * and of a texture in 6; copying them there costs as much.
+ * and of a texture in 7; copying them there costs 6.
  *
  * @param code WGSL without comments, which never writes these arrays.
  * @param names the variables, arrays of what {@linkcode texelTypeOf} knows (or aliases of these types).

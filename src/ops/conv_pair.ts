@@ -29,7 +29,7 @@ import { planarWindow } from "./window.ts";
 const pair: KernelSource = { name: "conv/depthwise_pointwise", wgsl: PAIR };
 const keeping: KernelSource = { name: "conv/depthwise_stationary", wgsl: KEEPING };
 
-/** Invocations of a workgroup, which load weights for each other. */
+/** Invocations of a workgroup, a subgroup, which load for each other. */
 const WORKGROUP = 8;
 
 /** The operator that a pass makes of two convolutions with constant weights. */
@@ -111,7 +111,7 @@ function emitPair(
   const options = (tile.keeps ? keepingOptions : pairOptions)(depthwise, tile, taps);
   const outC4 = Math.ceil(outC / 4);
   const tiles = pairTiles(shape, tile);
-  const blocks = Math.ceil(outC4 / (8 * tile.q));
+  const blocks = Math.ceil(outC4 / (WORKGROUP * tile.q));
   const run = Math.ceil(tiles / stationaryRuns(batch * outH * outW, blocks));
   const workgroups = tile.keeps
     ? Math.ceil(tiles / run)
@@ -236,7 +236,7 @@ function keepingOptions(
     STRIDE_H: strideH,
     STRIDE_W: strideW,
     C4: c4,
-    G: Math.ceil(c4 / 8),
+    G: Math.ceil(c4 / WORKGROUP),
     P: p,
     Q: q,
     COLS: (p - 1) * strideW + kw,
