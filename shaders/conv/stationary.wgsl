@@ -14,12 +14,14 @@
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
 //   weights  vec4 over output channels: (co4 * KH * KW + ky * KW + kx) * 4 * in_c4 + ci
 //   bias     vec4 per output channel group, zeros where there is no channel
-//   y        as x, by its own offset and strides; lanes >= out_c are written as zero
+//   y        as x, by its own offset and strides; lanes >= out_c are written as zero. With PLANES one plane for each channel, by
+//            y_stride_n and y_stride_c, its pixels in vec4s: for images whose pixels are a multiple of four
 //
 // Grid: ceil(batch * out_h * out_w / run) workgroups, folded into (x, y), times ceil(out_c4 / (8 * Q)) along z. `run` is a multiple
-// of AT_ONCE, the pixels whose inputs are loaded together; AT_ONCE <= out_w. E = KH * KW * C4. LOADS = ceil(AT_ONCE * E / 8), which is 1 unless AT_ONCE is.
+// of GATHERED, the pixels that are stored together: 4 with PLANES, else AT_ONCE, the pixels whose inputs are loaded together, of
+// which GATHERED is a multiple; AT_ONCE <= out_w. E = KH * KW * C4. LOADS = ceil(AT_ONCE * E / 8), which is 1 unless AT_ONCE is.
 // INPUT_LANES = min(4, in_c): with fewer than four input channels the padding lanes are not multiplied.
-// Limit: run iterations an invocation must stay under 65,535 (llvmpipe).
+// Limit: 1.25 * run iterations an invocation must stay under 65,535 (llvmpipe).
 
 struct Params {
   x_offset: u32,
@@ -30,6 +32,7 @@ struct Params {
   y_stride_n: u32,
   y_stride_h: u32,
   y_stride_w: u32,
+  y_stride_c: u32,
   batch: u32,
   in_h: u32,
   in_w: u32,
@@ -67,9 +70,13 @@ const C4 = 4u;
 const E = 4u;
 const Q = 2u;
 const AT_ONCE = 2u;
+const GATHERED = 2u;
+const STEPS = 1u;
 const LOADS = 1u;
 const INPUT_LANES = 4u;
 //#end
+
+override PLANES: bool = false;
 
 //#inject epilogue
 fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
@@ -146,6 +153,7 @@ fn main(
   let y_stride_n = params.y_stride_n;
   let y_stride_h = params.y_stride_h;
   let y_stride_w = params.y_stride_w;
+  let y_stride_c = params.y_stride_c;
   let pixels = params.batch * out_h * out_w;
   let first = (group.y * grid.x + group.x) * params.run;
   if (first >= pixels) {
@@ -186,48 +194,73 @@ fn main(
 
   var source = pixel_of(first + min(lane, AT_ONCE * E - 1u) / E);
   var place = pixel_of(first);
-  for (var p = first; p < end; p += AT_ONCE) {
-    var taken: array<vec4f, LOADS>;
-    //#unroll l LOADS
-    for (var l = 0u; l < LOADS; l++) {
-      let at_y = i32(source.h * stride_h) + entry_y[l];
-      let at_x = i32(source.w * stride_w) + entry_x[l];
-      let inside = at_y >= 0 && at_y < in_h && at_x >= 0 && at_x < in_w;
-      let at = entry_from[l] + source.n * x_stride_n + u32(at_y) * x_stride_h + u32(at_x) * x_stride_w;
-      taken[l] = select(vec4f(), x[select(0u, at, inside)], inside);
-    }
-    //#end
-    source = moved(source, AT_ONCE, out_w, out_h);
-    //#unroll t AT_ONCE
-    for (var t = 0u; t < AT_ONCE; t++) {
-      var sum: array<vec4f, Q>;
-      //#unroll q Q
-      for (var q = 0u; q < Q; q++) {
-        sum[q] = b[q];
+  for (var p = first; p < end; p += GATHERED) {
+    var row: array<vec4f, Q * GATHERED>;
+    let start = place;
+    //#unroll step STEPS
+    for (var step = 0u; step < STEPS; step++) {
+      var taken: array<vec4f, LOADS>;
+      //#unroll l LOADS
+      for (var l = 0u; l < LOADS; l++) {
+        let at_y = i32(source.h * stride_h) + entry_y[l];
+        let at_x = i32(source.w * stride_w) + entry_x[l];
+        let inside = at_y >= 0 && at_y < in_h && at_x >= 0 && at_x < in_w;
+        let at = entry_from[l] + source.n * x_stride_n + u32(at_y) * x_stride_h + u32(at_x) * x_stride_w;
+        taken[l] = select(vec4f(), x[select(0u, at, inside)], inside);
       }
       //#end
-      //#unroll e E
-      for (var e = 0u; e < E; e++) {
-        //#inject share
-        let v = subgroupShuffle(taken[(t * E + e) / 8u], (t * E + e) % 8u);
-        //#end
+      source = moved(source, AT_ONCE, out_w, out_h);
+      //#unroll t AT_ONCE
+      for (var t = 0u; t < AT_ONCE; t++) {
+        var sum: array<vec4f, Q>;
         //#unroll q Q
         for (var q = 0u; q < Q; q++) {
-          sum[q] = accumulate(sum[q], v, w[q * E + e]);
+          sum[q] = b[q];
         }
         //#end
-      }
-      //#end
-      let to = y_offset + place.n * y_stride_n + place.h * y_stride_h + place.w * y_stride_w;
-      //#unroll q Q
-      for (var q = 0u; q < Q; q++) {
-        if (p + t < end && c4[q] <= last_c4) {
-          let lanes = vec4u(4u * c4[q]) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
-          y[to + c4[q]] = select(vec4f(), epilogue(sum[q], p + t, c4[q]), lanes);
+        //#unroll e E
+        for (var e = 0u; e < E; e++) {
+          //#inject share
+          let v = subgroupShuffle(taken[(t * E + e) / 8u], (t * E + e) % 8u);
+          //#end
+          //#unroll q Q
+          for (var q = 0u; q < Q; q++) {
+            sum[q] = accumulate(sum[q], v, w[q * E + e]);
+          }
+          //#end
         }
+        //#end
+        let pixel = p + step * AT_ONCE + t;
+        let to = y_offset + place.n * y_stride_n + place.h * y_stride_h + place.w * y_stride_w;
+        //#unroll q Q
+        for (var q = 0u; q < Q; q++) {
+          if (PLANES) {
+            row[q * GATHERED + step * AT_ONCE + t] = epilogue(sum[q], pixel, c4[q]);
+          } else if (pixel < end && c4[q] <= last_c4) {
+            let lanes = vec4u(4u * c4[q]) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
+            y[to + c4[q]] = select(vec4f(), epilogue(sum[q], pixel, c4[q]), lanes);
+          }
+        }
+        //#end
+        place = moved(place, 1u, out_w, out_h);
       }
       //#end
-      place = moved(place, 1u, out_w, out_h);
+    }
+    //#end
+    //#unroll q Q
+    for (var q = 0u; q < Q; q++) {
+      if (PLANES && c4[q] <= last_c4) {
+        let to = y_offset + start.n * y_stride_n + (start.h * out_w + start.w) / 4u + 4u * c4[q] * y_stride_c;
+        let here = out_c - 4u * c4[q];
+        let r0 = row[q * GATHERED];
+        let r1 = row[q * GATHERED + 1u % GATHERED];
+        let r2 = row[q * GATHERED + 2u % GATHERED];
+        let r3 = row[q * GATHERED + 3u % GATHERED];
+        y[to] = vec4f(r0.x, r1.x, r2.x, r3.x);
+        if (here > 1u) { y[to + y_stride_c] = vec4f(r0.y, r1.y, r2.y, r3.y); }
+        if (here > 2u) { y[to + 2u * y_stride_c] = vec4f(r0.z, r1.z, r2.z, r3.z); }
+        if (here > 3u) { y[to + 3u * y_stride_c] = vec4f(r0.w, r1.w, r2.w, r3.w); }
+      }
     }
     //#end
   }

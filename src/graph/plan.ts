@@ -117,6 +117,9 @@ interface Storage extends Lifetime {
   half?: boolean;
 }
 
+/** The lifetime of what no step uses. */
+const NEVER: Pick<Lifetime, "first" | "last"> = { first: Infinity, last: -Infinity };
+
 /** Binding offsets of storage buffers are multiples of this. */
 const STORAGE_ALIGNMENT = 256;
 
@@ -207,8 +210,22 @@ class PlanBuilder {
   #given(node: Node, type: TensorType, view: View): View {
     if (!this.#storages[view.storage]!.half && isLinear(view) && view.offset % 4 === 0) return view;
     const whole = this.allocate(type, "linear", true);
-    this.emit(node, copyDispatch(view, whole));
+    if (!this.#writeAsPlanes(view, whole)) this.emit(node, copyDispatch(view, whole));
     return whole;
+  }
+
+  /** Has an output written as planes by the step that makes it; false where others read it, too, or the kernel cannot. */
+  #writeAsPlanes(view: View, planes: View): boolean {
+    const lifetime = this.#storages[view.storage]!;
+    const step = this.steps[lifetime.first];
+    const outputs = this.graph.outputs.filter(({ name }) => this.viewOf(name).storage === view.storage);
+    if (lifetime.first !== lifetime.last || outputs.length > 1) return false;
+    if (!Object.values(step?.bindings ?? {}).includes(view)) return false;
+    const dispatch = step!.asPlanes?.(planes);
+    if (!dispatch) return false;
+    this.steps[lifetime.first] = this.#stepOf(step!.node, dispatch, lifetime.first);
+    Object.assign(lifetime, NEVER);
+    return true;
   }
 
   #externalView(name: string, view: Omit<View, "storage">): View {
@@ -230,7 +247,7 @@ class PlanBuilder {
     const elements = storageElements(type.shape, layout);
     const half = this.#half && !whole && isGpuFloat(type);
     const bytes = alignUp(Math.max(elements, 1) * (half ? 2 : 4), 16);
-    this.#storages.push({ bytes, elements, first: Infinity, last: -Infinity, weight: undefined, half });
+    this.#storages.push({ bytes, elements, ...NEVER, weight: undefined, half });
     return denseView(this.#storages.length - 1, type.dtype, type.shape, layout);
   }
 
@@ -312,7 +329,10 @@ class PlanBuilder {
   }
 
   emit(node: Node, dispatch: PlannedDispatch): void {
-    const step = this.steps.length;
+    this.steps.push(this.#stepOf(node, dispatch, this.steps.length));
+  }
+
+  #stepOf(node: Node, dispatch: PlannedDispatch, step: number): PlanStep {
     const viewed = Object.entries(dispatch.bindings).filter((entry): entry is [string, View] =>
       "storage" in entry[1]
     );
@@ -325,7 +345,7 @@ class PlanBuilder {
     }
     const half = viewed.filter(([, view]) => this.#storages[view.storage]!.half).map(([name]) => name);
     const options = half.length > 0 ? { options: { ...dispatch.options, half } } : {};
-    this.steps.push({ ...dispatch, ...options, label: node.name || node.op, node, disjoint });
+    return { ...dispatch, ...options, label: node.name || node.op, node, disjoint };
   }
 
   /** A layer is another one with its operands in 16 bits. */

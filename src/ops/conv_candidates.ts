@@ -42,6 +42,8 @@ export interface ConvChoice extends Candidate {
   layers?: number;
   /** Parameters besides those that all these kernels have. */
   uniforms?: UniformValues;
+  /** Options of the kernel's variant that writes planes in place of an image; left out where it has none for the shape. */
+  planes?: KernelOptions;
   weights: WeightForm;
   /** Nanoseconds, as an estimate has them; only their order means anything. */
   cost: number;
@@ -346,43 +348,60 @@ export function stationaryRuns(pixels: number, blocks: number): number {
   return Math.max(1, enough, Math.ceil(pixels / MOST_RUN));
 }
 
+/**
+ * `vec4`s of inputs times output channel groups up to which planes are written at once. Four pixels are unrolled for them:
+ * with more, the machine code outgrows the nearest cache, and 3x3 32>32 takes a tenth longer than with a copy behind it.
+ */
+const MOST_FOR_PLANES = 40;
+/** Pixels whose inputs are loaded together, at most, and which runs are a multiple of. */
+const MOST_AT_ONCE = 8;
+
 function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
   const { inC, outC, kernel: [kh, kw], out: [, outW] } = shape;
-  const c4 = inputs4(shape);
-  const entries = kh * kw * c4;
-  const atOnce = Math.max(1, Math.min(Math.floor(8 / entries), outW));
-  const tile = {
-    KW: kw,
-    C4: c4,
-    E: entries,
-    Q: q,
-    AT_ONCE: atOnce,
-    LOADS: Math.ceil(atOnce * entries / 8),
-    INPUT_LANES: Math.min(4, inC),
-  };
+  const entries = kh * kw * inputs4(shape);
   const blocks = Math.ceil(Math.ceil(outC / 4) / (8 * q));
   const pixels = pixelsOf(shape);
-  const run = Math.ceil(Math.ceil(pixels / stationaryRuns(pixels, blocks)) / atOnce) * atOnce;
-  const options = tiled({}, tile);
-  const share = "let v = subgroupBroadcast(taken[(t * E + e) / 8u], (t * E + e) % 8u);";
+  const run = Math.ceil(pixels / stationaryRuns(pixels, blocks) / MOST_AT_ONCE) * MOST_AT_ONCE;
+  const fitting = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(MOST_AT_ONCE / entries, outW))));
   return {
     id: `stationary Q${q}`,
     kernel: stationary,
-    options: { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS, share } },
+    options: stationaryOptions(shape, q, fitting, false),
+    ...(entries * q <= MOST_FOR_PLANES &&
+      { planes: stationaryOptions(shape, q, Math.min(fitting, 4), true) }),
     workgroups: Math.ceil(pixels / run),
     layers: blocks,
-    uniforms: { run },
+    uniforms: { run, y_stride_c: 0 },
     weights: "texture",
     cost: stationaryCost(
       {
         workgroups: Math.ceil(pixels / run) * blocks,
         pixels: pixels * blocks,
         entries,
-        lanes: tile.INPUT_LANES,
+        lanes: Math.min(4, inC),
       },
       q,
     ),
   };
+}
+
+function stationaryOptions(shape: ConvShape, q: number, atOnce: number, planes: boolean): KernelOptions {
+  const { inC, kernel: [kh, kw] } = shape;
+  const c4 = inputs4(shape);
+  const entries = kh * kw * c4;
+  const options = tiled({ PLANES: Number(planes) }, {
+    KW: kw,
+    C4: c4,
+    E: entries,
+    Q: q,
+    AT_ONCE: atOnce,
+    GATHERED: planes ? 4 : atOnce,
+    STEPS: planes ? 4 / atOnce : 1,
+    LOADS: Math.ceil(atOnce * entries / 8),
+    INPUT_LANES: Math.min(4, inC),
+  });
+  const share = "let v = subgroupBroadcast(taken[(t * E + e) / 8u], (t * E + e) % 8u);";
+  return { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS, share } };
 }
 
 /** A tile in workgroup memory, of pixels x channel groups, and an invocation's part of it. */

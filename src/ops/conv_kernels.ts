@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { foldWorkgroups } from "../gpu/mod.ts";
+import { foldWorkgroups, type KernelOptions } from "../gpu/mod.ts";
 import { whyConvolution } from "./choice_reasons.ts";
 import { convCandidates, convLayer, type ConvShape, isDepthwise } from "./conv_candidates.ts";
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
@@ -13,9 +13,11 @@ import {
   type Addressed,
   addressUniforms,
   type Lowering,
+  type PlannedDispatch,
   type WeightForm,
   type WeightRef,
 } from "./operator.ts";
+import { planesAddress, type View } from "../tensor/view.ts";
 import { flatVolume } from "./volume.ts";
 import { type WindowAxis, windowUniforms } from "./window.ts";
 import { emitWinograd } from "./winograd.ts";
@@ -122,7 +124,7 @@ export function emitConv(
   }
   const single = isDepthwise(shape);
   const [columns, rows] = foldWorkgroups(taken.workgroups);
-  node.emit({
+  const dispatch: PlannedDispatch = {
     kernel: taken.kernel,
     options: { ...taken.options, inject: { ...taken.options.inject, ...epilogue.inject } },
     bindings: {
@@ -153,7 +155,30 @@ export function emitConv(
       whyChosen(own, () => whyConvolution(shape, node.target, taken)),
     ].join("; "),
     choice,
-  });
+  };
+  const { planes } = taken;
+  node.emit(planes ? { ...dispatch, asPlanes: (to) => writingPlanes(dispatch, planes, to) } : dispatch);
+}
+
+/** A dispatch by the variant of its kernel that writes planes, or `undefined` if they do not lie in `vec4`s. */
+function writingPlanes(
+  dispatch: PlannedDispatch,
+  variant: KernelOptions,
+  y: View,
+): PlannedDispatch | undefined {
+  const address = planesAddress(y);
+  const { options, bindings, uniforms } = dispatch;
+  return address && {
+    ...dispatch,
+    options: { ...variant, inject: { ...options?.inject, ...variant.inject } },
+    bindings: { ...bindings, y },
+    uniforms: {
+      ...uniforms,
+      y_offset: address.offset,
+      y_stride_n: address.strideN,
+      y_stride_c: address.strideC,
+    },
+  };
 }
 
 function axesOf(shape: ConvShape, { address }: Addressed): WindowAxis[] {

@@ -6,7 +6,14 @@
 import PLANES from "../../shaders/copy/planes.wgsl" with { type: "text" };
 import STRIDED from "../../shaders/copy/strided.wgsl" with { type: "text" };
 import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
-import { type ImageAddress, imageAddress, paddedChannels, type View } from "../tensor/view.ts";
+import {
+  hasPixelRows,
+  type ImageAddress,
+  imageAddress,
+  paddedChannels,
+  planesAddress,
+  type View,
+} from "../tensor/view.ts";
 import { NO_EPILOGUE } from "./epilogue.ts";
 import { mapImageDispatch } from "./map.ts";
 import type { PlannedDispatch } from "./operator.ts";
@@ -34,18 +41,15 @@ fn store(at: u32, value: vec, count: u32) { y[at / 4u] = value; }`;
 function planesDispatch(image: ImageAddress, from: View, to: View): PlannedDispatch | undefined {
   const { n: images, c: channels, h, w } = image;
   const pixels = h * w;
-  const [strideN, strideC, ...spatial] = to.strides as [number, number, ...number[]];
-  const inRow = spatial.at(-1) === 1 && (spatial.length === 1 || h === 1 || spatial[0] === w);
   const rowOfRows = h === 1 || image.strideH === image.strideW * w;
-  if (to.padded || !inRow || !rowOfRows || pixels < 4 || strideC < 0 || strideN < 0) return undefined;
-  const vectors = [to.offset, pixels, ...(images > 1 ? [strideN] : []), ...(channels > 1 ? [strideC] : [])]
-    .every((extent) => extent % 4 === 0);
+  if (!hasPixelRows(to) || !rowOfRows || pixels < 4) return undefined;
+  const [strideN, strideC] = to.strides as [number, number];
   const runs = Math.ceil(pixels / (4 * BLOCKS));
   return {
     kernel: planes,
     options: {
       overrides: { BLOCKS },
-      inject: { ...typesOf(from.dtype), ...(vectors && { store: VECTOR_STORE }) },
+      inject: { ...typesOf(from.dtype), ...(planesAddress(to) && { store: VECTOR_STORE }) },
     },
     bindings: { x: from, y: to },
     uniforms: {

@@ -168,6 +168,11 @@ export interface PlannedDispatch {
   why?: string;
   /** What was chosen, and among what, where there are several kernels or tiles. */
   choice?: LayerChoice;
+  /**
+   * The same with the image that it writes in another view, of ONNX's order; left out, or without a result, where the kernel
+   * cannot write so. What leaves a network need not be copied then.
+   */
+  asPlanes?(y: View): PlannedDispatch | undefined;
 }
 
 /** What a lowering has at hand: the node, the views of its inputs, and a place to emit dispatches. */

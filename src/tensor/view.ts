@@ -133,6 +133,34 @@ export function imageAddress(view: View): ImageAddress | undefined {
   };
 }
 
+/** Planes of pixels, one for each channel, as kernels address them; offset and strides count `vec4`s of four pixels in a row. */
+export interface PlanesAddress {
+  offset: number;
+  strideN: number;
+  strideC: number;
+}
+
+/**
+ * How to write a view of rank 3 or 4 as planes in `vec4`s, or `undefined` if it cannot be: the pixels of a plane must lie in
+ * one row, and planes on multiples of four.
+ */
+export function planesAddress(view: View): PlanesAddress | undefined {
+  if (!hasPixelRows(view)) return undefined;
+  const [n, c, ...spatial] = view.shape as [number, number, ...number[]];
+  const [strideN, strideC] = view.strides as [number, number];
+  const vec4 = (extent: number, stride: number): number => extent > 1 ? stride / 4 : 0;
+  const address = { offset: view.offset / 4, strideN: vec4(n, strideN), strideC: vec4(c, strideC) };
+  return [elementCount(spatial) / 4, ...Object.values(address)].every(Number.isInteger) ? address : undefined;
+}
+
+/** Whether each channel of a view of rank 3 or 4 is a plane whose pixels lie one after the other. */
+export function hasPixelRows({ shape, strides, padded }: View): boolean {
+  const [strideN, strideC, ...spatial] = strides as [number, number, ...number[]];
+  const w = shape.at(-1)!;
+  return (shape.length === 3 || shape.length === 4) && !padded && strideN >= 0 && strideC >= 0 &&
+    spatial.at(-1) === 1 && (spatial.length === 1 || shape[2] === 1 || spatial[0] === w);
+}
+
 /** The dimensions in another order: `perm[i]` is the old axis of new axis `i`. */
 export function permuteView(view: View, perm: readonly number[]): View {
   const shape = perm.map((axis) => view.shape[axis]!);

@@ -1,0 +1,124 @@
+import { assert, assertEquals } from "@std/assert";
+import { planGraph, Session } from "../../src/graph/session.ts";
+import { importGraph } from "../../src/graph/import.ts";
+import { parseModel } from "../../src/onnx/parse.ts";
+import { assertClose } from "../support/compare.ts";
+import { node } from "../support/onnx_builder.ts";
+import { runOrt } from "../support/ort.ts";
+import { Random } from "../support/random.ts";
+import { type Case, caseModel, OpTester, randn } from "./harness.ts";
+
+/** A convolution whose weights stay, and what is behind it: a residual, a limit, more outputs. */
+interface Layer {
+  batch: number;
+  inC: number;
+  outC: number;
+  kernel: readonly [number, number];
+  size: readonly [number, number];
+  strides: readonly [number, number];
+  behind: "nothing" | "Relu" | "Add" | "both outputs" | "an alias";
+}
+
+function layerCase(random: Random, layer: Layer): Case {
+  const { batch, inC, outC, kernel: [kh, kw], size: [h, w], strides, behind } = layer;
+  const out = [Math.ceil(h / strides[0]), Math.ceil(w / strides[1])];
+  const pads = [(kh - 1) >> 1, (kw - 1) >> 1, kh >> 1, kw >> 1];
+  const fused = behind === "Relu" || behind === "Add" || behind === "both outputs";
+  const conv = node("Conv", ["x", "w", "b"], [fused ? "c" : "y"], {
+    kernel_shape: [kh, kw],
+    strides: [...strides],
+    pads,
+  });
+  const last = {
+    "nothing": [],
+    "Relu": [node("Relu", ["c"], ["y"])],
+    "Add": [node("Add", ["c", "z"], ["y"])],
+    "both outputs": [node("Sigmoid", ["c"], ["y"])],
+    "an alias": [node("Identity", ["y"], ["c"])],
+  }[behind];
+  return {
+    name: JSON.stringify(layer),
+    nodes: [conv, ...last],
+    inputs: {
+      x: randn(random, [batch, inC, h, w]),
+      ...(behind === "Add" && { z: randn(random, [batch, outC, ...out]) }),
+    },
+    initializers: { w: randn(random, [outC, inC, kh, kw]), b: randn(random, [outC]) },
+    outputs: behind === "both outputs" || behind === "an alias" ? ["y", "c"] : ["y"],
+    opset: 13,
+  };
+}
+
+/** Layers of all kinds of tiles: several pixels loaded at once and one, rows of less than four pixels, odd channels. */
+function randomLayer(random: Random, behind: Layer["behind"]): Layer {
+  const below = (limit: number): number => Math.floor(random.uniform() * limit);
+  return {
+    batch: 1 + below(3),
+    inC: 1 + below(20),
+    outC: 17 + below(60),
+    kernel: [[1, 1], [1, 1], [3, 3], [2, 1], [1, 3]][below(5)] as [number, number],
+    size: [1 + below(13), 1 + below(13)],
+    strides: [1 + below(2), 1 + below(2)],
+    behind,
+  };
+}
+
+Deno.test("a convolution whose weights stay writes what leaves the network in ONNX's order itself, where pixels come in fours", async () => {
+  using tester = await OpTester.create();
+  const { target } = tester.device;
+  if (!target.software || !target.subgroups) {
+    console.log("left out: weights stay on software adapters with subgroups only");
+    return;
+  }
+  const random = new Random(31);
+  const seen = { itself: 0, copied: 0 };
+  for (let round = 0; round < 18; round++) {
+    const layer = randomLayer(random, (["nothing", "Relu", "Add"] as const)[round % 3]!);
+    const one = layerCase(random, layer);
+    const model = caseModel(one);
+    const expected = await runOrt(model, one.inputs, { graphOptimizationLevel: "disabled" });
+    const shapes = Object.fromEntries(Object.entries(one.inputs).map(([name, { shape }]) => [name, shape]));
+    const { candidates, layer: named } = planGraph(importGraph(parseModel(model)), shapes, target)
+      .steps.find(({ choice }) => choice)!.choice!;
+    for (const candidate of candidates.filter((name) => name.startsWith("stationary"))) {
+      const context = `round ${round}, ${candidate} of ${one.name}`;
+      using session = await Session.load(tester.device, model, {
+        choices: {
+          find: (asked) => asked === named ? { chosen: candidate, ms: {}, origin: "forced" } : undefined,
+        },
+      });
+      const { steps } = session.plan(shapes);
+      const y = expected.y!;
+      const copies = steps.some(({ kernel }) =>
+        kernel.name.startsWith("copy/") && kernel.name !== "copy/fill"
+      );
+      const fours = y.shape[2]! * y.shape[3]! % 4 === 0;
+      if (!fours) assert(copies, context);
+      seen[copies ? "copied" : "itself"]++;
+      assertClose((await session.run(one.inputs)).y!, y, { relative: 1e-5, absolute: 1e-6, context });
+    }
+  }
+  assert(seen.itself >= 10 && seen.copied >= 10, JSON.stringify(seen));
+});
+
+Deno.test("what others read too, or leaves under two names, is copied for each", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(32);
+  for (const behind of ["both outputs", "an alias"] as const) {
+    const one = layerCase(random, {
+      ...randomLayer(random, behind),
+      kernel: [1, 1],
+      size: [4, 6],
+      strides: [1, 1],
+    });
+    const model = caseModel(one);
+    const expected = await runOrt(model, one.inputs, { graphOptimizationLevel: "disabled" });
+    using session = await Session.load(tester.device, model);
+    const outputs = await session.run(one.inputs);
+    for (const name of ["y", "c"]) {
+      assertClose(outputs[name]!, expected[name]!, { relative: 1e-5, absolute: 1e-6, context: one.name });
+    }
+    const shapes = { x: one.inputs.x!.shape };
+    assertEquals(session.plan(shapes).steps.filter(({ kernel }) => kernel.name === "copy/planes").length, 2);
+  }
+});
