@@ -1,6 +1,7 @@
 // Convolution with weights that stay: each invocation holds all weights of Q output channel groups (vec4) in registers and
-// goes through a run of pixels, one after the other. Eight invocations, a subgroup, take neighbouring output channels and share
-// each pixel's inputs: each loads one vec4 of them, and has the others by broadcast.
+// goes through a run of pixels, one after the other. Eight invocations, a subgroup, are STREAMS times LANES: those of a stream take
+// neighbouring output channels and share each pixel's inputs, of which each loads one vec4 and has the others by broadcast;
+// the streams take turns with the pixels. With up to 16 output channels four lanes or fewer have them all.
 //
 //   y[pixel, co] = epilogue(bias[co] + sum over ky, kx, ci of x[pixel at tap (ky, kx), ci] * w[co, ky, kx, ci])
 //
@@ -9,7 +10,7 @@
 // 16>96 channels at 112x112 take 2.5 ms in place of 4.2 by conv/implicit_gemm, which passes weights round.
 //
 // Needs the feature "subgroups" with 8 invocations a subgroup, or a multiple of 8. What is injected as "share" is the broadcast
-// that it is once all is unrolled.
+// that it is once all is unrolled and one stream or two quads share; one lane alone needs none.
 //
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
 //   weights  vec4 over output channels: (co4 * KH * KW + ky * KW + kx) * 4 * in_c4 + ci
@@ -17,11 +18,12 @@
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero. With PLANES one plane for each channel, by
 //            y_stride_n and y_stride_c, its pixels in vec4s: for images whose pixels are a multiple of four
 //
-// Grid: ceil(batch * out_h * out_w / run) workgroups, folded into (x, y), times ceil(out_c4 / (8 * Q)) along z. `run` is a multiple
-// of GATHERED, the pixels that are stored together: 4 with PLANES, else AT_ONCE, the pixels whose inputs are loaded together, of
-// which GATHERED is a multiple; AT_ONCE <= out_w. E = KH * KW * C4. LOADS = ceil(AT_ONCE * E / 8), which is 1 unless AT_ONCE is.
+// Grid: ceil(batch * out_h * out_w / run) workgroups, folded into (x, y), times ceil(out_c4 / (LANES * Q)) along z. A turn of the
+// loop takes STEPS times AT_ONCE pixels (GATHERED), in each of STREAMS = 8 / LANES streams, and `run` is a multiple of that. The inputs
+// of AT_ONCE pixels are loaded together; four are GATHERED with PLANES. AT_ONCE and (STREAMS - 1) * GATHERED are <= out_w.
+// E = KH * KW * C4. LOADS = ceil(AT_ONCE * E / LANES), which is 1 unless AT_ONCE is.
 // INPUT_LANES = min(4, in_c): with fewer than four input channels the padding lanes are not multiplied.
-// Limit: 1.25 * run iterations an invocation must stay under 65,535 (llvmpipe).
+// Limit: run iterations an invocation must stay under 65,535 (llvmpipe).
 
 struct Params {
   x_offset: u32,
@@ -69,6 +71,8 @@ const KW = 1u;
 const C4 = 4u;
 const E = 4u;
 const Q = 2u;
+const LANES = 8u;
+const STREAMS = 1u;
 const AT_ONCE = 2u;
 const GATHERED = 2u;
 const STEPS = 1u;
@@ -136,7 +140,8 @@ fn main(
   @builtin(num_workgroups) grid: vec3u,
   @builtin(subgroup_invocation_id) own: u32,
 ) {
-  let lane = own & 7u;
+  let lane = own % LANES;
+  let stream = own % 8u / LANES;
   // Before any store: what is read behind one is read anew each time.
   let out_w = params.out_w;
   let out_h = params.out_h;
@@ -166,7 +171,7 @@ fn main(
   var b: array<vec4f, Q>;
   //#unroll q Q
   for (var q = 0u; q < Q; q++) {
-    c4[q] = (group.z * Q + q) * 8u + lane;
+    c4[q] = (group.z * Q + q) * LANES + lane;
     let there = min(c4[q], last_c4);
     b[q] = bias[there];
     //#unroll e E
@@ -183,7 +188,7 @@ fn main(
   var entry_from: array<u32, LOADS>;
   //#unroll l LOADS
   for (var l = 0u; l < LOADS; l++) {
-    let number = min(l * 8u + lane, AT_ONCE * E - 1u);
+    let number = min(l * LANES + lane, AT_ONCE * E - 1u);
     let entry = number % E;
     let tap = select(entry / C4, 0u, E == C4);
     entry_y[l] = i32(tap / KW * params.dilation_h) - i32(params.pad_top);
@@ -192,9 +197,11 @@ fn main(
   }
   //#end
 
-  var source = pixel_of(first + min(lane, AT_ONCE * E - 1u) / E);
-  var place = pixel_of(first);
-  for (var p = first; p < end; p += GATHERED) {
+  let begin = first + stream * GATHERED;
+  var source = pixel_of(begin + min(lane, AT_ONCE * E - 1u) / E);
+  var place = pixel_of(begin);
+  for (var turn = first; turn < end; turn += STREAMS * GATHERED) {
+    let p = turn + stream * GATHERED;
     var row: array<vec4f, Q * GATHERED>;
     let start = place;
     //#unroll step STEPS
@@ -221,7 +228,7 @@ fn main(
         //#unroll e E
         for (var e = 0u; e < E; e++) {
           //#inject share
-          let v = subgroupShuffle(taken[(t * E + e) / 8u], (t * E + e) % 8u);
+          let v = subgroupShuffle(taken[(t * E + e) / LANES], stream * LANES + (t * E + e) % LANES);
           //#end
           //#unroll q Q
           for (var q = 0u; q < Q; q++) {
@@ -247,9 +254,13 @@ fn main(
       //#end
     }
     //#end
+    if (STREAMS > 1u) {
+      source = moved(source, (STREAMS - 1u) * GATHERED, out_w, out_h);
+      place = moved(place, (STREAMS - 1u) * GATHERED, out_w, out_h);
+    }
     //#unroll q Q
     for (var q = 0u; q < Q; q++) {
-      if (PLANES && c4[q] <= last_c4) {
+      if (PLANES && p < end && c4[q] <= last_c4) {
         let to = y_offset + start.n * y_stride_n + (start.h * out_w + start.w) / 4u + 4u * c4[q] * y_stride_c;
         let here = out_c - 4u * c4[q];
         let r0 = row[q * GATHERED];

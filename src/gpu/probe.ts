@@ -40,11 +40,12 @@ export function isSoftware(
   );
 }
 
-/** Whether subgroup broadcasts work among 8 invocations. */
+/** Whether broadcasts work among 8 invocations and among 4, and shuffles among 2. */
 async function probeSubgroups(device: Device): Promise<boolean> {
   if (!device.features.has("subgroups")) return false;
   const found = await runKnownCase(device, { name: "probe/subgroups", wgsl: SUBGROUPS }, new Uint32Array(8));
-  return found?.subarray(0, 8).every((value) => value === 8) ?? false;
+  const expected = (lane: number): number => 800 + 10 * ((lane & 4) + 2) + (lane ^ 1);
+  return found?.subarray(0, 8).every((value, lane) => value === expected(lane)) ?? false;
 }
 
 /** Whether `dot4I8Packed` works: the runtime lists the language feature, and a known case comes out right. */

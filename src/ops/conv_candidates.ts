@@ -324,15 +324,29 @@ function withStationary(registers: ConvChoice[], keeping: ConvChoice[]): ConvCho
  * as many are still faster than other kernels, by a tenth, and compile for 4 to 6 s.
  */
 export const MAX_STATIONARY = 288;
-/** Groups of output channels that an invocation takes. */
+/** Groups of output channels that an invocation takes, where a pixel has more than eight invocations take. */
 const STATIONARY_TILES = [4, 3, 2, 1] as const;
 
 /** Kernels that keep their weights, where those of a window are few enough. */
 function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
-  const [kh, kw] = shape.kernel;
-  const inputs = kh * kw * inputs4(shape) * 4;
-  if (!prefersSubgroups(target) || shape.groups > 1 || shape.outC < 17) return [];
-  return STATIONARY_TILES.filter((q) => inputs * q <= MAX_STATIONARY).map((q) => stationaryChoice(shape, q));
+  if (!prefersSubgroups(target) || shape.groups > 1) return [];
+  const inputs = windowInputs(shape) * 4;
+  const lanes = lanesOfPixel(shape);
+  const tiles = lanes === 8 ? STATIONARY_TILES : [1];
+  const streamsFit = 8 / lanes - 1 <= shape.out[1];
+  return streamsFit
+    ? tiles.filter((q) => inputs * q <= MAX_STATIONARY).map((q) => stationaryChoice(shape, q))
+    : [];
+}
+
+/** Of eight invocations, how many share a pixel: as many as there are groups of output channels, rounded up to a power of two. */
+function lanesOfPixel({ outC }: ConvShape): 1 | 2 | 4 | 8 {
+  return outC > 16 ? 8 : outC > 8 ? 4 : outC > 4 ? 2 : 1;
+}
+
+/** Groups of four inputs of a window. */
+function windowInputs(shape: ConvShape): number {
+  return shape.kernel[0] * shape.kernel[1] * inputs4(shape);
 }
 
 /** Workgroups that keep the cores of a machine busy to the end. */
@@ -353,22 +367,24 @@ export function stationaryRuns(pixels: number, blocks: number): number {
  * with more, the machine code outgrows the nearest cache, and 3x3 32>32 takes a tenth longer than with a copy behind it.
  */
 const MOST_FOR_PLANES = 40;
-/** Pixels whose inputs are loaded together, at most, and which runs are a multiple of. */
-const MOST_AT_ONCE = 8;
+/** What runs are a multiple of, in pixels. */
+const TURN = 32;
 
 function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
-  const { inC, outC, kernel: [kh, kw], out: [, outW] } = shape;
-  const entries = kh * kw * inputs4(shape);
-  const blocks = Math.ceil(Math.ceil(outC / 4) / (8 * q));
+  const { inC, outC, out: [, outW] } = shape;
+  const lanes = lanesOfPixel(shape);
+  const entries = windowInputs(shape);
+  const blocks = Math.ceil(Math.ceil(outC / 4) / (lanes * q));
   const pixels = pixelsOf(shape);
-  const run = Math.ceil(pixels / stationaryRuns(pixels, blocks) / MOST_AT_ONCE) * MOST_AT_ONCE;
-  const fitting = 2 ** Math.floor(Math.log2(Math.max(1, Math.min(MOST_AT_ONCE / entries, outW))));
+  const run = Math.ceil(pixels / stationaryRuns(pixels, blocks) / TURN) * TURN;
+  const atOnce =
+    [8, 4, 2].find((some) => some * entries <= lanes && some * Math.max(1, 8 / lanes - 1) <= outW) ?? 1;
+  const planes = entries * q <= MOST_FOR_PLANES && 4 * (8 / lanes - 1) <= outW;
   return {
     id: `stationary Q${q}`,
     kernel: stationary,
-    options: stationaryOptions(shape, q, fitting, false),
-    ...(entries * q <= MOST_FOR_PLANES &&
-      { planes: stationaryOptions(shape, q, Math.min(fitting, 4), true) }),
+    options: stationaryOptions(shape, q, atOnce, false),
+    ...(planes && { planes: stationaryOptions(shape, q, Math.min(atOnce, 4), true) }),
     workgroups: Math.ceil(pixels / run),
     layers: blocks,
     uniforms: { run, y_stride_c: 0 },
@@ -376,9 +392,10 @@ function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
     cost: stationaryCost(
       {
         workgroups: Math.ceil(pixels / run) * blocks,
-        pixels: pixels * blocks,
+        turns: pixels * blocks * lanes / 8,
+        loads: entries / lanes,
         entries,
-        lanes: Math.min(4, inC),
+        factors: Math.min(4, inC),
       },
       q,
     ),
@@ -386,23 +403,31 @@ function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
 }
 
 function stationaryOptions(shape: ConvShape, q: number, atOnce: number, planes: boolean): KernelOptions {
-  const { inC, kernel: [kh, kw] } = shape;
-  const c4 = inputs4(shape);
-  const entries = kh * kw * c4;
+  const lanes = lanesOfPixel(shape);
+  const entries = windowInputs(shape);
   const options = tiled({ PLANES: Number(planes) }, {
-    KW: kw,
-    C4: c4,
+    KW: shape.kernel[1],
+    C4: inputs4(shape),
     E: entries,
     Q: q,
+    LANES: lanes,
+    STREAMS: 8 / lanes,
     AT_ONCE: atOnce,
     GATHERED: planes ? 4 : atOnce,
     STEPS: planes ? 4 / atOnce : 1,
-    LOADS: Math.ceil(atOnce * entries / 8),
-    INPUT_LANES: Math.min(4, inC),
+    LOADS: Math.ceil(atOnce * entries / lanes),
+    INPUT_LANES: Math.min(4, shape.inC),
   });
-  const share = "let v = subgroupBroadcast(taken[(t * E + e) / 8u], (t * E + e) % 8u);";
-  return { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS, share } };
+  const share = SHARES[lanes] && { share: SHARES[lanes] };
+  return { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS, ...share } };
 }
+
+/** How lanes that share a pixel come by an input; a shuffle, as the kernel has it, for two. */
+const SHARES: Partial<Record<number, string>> = {
+  1: "let v = taken[t * E + e];",
+  4: "let v = quadBroadcast(taken[(t * E + e) / 4u], (t * E + e) % 4u);",
+  8: "let v = subgroupBroadcast(taken[(t * E + e) / 8u], (t * E + e) % 8u);",
+};
 
 /** A tile in workgroup memory, of pixels x channel groups, and an invocation's part of it. */
 interface SharedTile extends DenseTile {

@@ -49,8 +49,10 @@ const BEGINNING = 400;
 const KEPT_WEIGHT = 40;
 /** Four multiply-adds of vec4s with weights that stay, the broadcast of a factor included. */
 const KEPT_PRODUCT = 7.8;
-/** What a pixel takes besides: its loads and addresses. */
+/** What a pixel takes besides: addresses, and a load that eight share. */
 const PIXEL = 30;
+/** A load of those of an invocation that shares its pixel with fewer. */
+const OWN_LOAD = 12;
 /** A store of a vec4, its epilogue included. */
 const OUTPUT = 30;
 
@@ -58,16 +60,22 @@ const OUTPUT = 30;
  * What one takes that keeps its weights: they are loaded once for each run of pixels.
  *
  * @param workgroups of eight invocations, in all.
- * @param pixels of all of them together.
+ * @param turns of all of them together: each is a pixel, or one of each stream.
+ * @param loads of an invocation and turn.
  * @param entries vec4s of inputs of a pixel.
- * @param lanes of each that are multiplied.
+ * @param factors of each that are multiplied.
  */
 export function stationaryCost(
-  { workgroups, pixels, entries, lanes }: Record<"workgroups" | "pixels" | "entries" | "lanes", number>,
+  { workgroups, turns, loads, entries, factors }: Record<
+    "workgroups" | "turns" | "loads" | "entries" | "factors",
+    number
+  >,
   q: number,
 ): number {
   const weights = workgroups * (BEGINNING + 4 * entries * q * KEPT_WEIGHT);
-  return weights + pixels * (PIXEL + entries * q * KEPT_PRODUCT * lanes / 4 + q * OUTPUT);
+  const moreLoads = loads - entries / 8;
+  return weights +
+    turns * (PIXEL + moreLoads * OWN_LOAD + entries * q * KEPT_PRODUCT * factors / 4 + q * OUTPUT);
 }
 
 /** What one with an unrolled depthwise window takes: loads, and outputs with their products and stores. */
