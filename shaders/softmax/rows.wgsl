@@ -4,8 +4,9 @@
 //
 // The largest value and the sum are found in one reading: the sum so far is scaled when a larger value comes
 // (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
-// Outer dimensions (rows): up to 8, the last one fastest. Offsets and strides count elements. store() may write whole
-// vec4s where all rows of x and y begin and end on multiples of 4.
+// Outer dimensions (rows): up to 8, the last one fastest. Offsets and strides count elements; y's elements lie y_step apart.
+// Where they lie side by side too, and all rows of x and y begin on multiples of 4 and end there or before padding, store() may write
+// whole vec4s, zeros behind the end.
 //
 // Grid: ceil(count / (WG / LANES)) workgroups. Limit: 2 * (length / 4 + 2) / LANES + outer_rank + log2(LANES) iterations
 // must stay under 65,535 (llvmpipe).
@@ -16,6 +17,7 @@ struct Params {
   outer_rank: u32,
   x_offset: u32,
   y_offset: u32,
+  y_step: u32,
   outer_extents: array<vec4u, 2>,
   outer_x_strides: array<vec4u, 2>,
   outer_y_strides: array<vec4u, 2>,
@@ -26,7 +28,7 @@ struct Params {
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
 fn store(row: u32, place: vec4i, value: vec4f) {
   let inside = (place >= vec4i(0)) & (place < vec4i(i32(params.length)));
-  let at = vec4u(vec4i(i32(row)) + place);
+  let at = row + vec4u(place) * params.y_step;
   if (inside.x) { y[at.x] = value.x; }
   if (inside.y) { y[at.y] = value.y; }
   if (inside.z) { y[at.z] = value.z; }

@@ -23,7 +23,7 @@ import {
   type Operator,
 } from "./operator.ts";
 import { flatVolume } from "./volume.ts";
-import { planarWindow, readAxes, requireFloats, type Window, windowUniforms } from "./window.ts";
+import { planarWindow, pointWindow, readAxes, requireFloats, type Window, windowUniforms } from "./window.ts";
 
 const columnsKernel: KernelSource = { name: "conv/deform_columns", wgsl: COLUMNS };
 
@@ -234,13 +234,8 @@ export const deformConv: Operator = {
       inC: inC * taps,
       outC,
       groups,
-      kernel: [1, 1],
-      strides: [1, 1],
-      dilations: [1, 1],
-      padBegin: [0, 0],
-      padEnd: [0, 0],
-      out: window.out,
-    } as const;
+      ...pointWindow(window.out),
+    };
     if (weights && (bias || !node.has(BIAS))) {
       emitConv(node, product, columns, y, {
         key: "taps first",

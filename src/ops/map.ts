@@ -22,6 +22,9 @@ import { typesOf } from "./types.ts";
 
 const map: KernelSource = { name: "elementwise/map", wgsl: MAP };
 
+/** `vec4`s of an invocation. */
+const RUN = 4;
+
 /** The map kernel over two images of one shape. Both must be addressable as `vec4`s. */
 export function mapImageDispatch(from: View, to: View, epilogue: PlannedEpilogue): PlannedDispatch {
   const [x, y] = [imageAddress(from)!, imageAddress(to)!];
@@ -59,10 +62,10 @@ function mapDispatch(
   };
   return {
     kernel: map,
-    options: { inject: { ...typesOf(from.dtype), ...result, ...epilogue.inject } },
+    options: { overrides: { RUN }, inject: { ...typesOf(from.dtype), ...result, ...epilogue.inject } },
     bindings: { x: from, y: to, ...epilogue.bindings },
     uniforms: { ...uniforms, operands: epilogue.operands },
-    workgroups: foldWorkgroups(Math.ceil(uniforms.count / 64)),
+    workgroups: foldWorkgroups(Math.ceil(uniforms.count / (64 * RUN))),
   };
 }
 

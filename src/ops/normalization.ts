@@ -166,6 +166,9 @@ function lowerBatch(node: Lowering, x: View): void {
   });
 }
 
+/** `vec4`s of an invocation of the instance kernel. */
+const INSTANCE_RUN = 4;
+
 const instanceNormalization: Operator = {
   op: "InstanceNormalization",
   opsets: [6, 99],
@@ -212,7 +215,7 @@ const instanceNormalization: Operator = {
     const count = n * h * w * c4;
     node.emit({
       kernel: instanceKernel,
-      options: { inject: epilogue.inject },
+      options: { overrides: { RUN: INSTANCE_RUN }, inject: epilogue.inject },
       bindings: {
         x: x.view,
         mean: mean.view,
@@ -235,7 +238,7 @@ const instanceNormalization: Operator = {
         ...addressUniforms("y", y.address),
         operands: epilogue.operands,
       },
-      workgroups: foldWorkgroups(Math.ceil(count / 64)),
+      workgroups: foldWorkgroups(Math.ceil(count / (64 * INSTANCE_RUN))),
     });
   },
 };

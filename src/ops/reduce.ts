@@ -10,10 +10,13 @@ import { attr } from "./attribute.ts";
 import { type DType, gpuScalar, isFloat } from "../tensor/dtype.ts";
 import { type HostTensor, hostTensor, toNumbers } from "../tensor/host_tensor.ts";
 import { denseStrides, imageAddress, reshapeView, type View, viewOffsets } from "../tensor/view.ts";
+import { emitConv } from "./conv_kernels.ts";
+import { NO_EPILOGUE } from "./epilogue.ts";
 import { addressed, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { IDENTITY, lowerPixels, type ReduceMode } from "./reduce_pixels.ts";
 import { axesCount, chooseLanes, extentRow, mergeAxes, strideRow } from "./strided.ts";
 import { ANY_TYPE, FLOATS, typesOf } from "./types.ts";
+import { pointWindow } from "./window.ts";
 
 const stridedKernel: KernelSource = { name: "reduce/strided", wgsl: STRIDED };
 
@@ -116,6 +119,8 @@ function reduce(op: string, reduction: Reduction): Operator {
         node.alias(0, x);
       } else if (isSpatial(x, axes) && reduction.finish === undefined && gpuScalar(x.dtype) === "f32") {
         lowerSpatial(node, x, reduction);
+      } else if (isOverChannels(node, x, axes, reduction)) {
+        lowerChannels(node, x, reduction);
       } else {
         lowerStrided(node, x, axes, reduction);
       }
@@ -139,6 +144,43 @@ function lowerSpatial(node: Lowering, x: View, { mode, term }: Reduction): void 
   const y = keeps ? node.output(0, "image") : node.temporary({ dtype, shape: [n, c, 1, 1] }, "image");
   lowerPixels(node, { view: x, address: imageAddress(x)! }, addressed(y), { mode, ...body });
   if (!keeps) node.alias(0, reshapeView(y, shape)!);
+}
+
+/** Whether the channels of an image of floats are added up, and their dimension stays. */
+function isOverChannels(node: Lowering, x: View, axes: readonly number[], reduction: Reduction): boolean {
+  const { mode, term, finish } = reduction;
+  return axes.length === 1 && axes[0] === 1 && x.shape[1]! > 0 && (mode === "sum" || mode === "mean") &&
+    term === undefined &&
+    finish === undefined && gpuScalar(x.dtype) === "f32" && imageAddress(x) !== undefined &&
+    node.outputType(0).shape.length === x.shape.length;
+}
+
+/** A sum over channels is a 1x1 convolution. */
+function lowerChannels(node: Lowering, x: View, { mode }: Reduction): void {
+  const source = addressed(x);
+  const { n, c, h, w } = source.address;
+  const weight = mode === "mean" ? 1 / c : 1;
+  emitConv(
+    node,
+    {
+      batch: n,
+      inC: c,
+      outC: 1,
+      groups: 1,
+      ...pointWindow([h, w]),
+    },
+    source,
+    node.imageOutput(0),
+    {
+      key: "channels",
+      inC: c,
+      outC: 1,
+      groups: 1,
+      taps: 1,
+      weights: () => new Float32Array(c).fill(weight),
+    },
+    NO_EPILOGUE,
+  );
 }
 
 /** Sums a view over some of its dimensions, into output 0, which is linear and has the others in their order. */

@@ -52,7 +52,10 @@ function lowerSoftmax(node: Lowering, mode: Mode): void {
   const inner = asImage ? [{ extent: x.shape[1]!, strides: [1, 1] }] : mergeAxes(
     all.filter(({ axis }) => axes.includes(axis)),
   );
-  if (mode !== "Hardmax" && !asImage && emitSideBySide(node, x, y, outer, inner, mode === "LogSoftmax")) {
+  if (
+    mode !== "Hardmax" &&
+    emitSideBySide(node, { x, y, outer, inner, asImage, logarithm: mode === "LogSoftmax" })
+  ) {
     return;
   }
   const [count, length] = [axesCount(outer), axesCount(inner)];
@@ -82,23 +85,29 @@ function lowerSoftmax(node: Lowering, mode: Mode): void {
   });
 }
 
-/** Rows whose elements lie side by side. @returns false if they do not. */
-function emitSideBySide(
-  node: Lowering,
-  x: View,
-  y: View,
-  outer: readonly StridedAxis[],
-  inner: readonly StridedAxis[],
-  logarithm: boolean,
-): boolean {
+/** What is normalised, as views and as a walk over them. */
+interface Rows {
+  x: View;
+  y: View;
+  outer: readonly StridedAxis[];
+  inner: readonly StridedAxis[];
+  asImage: boolean;
+  logarithm: boolean;
+}
+
+/** Rows whose elements lie side by side in x. @returns false if they do not. */
+function emitSideBySide(node: Lowering, { x, y, outer, inner, asImage, logarithm }: Rows): boolean {
   const [row] = inner;
   const forward = outer.every(({ strides }) => strides.every((stride) => stride >= 0));
-  if (inner.length !== 1 || !row!.strides.every((stride) => stride === 1) || !forward) return false;
+  const [xStep, yStep] = row?.strides ?? [];
+  if (inner.length !== 1 || xStep !== 1 || yStep! < 1 || !forward) return false;
   const count = axesCount(outer);
   const lanes = chooseLanes(count, Math.ceil(row!.extent / 4) + 1, 2);
   if (!lanes || row!.extent < 8) return false;
-  const whole = [row!.extent, x.offset, y.offset, ...outer.flatMap(({ strides }) => strides)]
-    .every((step) => step % 4 === 0);
+  const beginnings = [x.offset, y.offset, ...outer.flatMap(({ strides }) => strides)];
+  const whole = yStep === 1 && beginnings.every((step) => step % 4 === 0) &&
+    (asImage || row!.extent % 4 === 0);
+  if (asImage && !whole) return false;
   node.emit({
     kernel: rowsKernel,
     options: {
@@ -112,6 +121,7 @@ function emitSideBySide(
       outer_rank: outer.length,
       x_offset: x.offset,
       y_offset: y.offset,
+      y_step: yStep!,
       outer_extents: extentRow(outer),
       outer_x_strides: strideRow(outer, 0),
       outer_y_strides: strideRow(outer, 1),
@@ -123,7 +133,7 @@ function emitSideBySide(
 
 const WHOLE_STORE = `@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
 fn store(row: u32, place: vec4i, value: vec4f) {
-  y[(row + u32(place.x)) / 4u] = value;
+  y[(row + u32(place.x)) / 4u] = select(vec4f(), value, place < vec4i(i32(params.length)));
 }`;
 
 /** One row on the host. */

@@ -32,6 +32,18 @@ export interface Window {
   out: readonly [h: number, w: number];
 }
 
+/** A window of one pixel, over an image of these extents. */
+export function pointWindow(extents: readonly [h: number, w: number]): Window {
+  return {
+    kernel: [1, 1],
+    strides: [1, 1],
+    dilations: [1, 1],
+    padBegin: [0, 0],
+    padEnd: [0, 0],
+    out: extents,
+  };
+}
+
 /** The most spatial dimensions that kernels walk. */
 const MAX_SPATIAL = 3;
 

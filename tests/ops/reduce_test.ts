@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { node } from "../support/onnx_builder.ts";
 import { Random } from "../support/random.ts";
@@ -47,6 +47,23 @@ Deno.test("reductions are exact enough over a million elements", async () => {
     opCase("ReduceMax", [randn(random, [1000, 999])], { axes: [0] }, { opset: 11 }),
     opCase("ReduceMean", [randn(random, [1, 3, 400, 401])], { axes: [2, 3] }, { opset: 11, relative: 1e-4 }),
   ]);
+});
+
+Deno.test("an image's channels are added up by a convolution", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(3);
+  const shapes = [[2, 3, 9, 10], [1, 1, 4, 5], [1, 70, 3, 3], [2, 6, 8]];
+  const cases = shapes.flatMap((shape) => [
+    opCase("ReduceMean", [randn(random, shape)], { axes: [1], keepdims: 1 }, { opset: 11 }),
+    opCase("ReduceSum", [randn(random, shape)], { axes: [1], keepdims: 1 }, { opset: 11 }),
+  ]);
+  await tester.check(cases);
+  for (const one of cases) {
+    const { plan } = await tester.runCase(one);
+    assert(plan.steps[0]!.kernel.name.startsWith("conv/"), one.name);
+  }
+  const none = hostTensor("f32", [1, 0, 2, 2], []);
+  await tester.check([opCase("ReduceSum", [none], { axes: [1], keepdims: 1 }, { opset: 11 })]);
 });
 
 Deno.test("a reduction of constants is folded", async () => {

@@ -85,6 +85,52 @@ Deno.test("Softmax reads rows as vectors wherever they begin", async () => {
   assertEquals(plan.steps.map((step) => step.kernel.name), ["softmax/rows"]);
 });
 
+Deno.test("Softmax over the channels of an image reads and writes them as vectors, and leaves zeros behind the last", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(7);
+  for (const shape of [[2, 13, 3, 5], [1, 10, 4, 3], [3, 16, 2, 2]]) {
+    const op = shape[0] === 1 ? "LogSoftmax" : "Softmax";
+    // What sums over all channels behind it reads the padding as well.
+    const one: Case = {
+      name: `${op} [${shape}] and a convolution`,
+      opset: 13,
+      nodes: [
+        node(op, ["x"], ["s"], { axis: 1 }, { name: "softmax" }),
+        node("Conv", ["s", "w"], ["y"], {}, { name: "conv" }),
+      ],
+      inputs: { x: randn(random, shape, 3) },
+      initializers: { w: randn(random, [6, shape[1]!, 1, 1]) },
+      outputs: ["y"],
+    };
+    await tester.check([one]);
+    const { plan } = await tester.runCase(one);
+    assertEquals(plan.steps[0]!.kernel.name, "softmax/rows", one.name);
+  }
+});
+
+Deno.test("Softmax writes rows whose elements lie apart, as where channels come last and go first again", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(8);
+  const one: Case = {
+    name: "transposed, Softmax, transposed back, joined",
+    opset: 13,
+    nodes: [
+      node("Transpose", ["x"], ["t"], { perm: [0, 2, 3, 1] }, { name: "last" }),
+      node("Softmax", ["t"], ["s"], { axis: -1 }, { name: "softmax" }),
+      node("Transpose", ["s"], ["u"], { perm: [0, 3, 1, 2] }, { name: "first" }),
+      node("Concat", ["z", "u"], ["y"], { axis: 1 }, { name: "join" }),
+    ],
+    inputs: { x: randn(random, [1, 11, 3, 5], 3), z: randn(random, [1, 2, 3, 5]) },
+    initializers: {},
+    outputs: ["y"],
+  };
+  await tester.check([one]);
+  const { plan } = await tester.runCase(one);
+  assert(
+    plan.steps.some(({ kernel, uniforms }) => kernel.name === "softmax/rows" && Number(uniforms.y_step) > 1),
+  );
+});
+
 Deno.test("Softmax and LogSoftmax of empty tensors are empty, and tensors may have eight dimensions", async () => {
   using tester = await OpTester.create();
   const random = new Random(6);
