@@ -76,8 +76,13 @@ interface CopyAxis {
   yStride: number;
 }
 
-/** Elements that an invocation of the strided copy takes. */
+/** Elements that an invocation of the strided copy takes, one by one or by fours. */
 const RUN = 8;
+/** The same where four lie side by side in y, and are stored at once: so many fours. */
+const VECTOR_RUN = 4;
+/** Stores four elements that lie side by side. */
+const VECTOR_STRIDED_STORE = `@group(0) @binding(1) var<storage, read_write> y: array<vec>;
+fn store(at: i32, value: vec) { y[at / 4] = value; }`;
 
 /** What is walked where a copy has fewer dimensions than the kernel. */
 const NO_AXIS: CopyAxis = { extent: 1, xExtent: 1, begin: 0, xStride: 0, yStride: 0 };
@@ -103,15 +108,21 @@ export function padDispatch(from: View, to: View, begin: readonly number[], fill
   }
   const run = takeRunAxis(axes);
   const inner = axes.pop() ?? NO_AXIS;
+  const vectors = inner.yStride === 1 && inner.extent % 4 === 0 && to.offset % 4 === 0 &&
+    [run, ...axes].every(({ extent, yStride }) => extent === 1 || yStride % 4 === 0);
+  const [length, lanes] = vectors ? [VECTOR_RUN, 4] : [RUN, 1];
   const count = axes.reduce(
     (product, { extent }) => product * extent,
-    inner.extent * Math.ceil(run.extent / RUN),
+    inner.extent / lanes * Math.ceil(run.extent / length),
   );
   const row = (pick: (axis: CopyAxis) => number): number[] =>
     Array.from({ length: MAX_STRIDED_RANK }, (_, i) => pick(axes[i] ?? NO_AXIS));
   return {
     kernel: strided,
-    options: { overrides: { RUN, OUTER: axes.length }, inject: typesOf(from.dtype) },
+    options: {
+      overrides: { RUN: length, LANES: lanes, OUTER: axes.length },
+      inject: { ...typesOf(from.dtype), ...(vectors && { store: VECTOR_STRIDED_STORE }) },
+    },
     bindings: { x: from, y: to },
     uniforms: {
       count,
