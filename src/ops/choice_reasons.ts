@@ -4,7 +4,7 @@
  * @module
  */
 import type { KernelOptions, KernelTarget } from "../gpu/mod.ts";
-import type { ConvShape } from "./conv_candidates.ts";
+import type { ConvShape } from "./conv_shape.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 
 /** What was chosen. */

@@ -8,46 +8,26 @@ import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
 import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
 import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
-import STATIONARY from "../../shaders/conv/stationary.wgsl" with { type: "text" };
-import type { KernelOptions, KernelSource, KernelTarget, UniformValues } from "../gpu/mod.ts";
-import { denseCost, type DenseTile, depthwiseCost, stationaryCost } from "./conv_cost.ts";
+import type { KernelSource, KernelTarget } from "../gpu/mod.ts";
+import { denseCost, type DenseTile, depthwiseCost } from "./conv_cost.ts";
+import {
+  type ConvChoice,
+  type ConvShape,
+  inputs4,
+  isDepthwise,
+  pixelsOf,
+  prefersSubgroups,
+} from "./conv_shape.ts";
+import { keepsWeights, stationaryCandidates } from "./conv_stationary.ts";
 import { type Candidate, inOrder, shortestOfBest } from "./kernel_choice.ts";
 import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
-import type { WeightForm } from "./operator.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
-import type { Window } from "./window.ts";
 import { chooseWinograd, winogradApplies, winogradCost, type WinogradTile } from "./winograd_choice.ts";
 
 const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
 const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
 const gemmTiled: KernelSource = { name: "conv/gemm_tiled", wgsl: GEMM_TILED };
 const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
-const stationary: KernelSource = { name: "conv/stationary", wgsl: STATIONARY };
-
-/** Everything that the choice of a kernel depends on. */
-export interface ConvShape extends Window {
-  batch: number;
-  inC: number;
-  outC: number;
-  groups: number;
-}
-
-/** How one kernel computes one convolution. */
-export interface ConvChoice extends Candidate {
-  kernel: KernelSource;
-  options: KernelOptions;
-  /** Workgroups before folding. */
-  workgroups: number;
-  /** How often they are there, along z; 1 if left out. */
-  layers?: number;
-  /** Parameters besides those that all these kernels have. */
-  uniforms?: UniformValues;
-  /** Options of the kernel's variant that writes planes in place of an image; left out where it has none for the shape. */
-  planes?: KernelOptions;
-  weights: WeightForm;
-  /** Nanoseconds, as an estimate has them; only their order means anything. */
-  cost: number;
-}
 
 /** The same by Winograd's algorithm. */
 export interface WinogradConv extends Candidate {
@@ -57,20 +37,6 @@ export interface WinogradConv extends Candidate {
 
 /** One of the ways to compute a convolution. */
 export type ConvCandidate = ConvChoice | WinogradConv;
-
-/** A convolution in numbers: equal layers are equally fast with equal kernels. */
-export function convLayer(
-  { batch, inC, outC, groups, kernel, strides, dilations, out }: ConvShape,
-): string {
-  const dilated = dilations.some((dilation) => dilation !== 1) ? ` dilated ${dilations.join("x")}` : "";
-  return `conv ${kernel.join("x")}/${strides.join("x")}${dilated} ${inC}>${outC}` +
-    `${groups === 1 ? "" : ` in ${groups} groups`} at ${batch}x${out.join("x")}`;
-}
-
-/** Whether each input channel makes an output channel of its own. */
-export function isDepthwise({ inC, outC, groups }: Pick<ConvShape, "inC" | "outC" | "groups">): boolean {
-  return groups > 1 && groups === inC && groups === outC;
-}
 
 /** The ways to compute a convolution, the estimate's choice first; none where only the general kernel applies. */
 export function convCandidates(shape: ConvShape, target: KernelTarget): ConvCandidate[] {
@@ -83,7 +49,7 @@ export function convCandidates(shape: ConvShape, target: KernelTarget): ConvCand
     : [];
   const byTiles = transformed.find(({ winograd }) => winograd === tile);
   // What Winograd's estimate is compared with is conv/direct.
-  const keeps = own[0]?.kernel === stationary && own[0].cost < (byTiles?.cost ?? 0);
+  const keeps = own[0] && keepsWeights(own[0]) && own[0].cost < (byTiles?.cost ?? 0);
   const first = keeps ? own[0] : byTiles ?? own[0];
   if (!first) return [];
   // The estimates are of software. Elsewhere nothing was measured, and the usual ones go before the others.
@@ -107,10 +73,6 @@ function denseCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
   const tiles = TILES.map((tile) => tiledChoice(shape, tile));
   const fills = inC / groups >= 16 && outC / groups >= 16;
   return fills ? [...tiles, ...registers.slice(0, 4)] : [...registers, ...tiles.slice(0, 4)];
-}
-
-function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
-  return batch * h * w;
 }
 
 /** Tiles of one layer that come into question; those behind are estimated to take longer. */
@@ -188,11 +150,6 @@ const MAX_UNROLLED = 32;
  */
 const USUAL_UNROLLED = 16;
 
-/** Whether subgroup kernels pay: measured on llvmpipe, where they are four times as fast as the plain ones. */
-function prefersSubgroups(target: KernelTarget): boolean {
-  return target.software && target.subgroups;
-}
-
 /** Tiles of registers, each of up to {@linkcode MAX_UNROLLED} vec4s. */
 const REGISTER_TILES: readonly DenseTile[] = [
   { p: 8, q: 4 },
@@ -250,11 +207,6 @@ function usualDirectTile(shape: ConvShape): DenseTile {
     outW < 16 && waste(tile) < waste(best) ? tile : best
   );
   return { p, q };
-}
-
-/** Groups of four input channels of a group. */
-function inputs4({ inC, groups }: ConvShape): number {
-  return Math.ceil(inC / groups / 4);
 }
 
 function gemmChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTile): ConvChoice {
@@ -318,116 +270,6 @@ function withStationary(registers: ConvChoice[], keeping: ConvChoice[]): ConvCho
   const first = best && best.cost < registers[0]!.cost ? best : registers[0]!;
   return inOrder(first, [...registers, ...keeping], ({ cost }) => cost).slice(0, MOST_CANDIDATES + 2);
 }
-
-/**
- * Weights that an invocation holds at most, in vec4s: 36 KiB for eight of them, about as much as the nearest cache. Twice
- * as many are still faster than other kernels, by a tenth, and compile for 4 to 6 s.
- */
-export const MAX_STATIONARY = 288;
-/** Groups of output channels that an invocation takes, where a pixel has more than eight invocations take. */
-const STATIONARY_TILES = [4, 3, 2, 1] as const;
-
-/** Kernels that keep their weights, where those of a window are few enough. */
-function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
-  if (!prefersSubgroups(target) || shape.groups > 1) return [];
-  const inputs = windowInputs(shape) * 4;
-  const lanes = lanesOfPixel(shape);
-  const tiles = lanes === 8 ? STATIONARY_TILES : [1];
-  const streamsFit = 8 / lanes - 1 <= shape.out[1];
-  return streamsFit
-    ? tiles.filter((q) => inputs * q <= MAX_STATIONARY).map((q) => stationaryChoice(shape, q))
-    : [];
-}
-
-/** Of eight invocations, how many share a pixel: as many as there are groups of output channels, rounded up to a power of two. */
-function lanesOfPixel({ outC }: ConvShape): 1 | 2 | 4 | 8 {
-  return outC > 16 ? 8 : outC > 8 ? 4 : outC > 4 ? 2 : 1;
-}
-
-/** Groups of four inputs of a window. */
-function windowInputs(shape: ConvShape): number {
-  return shape.kernel[0] * shape.kernel[1] * inputs4(shape);
-}
-
-/** Workgroups that keep the cores of a machine busy to the end. */
-const ENOUGH_WORKGROUPS = 48;
-/** Pixels that weights are loaded for at the least, if there are so many. */
-const LEAST_RUN = 64;
-/** And at the most: each is a turn of a loop. */
-const MOST_RUN = MAX_ITERATIONS / 2;
-
-/** In how many runs the pixels of a layer are taken, with weights that stay; none longer than a loop may be. */
-export function stationaryRuns(pixels: number, blocks: number): number {
-  const enough = Math.min(Math.ceil(ENOUGH_WORKGROUPS / blocks), Math.floor(pixels / LEAST_RUN));
-  return Math.max(1, enough, Math.ceil(pixels / MOST_RUN));
-}
-
-/**
- * `vec4`s of inputs times output channel groups up to which planes are written at once. Four pixels are unrolled for them:
- * with more, the machine code outgrows the nearest cache, and 3x3 32>32 takes a tenth longer than with a copy behind it.
- */
-const MOST_FOR_PLANES = 40;
-/** What runs are a multiple of, in pixels. */
-const TURN = 32;
-
-function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
-  const { inC, outC, out: [, outW] } = shape;
-  const lanes = lanesOfPixel(shape);
-  const entries = windowInputs(shape);
-  const blocks = Math.ceil(Math.ceil(outC / 4) / (lanes * q));
-  const pixels = pixelsOf(shape);
-  const run = Math.ceil(pixels / stationaryRuns(pixels, blocks) / TURN) * TURN;
-  const atOnce =
-    [8, 4, 2].find((some) => some * entries <= lanes && some * Math.max(1, 8 / lanes - 1) <= outW) ?? 1;
-  const planes = entries * q <= MOST_FOR_PLANES && 4 * (8 / lanes - 1) <= outW;
-  return {
-    id: `stationary Q${q}`,
-    kernel: stationary,
-    options: stationaryOptions(shape, q, atOnce, false),
-    ...(planes && { planes: stationaryOptions(shape, q, Math.min(atOnce, 4), true) }),
-    workgroups: Math.ceil(pixels / run),
-    layers: blocks,
-    uniforms: { run, y_stride_c: 0 },
-    weights: "texture",
-    cost: stationaryCost(
-      {
-        workgroups: Math.ceil(pixels / run) * blocks,
-        turns: pixels * blocks * lanes / 8,
-        loads: entries / lanes,
-        entries,
-        factors: Math.min(4, inC),
-      },
-      q,
-    ),
-  };
-}
-
-function stationaryOptions(shape: ConvShape, q: number, atOnce: number, planes: boolean): KernelOptions {
-  const lanes = lanesOfPixel(shape);
-  const entries = windowInputs(shape);
-  const options = tiled({ PLANES: Number(planes) }, {
-    KW: shape.kernel[1],
-    C4: inputs4(shape),
-    E: entries,
-    Q: q,
-    LANES: lanes,
-    STREAMS: 8 / lanes,
-    AT_ONCE: atOnce,
-    GATHERED: planes ? 4 : atOnce,
-    STEPS: planes ? 4 / atOnce : 1,
-    LOADS: Math.ceil(atOnce * entries / lanes),
-    INPUT_LANES: Math.min(4, shape.inC),
-  });
-  const share = SHARES[lanes] && { share: SHARES[lanes] };
-  return { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS, ...share } };
-}
-
-/** How lanes that share a pixel come by an input; a shuffle, as the kernel has it, for two. */
-const SHARES: Partial<Record<number, string>> = {
-  1: "let v = taken[t * E + e];",
-  4: "let v = quadBroadcast(taken[(t * E + e) / 4u], (t * E + e) % 4u);",
-  8: "let v = subgroupBroadcast(taken[(t * E + e) / 8u], (t * E + e) % 8u);",
-};
 
 /** A tile in workgroup memory, of pixels x channel groups, and an invocation's part of it. */
 interface SharedTile extends DenseTile {

@@ -5,7 +5,8 @@
  */
 import { foldWorkgroups, type KernelOptions } from "../gpu/mod.ts";
 import { whyConvolution } from "./choice_reasons.ts";
-import { convCandidates, convLayer, type ConvShape, isDepthwise } from "./conv_candidates.ts";
+import { convCandidates } from "./conv_candidates.ts";
+import { convLayer, type ConvShape, isDepthwise, pixelsOf } from "./conv_shape.ts";
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
 import { type LayerChoice, whyChosen } from "./kernel_choice.ts";
@@ -191,8 +192,4 @@ function axesOf(shape: ConvShape, { address }: Addressed): WindowAxis[] {
     padEnd: shape.padEnd[axis],
     out: shape.out[axis],
   }));
-}
-
-function pixelsOf({ batch, out: [h, w] }: ConvShape): number {
-  return batch * h * w;
 }

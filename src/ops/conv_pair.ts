@@ -9,7 +9,8 @@ import KEEPING from "../../shaders/conv/depthwise_stationary.wgsl" with { type: 
 import { foldWorkgroups, type KernelOptions, type KernelSource } from "../gpu/mod.ts";
 import { toFloat32 } from "../tensor/host_tensor.ts";
 import { readConv } from "./conv.ts";
-import { type ConvShape, stationaryRuns } from "./conv_candidates.ts";
+import type { ConvShape } from "./conv_shape.ts";
+import { stationaryRuns } from "./conv_stationary.ts";
 import { type ConvConstants, emitConv, packConstants } from "./conv_kernels.ts";
 import {
   type PairCandidate,

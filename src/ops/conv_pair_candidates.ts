@@ -5,7 +5,9 @@
  * @module
  */
 import type { KernelTarget } from "../gpu/mod.ts";
-import { convCandidates, convLayer, type ConvShape, isDepthwise, MAX_STATIONARY } from "./conv_candidates.ts";
+import { convCandidates } from "./conv_candidates.ts";
+import { convLayer, type ConvShape, isDepthwise } from "./conv_shape.ts";
+import { MAX_STATIONARY } from "./conv_stationary.ts";
 import { keptPairCost, pairCost } from "./conv_cost.ts";
 import { type Candidate, inOrder, shortestOfBest } from "./kernel_choice.ts";
 import { MAX_ITERATIONS } from "./strided.ts";

@@ -4,7 +4,7 @@ import { importGraph } from "../../src/graph/import.ts";
 import { layersOf } from "../../src/graph/tuning/plan_part.ts";
 import { planGraph, Session } from "../../src/graph/session.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
-import { stationaryRuns } from "../../src/ops/conv_candidates.ts";
+import { stationaryRuns } from "../../src/ops/conv_stationary.ts";
 import type { KernelChoices } from "../../src/ops/kernel_choice.ts";
 import { assertClose } from "../support/compare.ts";
 import { runOrt } from "../support/ort.ts";

@@ -4,7 +4,7 @@ import { importGraph } from "../../src/graph/import.ts";
 import { planGraph, Session } from "../../src/graph/session.ts";
 import { layersOf } from "../../src/graph/tuning/plan_part.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
-import type { ConvShape } from "../../src/ops/conv_candidates.ts";
+import type { ConvShape } from "../../src/ops/conv_shape.ts";
 import { canPair, pairCandidates, type PairShape } from "../../src/ops/conv_pair_candidates.ts";
 import type { KernelChoices } from "../../src/ops/kernel_choice.ts";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";

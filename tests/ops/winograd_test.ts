@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import type { KernelTarget } from "../../src/gpu/mod.ts";
-import type { ConvShape } from "../../src/ops/conv_candidates.ts";
+import type { ConvShape } from "../../src/ops/conv_shape.ts";
 import { hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Session } from "../../src/graph/session.ts";
 import { winogradPass } from "../../src/ops/winograd.ts";

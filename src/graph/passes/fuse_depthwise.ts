@@ -1,5 +1,5 @@
 import { readConv } from "../../ops/conv.ts";
-import type { ConvShape } from "../../ops/conv_candidates.ts";
+import type { ConvShape } from "../../ops/conv_shape.ts";
 import { DEPTHWISE_POINTWISE, PAIR_ARITY, type PairNode } from "../../ops/conv_pair.ts";
 import { canPair } from "../../ops/conv_pair_candidates.ts";
 import { epilogueSteps, type FusedNode, stepInputs, withInputs } from "../../ops/epilogue.ts";
