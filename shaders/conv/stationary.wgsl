@@ -23,7 +23,7 @@
 // of AT_ONCE pixels are loaded together; four are GATHERED with PLANES. AT_ONCE and (STREAMS - 1) * GATHERED are <= out_w.
 // E = KH * KW * C4. LOADS = ceil(AT_ONCE * E / LANES), which is 1 unless AT_ONCE is.
 // INPUT_LANES = min(4, in_c): with fewer than four input channels the padding lanes are not multiplied.
-// Limit: run iterations an invocation must stay under 65,535 (llvmpipe).
+// Limit: run / (STREAMS * GATHERED) iterations an invocation must stay under 65,535 (llvmpipe).
 
 struct Params {
   x_offset: u32,

@@ -7,7 +7,7 @@ import type { KernelSource } from "./kernel.ts";
 export interface KernelTarget {
   /** The adapter is a program on the CPU, where storage loads are dear and workgroup memory is no faster. */
   readonly software: boolean;
-  /** Subgroup broadcasts among 8 invocations were seen to work. */
+  /** Broadcasts among 8 invocations, broadcasts in quads and shuffles were seen to work. */
   readonly subgroups: boolean;
   /** WGSL's `dot4I8Packed` was seen to work. */
   readonly dot4?: boolean;

@@ -98,6 +98,8 @@ export interface PlanOptions {
   half?: boolean;
   /** What was measured of layers, and overrules the estimates. */
   choices?: KernelChoices | undefined;
+  /** Kernels write outputs as they write what stays inside, and copies follow: so that equal layers take equally long. */
+  copyOutputs?: boolean;
 }
 
 /** Lowers a graph. @throws {GraphError} if an operator cannot be lowered as it is used. */
@@ -140,12 +142,14 @@ class PlanBuilder {
   readonly #external: ExternalViews;
   readonly #half: boolean;
   readonly #choices: KernelChoices | undefined;
+  readonly #copyOutputs: boolean;
 
   constructor({ graph, types }: SpecialisedGraph, target: KernelTarget, options: PlanOptions) {
     this.target = target;
     this.#external = options.external ?? {};
     this.#half = options.half ?? false;
     this.#choices = options.choices;
+    this.#copyOutputs = options.copyOutputs ?? false;
     this.graph = graph;
     this.types = types;
     this.placement = placeConcatenations(graph, types);
@@ -219,7 +223,7 @@ class PlanBuilder {
     const lifetime = this.#storages[view.storage]!;
     const step = this.steps[lifetime.first];
     const outputs = this.graph.outputs.filter(({ name }) => this.viewOf(name).storage === view.storage);
-    if (lifetime.first !== lifetime.last || outputs.length > 1) return false;
+    if (this.#copyOutputs || lifetime.first !== lifetime.last || outputs.length > 1) return false;
     if (!Object.values(step?.bindings ?? {}).includes(view)) return false;
     const dispatch = step!.asPlanes?.(planes);
     if (!dispatch) return false;

@@ -206,7 +206,12 @@ export class Session implements Disposable {
     if (!tuner) return undefined;
     if (await tuner.recall()) this.#plans.clear();
     const report = await tuner.tune((choices) =>
-      planGraph(this.graph, shapes, this.#target, { half: this.#half, ...options, choices })
+      planGraph(this.graph, shapes, this.#target, {
+        half: this.#half,
+        ...options,
+        choices,
+        copyOutputs: true,
+      })
     );
     // Plans that were made before take what was thought best then.
     if (report) this.#plans.clear();

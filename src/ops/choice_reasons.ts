@@ -46,7 +46,7 @@ export function whyConvolution(shape: ConvShape, target: KernelTarget, choice: C
       return `hardware, and ${perGroup} (16 or more on both sides): tiles in workgroup memory`;
     case "conv/stationary":
       return `software, and a window of ${kh}x${kw} over ${inC} channels, whose weights registers hold: they stay while ` +
-        `eight invocations, of ${4 * constant("Q")} channels each, go from pixel to pixel`;
+        `${SHARING[constant("STREAMS")]} from pixel to pixel, ${4 * constant("Q")} channels an invocation`;
     case "conv/implicit_gemm":
       return `${
         whereRegisters(target, perGroup)
@@ -61,6 +61,14 @@ export function whyConvolution(shape: ConvShape, target: KernelTarget, choice: C
       return `chosen for ${perGroup}, a window of ${kh}x${kw}`;
   }
 }
+
+/** Who goes through the pixels together, by the number of streams. */
+const SHARING: Readonly<Record<number, string>> = {
+  1: "eight invocations go",
+  2: "quads of invocations go",
+  4: "pairs of invocations go",
+  8: "each invocation goes",
+};
 
 /** The size of a matrix product. */
 interface ProductExtents {

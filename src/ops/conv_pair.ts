@@ -25,7 +25,7 @@ import { type EpilogueStep, type FusedNode, planEpilogue } from "./epilogue.ts";
 import { type LayerChoice, whyChosen } from "./kernel_choice.ts";
 import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, textureConstants, tiled } from "./kernel_text.ts";
 import { addressed, addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
-import { planarWindow } from "./window.ts";
+import { planarWindow, pointWindow } from "./window.ts";
 
 const pair: KernelSource = { name: "conv/depthwise_pointwise", wgsl: PAIR };
 const keeping: KernelSource = { name: "conv/depthwise_stationary", wgsl: KEEPING };
@@ -58,12 +58,7 @@ function readPair(node: NodeContext): PairShape {
   return {
     depthwise: { ...window, batch, inC, outC: inC, groups },
     pointwise: {
-      kernel: [1, 1],
-      strides: [1, 1],
-      dilations: [1, 1],
-      padBegin: [0, 0],
-      padEnd: [0, 0],
-      out: window.out,
+      ...pointWindow(window.out),
       batch,
       inC,
       outC: node.shape(SECOND)[0]!,

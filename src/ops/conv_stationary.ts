@@ -51,7 +51,7 @@ function windowInputs(shape: ConvShape): number {
 const ENOUGH_WORKGROUPS = 48;
 /** Pixels that weights are loaded for at the least, if there are so many. */
 const LEAST_RUN = 64;
-/** And at the most: each is a turn of a loop. */
+/** And at the most: each is a turn of a loop, if no streams share them. */
 const MOST_RUN = MAX_ITERATIONS / 2;
 
 /** In how many runs the pixels of a layer are taken, with weights that stay; none longer than a loop may be. */

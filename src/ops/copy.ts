@@ -76,9 +76,9 @@ interface CopyAxis {
   yStride: number;
 }
 
-/** Elements that an invocation of the strided copy takes, one by one or by fours. */
+/** Elements that an invocation of the strided copy takes. */
 const RUN = 8;
-/** The same where four lie side by side in y, and are stored at once: so many fours. */
+/** Fours of elements that it takes where four lie side by side in y, and are stored at once. */
 const VECTOR_RUN = 4;
 /** Stores four elements that lie side by side. */
 const VECTOR_STRIDED_STORE = `@group(0) @binding(1) var<storage, read_write> y: array<vec>;

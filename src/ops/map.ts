@@ -22,8 +22,10 @@ import { typesOf } from "./types.ts";
 
 const map: KernelSource = { name: "elementwise/map", wgsl: MAP };
 
-/** `vec4`s of an invocation. */
-const RUN = 4;
+/** `vec4`s of an invocation of a kernel that has little to compute for each: several, where that leaves enough invocations. */
+export function vectorRun(count: number): number {
+  return count >= 16_384 ? 4 : 1;
+}
 
 /** The map kernel over two images of one shape. Both must be addressable as `vec4`s. */
 export function mapImageDispatch(from: View, to: View, epilogue: PlannedEpilogue): PlannedDispatch {
@@ -60,12 +62,13 @@ function mapDispatch(
   const result = vector === vectorOf(from.dtype) ? {} : {
     result: `alias result = ${vector};\n@group(0) @binding(1) var<storage, read_write> y: array<${vector}>;`,
   };
+  const run = vectorRun(uniforms.count);
   return {
     kernel: map,
-    options: { overrides: { RUN }, inject: { ...typesOf(from.dtype), ...result, ...epilogue.inject } },
+    options: { overrides: { RUN: run }, inject: { ...typesOf(from.dtype), ...result, ...epilogue.inject } },
     bindings: { x: from, y: to, ...epilogue.bindings },
     uniforms: { ...uniforms, operands: epilogue.operands },
-    workgroups: foldWorkgroups(Math.ceil(uniforms.count / (64 * RUN))),
+    workgroups: foldWorkgroups(Math.ceil(uniforms.count / (64 * run))),
   };
 }
 

@@ -11,7 +11,7 @@ import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import { attr } from "./attribute.ts";
 import { elementCount, type HostTensor, hostTensor, toFloat32, toNumbers } from "../tensor/host_tensor.ts";
 import { expandView, reshapeView, type View } from "../tensor/view.ts";
-import { mapFlatDispatch } from "./map.ts";
+import { mapFlatDispatch, vectorRun } from "./map.ts";
 import { epilogueSteps, planEpilogue } from "./epilogue.ts";
 import { rowNormalizations, rowsOutput } from "./layer_norm.ts";
 import { normalizeGroups, normalizeRows } from "./normalize_operator.ts";
@@ -166,9 +166,6 @@ function lowerBatch(node: Lowering, x: View): void {
   });
 }
 
-/** `vec4`s of an invocation of the instance kernel. */
-const INSTANCE_RUN = 4;
-
 const instanceNormalization: Operator = {
   op: "InstanceNormalization",
   opsets: [6, 99],
@@ -213,9 +210,10 @@ const instanceNormalization: Operator = {
     });
     const epilogue = planEpilogue(node, node.outputType(0).shape, "image");
     const count = n * h * w * c4;
+    const run = vectorRun(count);
     node.emit({
       kernel: instanceKernel,
-      options: { overrides: { RUN: INSTANCE_RUN }, inject: epilogue.inject },
+      options: { overrides: { RUN: run }, inject: epilogue.inject },
       bindings: {
         x: x.view,
         mean: mean.view,
@@ -238,7 +236,7 @@ const instanceNormalization: Operator = {
         ...addressUniforms("y", y.address),
         operands: epilogue.operands,
       },
-      workgroups: foldWorkgroups(Math.ceil(count / (64 * INSTANCE_RUN))),
+      workgroups: foldWorkgroups(Math.ceil(count / (64 * run))),
     });
   },
 };

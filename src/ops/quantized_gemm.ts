@@ -30,6 +30,7 @@ import {
 } from "./quantized_product.ts";
 import { axesCount, extentRow, MAX_ITERATIONS, mergeAxes, strideRow } from "./strided.ts";
 import { BYTES } from "./types.ts";
+import { pointWindow } from "./window.ts";
 
 const stridedKernel: KernelSource = { name: "quantize/matmul_strided", wgsl: STRIDED };
 
@@ -209,14 +210,7 @@ function lowerPacked(
     inH: 1,
     inW: pixels,
     groups: 1,
-    window: {
-      kernel: [1, 1],
-      strides: [1, 1],
-      dilations: [1, 1],
-      padBegin: [0, 0],
-      padEnd: [0, 0],
-      out: [1, pixels],
-    },
+    window: pointWindow([1, pixels]),
     weights,
     finish,
     y,

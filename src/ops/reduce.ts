@@ -146,10 +146,18 @@ function lowerSpatial(node: Lowering, x: View, { mode, term }: Reduction): void 
   if (!keeps) node.alias(0, reshapeView(y, shape)!);
 }
 
-/** Whether the channels of an image of floats are added up, and their dimension stays. */
+/** Pixels from which a sum over channels is a convolution; with fewer, invocations that share a row are faster. */
+const LEAST_PIXELS = 1024;
+/** And channels up to which it is one. */
+const MOST_CHANNELS = 256;
+
+/** Whether the channels of an image of many pixels are added up, and their dimension stays. Measured on software alone. */
 function isOverChannels(node: Lowering, x: View, axes: readonly number[], reduction: Reduction): boolean {
   const { mode, term, finish } = reduction;
-  return axes.length === 1 && axes[0] === 1 && x.shape[1]! > 0 && (mode === "sum" || mode === "mean") &&
+  const [n, c, ...pixels] = x.shape as [number, number, ...number[]];
+  if (!node.target.software || c === 0 || c > MOST_CHANNELS) return false;
+  if (pixels.reduce((product, extent) => product * extent, n) < LEAST_PIXELS) return false;
+  return axes.length === 1 && axes[0] === 1 && (mode === "sum" || mode === "mean") &&
     term === undefined &&
     finish === undefined && gpuScalar(x.dtype) === "f32" && imageAddress(x) !== undefined &&
     node.outputType(0).shape.length === x.shape.length;
@@ -172,7 +180,8 @@ function lowerChannels(node: Lowering, x: View, { mode }: Reduction): void {
     source,
     node.imageOutput(0),
     {
-      key: "channels",
+      // Which channels there are is no attribute: plans for other inputs must not take these weights for theirs.
+      key: `${mode} of ${c} channels`,
       inC: c,
       outC: 1,
       groups: 1,

@@ -95,7 +95,11 @@ interface Rows {
   logarithm: boolean;
 }
 
-/** Rows whose elements lie side by side in x. @returns false if they do not. */
+/**
+ * Rows whose elements lie side by side in x, read as vectors.
+ *
+ * @returns false where they do not, or rows are short, walked backwards or repeated in y, or an image off its `vec4`s.
+ */
 function emitSideBySide(node: Lowering, { x, y, outer, inner, asImage, logarithm }: Rows): boolean {
   const [row] = inner;
   const forward = outer.every(({ strides }) => strides.every((stride) => stride >= 0));

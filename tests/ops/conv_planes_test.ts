@@ -6,7 +6,7 @@ import { assertClose } from "../support/compare.ts";
 import { node } from "../support/onnx_builder.ts";
 import { runOrt } from "../support/ort.ts";
 import { Random } from "../support/random.ts";
-import { type Case, caseModel, OpTester, randn } from "./harness.ts";
+import { type Case, caseModel, i64, OpTester, randn } from "./harness.ts";
 
 /** A convolution whose weights stay, and what is behind it: a residual, a limit, more outputs. */
 interface Layer {
@@ -72,8 +72,22 @@ Deno.test("a convolution whose weights stay writes what leaves the network in ON
   }
   const random = new Random(31);
   const seen = { itself: 0, copied: 0 };
-  for (let round = 0; round < 30; round++) {
-    const layer = randomLayer(random, (["nothing", "Relu", "Add"] as const)[round % 3]!, round);
+  const streams = new Set<unknown>();
+  // Rows that are wide enough for several streams of four pixels each.
+  const wide = [[3, 28], [4, 32], [7, 12], [13, 8]].map(([outC, w], i): Layer => ({
+    batch: 1 + i % 2,
+    inC: 2 + 3 * i,
+    outC: outC!,
+    kernel: i % 2 === 0 ? [3, 3] : [1, 1],
+    size: [5, w!],
+    strides: [1, 1],
+    behind: i % 2 === 0 ? "Add" : "nothing",
+  }));
+  const layers = Array.from(
+    { length: 30 },
+    (_, round) => randomLayer(random, (["nothing", "Relu", "Add"] as const)[round % 3]!, round),
+  );
+  for (const [round, layer] of [...layers, ...wide].entries()) {
     const one = layerCase(random, layer);
     const model = caseModel(one);
     const expected = await runOrt(model, one.inputs, { graphOptimizationLevel: "disabled" });
@@ -95,10 +109,60 @@ Deno.test("a convolution whose weights stay writes what leaves the network in ON
       const fours = y.shape[2]! * y.shape[3]! % 4 === 0;
       if (!fours) assert(copies, context);
       seen[copies ? "copied" : "itself"]++;
+      if (!copies) streams.add(steps.at(-1)!.options?.overrides?.STREAMS);
       assertClose((await session.run(one.inputs)).y!, y, { relative: 1e-5, absolute: 1e-6, context });
     }
   }
   assert(seen.itself >= 10 && seen.copied >= 10, JSON.stringify(seen));
+  assertEquals([...streams].sort(), [1, 2, 4, 8], "pixels side by side");
+});
+
+Deno.test("what leaves as another view of a convolution's output is copied from it", async () => {
+  using tester = await OpTester.create();
+  const { target } = tester.device;
+  const random = new Random(33);
+  const steps = [
+    node("Transpose", ["c"], ["y"], { perm: [0, 1, 3, 2] }, { name: "turned" }),
+    node("Slice", ["c", "from", "to", "axes"], ["y"], {}, { name: "cut" }),
+  ];
+  for (const last of steps) {
+    const one: Case = {
+      name: `Conv and ${last.op}`,
+      opset: 13,
+      nodes: [node("Conv", ["x", "w"], ["c"], {}, { name: "conv" }), last],
+      inputs: { x: randn(random, [1, 5, 6, 8]) },
+      initializers: {
+        w: randn(random, [20, 5, 1, 1]),
+        ...(last.op === "Slice" && { from: i64(0).constant, to: i64(8).constant, axes: i64(1).constant }),
+      },
+      outputs: ["y"],
+    };
+    await tester.check([one]);
+    const { plan } = await tester.runCase(one);
+    const kernel = plan.steps.find(({ choice }) => choice)!.kernel.name;
+    if (target.software && target.subgroups) assertEquals(kernel, "conv/stationary", one.name);
+    assertEquals(plan.steps.length, 2, one.name);
+  }
+});
+
+Deno.test("layers that are timed write as inside a network, and what leaves is copied", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(34);
+  const layer: Layer = {
+    batch: 1,
+    inC: 4,
+    outC: 24,
+    kernel: [1, 1],
+    size: [6, 8],
+    strides: [1, 1],
+    behind: "nothing",
+  };
+  const graph = importGraph(parseModel(caseModel(layerCase(random, layer))));
+  const { target } = tester.device;
+  const plan = planGraph(graph, { x: [1, 4, 6, 8] }, target, { copyOutputs: true });
+  assertEquals(plan.steps.at(-1)!.kernel.name, "copy/planes");
+  const itself = target.software && target.subgroups ? 1 : 2;
+  assertEquals(planGraph(graph, { x: [1, 4, 6, 8] }, target).steps.length, itself);
 });
 
 Deno.test("what others read too, or leaves under two names, is copied for each", async () => {
@@ -119,6 +183,9 @@ Deno.test("what others read too, or leaves under two names, is copied for each",
       assertClose(outputs[name]!, expected[name]!, { relative: 1e-5, absolute: 1e-6, context: one.name });
     }
     const shapes = { x: one.inputs.x!.shape };
-    assertEquals(session.plan(shapes).steps.filter(({ kernel }) => kernel.name === "copy/planes").length, 2);
+    const { steps } = session.plan(shapes);
+    assertEquals(steps.filter(({ kernel }) => kernel.name === "copy/planes").length, 2);
+    const { software, subgroups } = tester.device.target;
+    if (software && subgroups) assertEquals(steps[0]!.kernel.name, "conv/stationary", one.name);
   }
 });

@@ -31,6 +31,15 @@ function randomView(random: Random, storage: number, shape: readonly number[]): 
   return view;
 }
 
+/** A view whose last dimension lies in `vec4`s, with gaps of such between the others. */
+function viewInFours(random: Random, storage: number, shape: readonly number[]): View {
+  const wide = shape.map((extent, axis) =>
+    axis === shape.length - 1 ? extent + 4 * random.int(0, 2) : extent + random.int(0, 1)
+  );
+  const offset = 4 * random.int(0, 2);
+  return { storage, dtype: "f32", shape, strides: denseStrides(wide, "linear"), offset, padded: false };
+}
+
 function spanOf(view: View): number {
   return Math.max(1, ...Array.from(viewOffsets(view), (offset) => offset + 1));
 }
@@ -124,9 +133,13 @@ Deno.test("padDispatch() copies between any two views, up to eight dimensions, a
   using stream = device.stream({ label: "test" });
   const random = new Random(11);
   const below = (limit: number): number => Math.floor(random.uniform() * limit);
-  for (let round = 0; round < 72; round++) {
+  let byFours = 0;
+  for (let round = 0; round < 96; round++) {
     const rank = round % 9;
     const shape = Array.from({ length: rank }, () => 1 + below(rank < 3 ? 40 : rank < 5 ? 7 : 3));
+    // The last dimension in whole fours, and a target in which it lies so.
+    const inFours = round >= 72 && rank > 0;
+    if (inFours) shape[rank - 1] = 4 * (1 + below(3));
     const pads = round % 3 === 2;
     const begin = shape.map(() => pads ? below(4) - 2 : 0);
     const from = randomView(
@@ -137,14 +150,19 @@ Deno.test("padDispatch() copies between any two views, up to eight dimensions, a
     const image = round % 2 === 1 && rank >= 3 && rank <= 5;
     const to: View = image
       ? { storage: 1, dtype: "f32", shape, strides: denseStrides(shape, "image"), offset: 0, padded: true }
+      : inFours
+      ? viewInFours(random, 1, shape)
       : randomView(random, 1, shape);
     const elements = spanOf(image ? { ...to, shape: shape.with(1, paddedChannels(shape[1]!)) } : to);
     const source = new Float32Array(spanOf(from)).map(() => random.uniform());
-    const copied = await runCopy(device, stream, padDispatch(from, to, begin, 0.5), source, elements);
+    const dispatch = padDispatch(from, to, begin, 0.5);
+    if (dispatch.options?.overrides?.LANES === 4) byFours++;
+    const copied = await runCopy(device, stream, dispatch, source, elements);
     assertEquals(
       copied,
       expectedCopy(from, source, to, begin, 0.5, elements),
       `round ${round}: ${JSON.stringify({ from, to, begin })}`,
     );
   }
+  assert(byFours > 20, `${byFours} of 96`);
 });

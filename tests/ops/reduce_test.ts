@@ -1,6 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
-import { node } from "../support/onnx_builder.ts";
+import { Session } from "../../src/graph/session.ts";
+import { assertClose } from "../support/compare.ts";
+import { node, onnxModel, tensorInfo } from "../support/onnx_builder.ts";
+import { runOrt } from "../support/ort.ts";
 import { Random } from "../support/random.ts";
 import { type Case, i64, opCase, OpTester, randn } from "./harness.ts";
 
@@ -49,10 +52,10 @@ Deno.test("reductions are exact enough over a million elements", async () => {
   ]);
 });
 
-Deno.test("an image's channels are added up by a convolution", async () => {
+Deno.test("the channels of an image of many pixels are added up by a convolution on software adapters", async () => {
   using tester = await OpTester.create();
   const random = new Random(3);
-  const shapes = [[2, 3, 9, 10], [1, 1, 4, 5], [1, 70, 3, 3], [2, 6, 8]];
+  const shapes = [[2, 3, 25, 30], [1, 1, 32, 33], [1, 70, 31, 40], [2, 6, 600]];
   const cases = shapes.flatMap((shape) => [
     opCase("ReduceMean", [randn(random, shape)], { axes: [1], keepdims: 1 }, { opset: 11 }),
     opCase("ReduceSum", [randn(random, shape)], { axes: [1], keepdims: 1 }, { opset: 11 }),
@@ -60,10 +63,41 @@ Deno.test("an image's channels are added up by a convolution", async () => {
   await tester.check(cases);
   for (const one of cases) {
     const { plan } = await tester.runCase(one);
-    assert(plan.steps[0]!.kernel.name.startsWith("conv/"), one.name);
+    const byConvolution = plan.steps[0]!.kernel.name.startsWith("conv/");
+    assertEquals(byConvolution, tester.device.target.software, one.name);
+  }
+  for (const few of [[2, 5, 3, 7], [1, 300, 40, 40]]) {
+    const { plan } = await tester.runCase(
+      opCase("ReduceSum", [randn(random, few)], { axes: [1] }, { opset: 11 }),
+    );
+    assertEquals(plan.steps[0]!.kernel.name, "reduce/strided", `${few}`);
   }
   const none = hostTensor("f32", [1, 0, 2, 2], []);
   await tester.check([opCase("ReduceSum", [none], { axes: [1], keepdims: 1 }, { opset: 11 })]);
+});
+
+Deno.test("one session adds up the channels of images with more and with fewer of them", async () => {
+  using tester = await OpTester.create();
+  const random = new Random(4);
+  for (const op of ["ReduceSum", "ReduceMean"]) {
+    const model = onnxModel({
+      opset: 11,
+      nodes: [node(op, ["x"], ["y"], { axes: [1], keepdims: 1 }, { name: "over channels" })],
+      inputs: [tensorInfo("x", "f32", [1, "C", 32, 32])],
+      initializers: {},
+      outputs: ["y"],
+    });
+    using session = await Session.load(tester.device, model);
+    for (const channels of [5, 7, 8, 6]) {
+      const x = randn(random, [1, channels, 32, 32]);
+      const expected = await runOrt(model, { x });
+      assertClose((await session.run({ x })).y!, expected.y!, {
+        relative: 1e-5,
+        absolute: 1e-6,
+        context: `${op} over ${channels} channels`,
+      });
+    }
+  }
 });
 
 Deno.test("a reduction of constants is folded", async () => {
