@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import { type HostTensor, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { Session } from "../../src/graph/session.ts";
 import { assertClose } from "../support/compare.ts";
