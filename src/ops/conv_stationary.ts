@@ -65,8 +65,6 @@ export function stationaryRuns(pixels: number, blocks: number): number {
  * with more, the machine code outgrows the nearest cache, and 3x3 32>32 takes a tenth longer than with a copy behind it.
  */
 const MOST_FOR_PLANES = 40;
-/** What runs are a multiple of, in pixels. */
-const TURN = 32;
 
 function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
   const { inC, outC, out: [, outW] } = shape;
@@ -74,10 +72,11 @@ function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
   const entries = windowInputs(shape);
   const blocks = Math.ceil(Math.ceil(outC / 4) / (lanes * q));
   const pixels = pixelsOf(shape);
-  const run = Math.ceil(pixels / stationaryRuns(pixels, blocks) / TURN) * TURN;
   const atOnce =
     [8, 4, 2].find((some) => some * entries <= lanes && some * Math.max(1, 8 / lanes - 1) <= outW) ?? 1;
   const planes = entries * q <= MOST_FOR_PLANES && 4 * (8 / lanes - 1) <= outW;
+  const turn = 8 / lanes * Math.max(atOnce, planes ? 4 : 1);
+  const run = Math.ceil(pixels / stationaryRuns(pixels, blocks) / turn) * turn;
   return {
     id: `stationary Q${q}`,
     kernel: stationary,
