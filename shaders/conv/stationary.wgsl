@@ -67,6 +67,7 @@ fn weight(at: u32) -> vec4f {
 @group(0) @binding(4) var<uniform> params: Params;
 
 //#inject tile
+const KH = 1u;
 const KW = 1u;
 const C4 = 4u;
 const E = 4u;

@@ -103,6 +103,7 @@ function stationaryOptions(shape: ConvShape, q: number, atOnce: number, planes: 
   const lanes = lanesOfPixel(shape);
   const entries = windowInputs(shape);
   const options = tiled({ PLANES: Number(planes) }, {
+    KH: shape.kernel[0],
     KW: shape.kernel[1],
     C4: inputs4(shape),
     E: entries,

@@ -63,7 +63,13 @@ Deno.test("convolutions tell why they run on their kernel, with the numbers that
       { inC: 32, outC: 48, kernel: [1, 1] },
       "subgroups",
       "conv/stationary",
-      /^software, and a window of 1x1 over 32 channels, .*, of \d+ channels each/,
+      /^software, and a window of 1x1 over 32 channels, .* eight invocations go .* \d+ channels an invocation$/,
+    ],
+    [
+      { inC: 32, outC: 12, kernel: [1, 1] },
+      "subgroups",
+      "conv/stationary",
+      /^software, .* quads of invocations go from pixel to pixel, 4 channels an invocation$/,
     ],
     [
       { inC: 32, outC: 48, kernel: wide },
