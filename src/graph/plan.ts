@@ -30,6 +30,7 @@ import {
   isDenseImage,
   isLinear,
   type Layout,
+  mayShare,
   storageElements,
   type View,
 } from "../tensor/view.ts";
@@ -494,27 +495,4 @@ function constantData(name: string, constant: HostTensor): Words {
       { cause: error },
     );
   }
-}
-
-/**
- * Whether two views of one storage may have an element in common. Parts of a concatenation have equal strides and
- * lie apart along one axis; anything else counts as shared.
- */
-function mayShare(a: View, b: View): boolean {
-  const [low, high] = a.offset <= b.offset ? [a, b] : [b, a];
-  const gap = high.offset - low.offset;
-  // Along the axis of concatenation: high begins after low ends, within one step of the next larger stride.
-  return !low.strides.some((stride, axis) => {
-    if (stride <= 0 || high.strides[axis] !== stride) return false;
-    const outer = Math.min(
-      ...low.strides.filter((other, i) => other > stride && low.shape[i]! > 1),
-      ...high.strides.filter((other, i) => other > stride && high.shape[i]! > 1),
-    );
-    const span = (view: View): number =>
-      view.shape.reduce(
-        (sum, extent, i) => view.strides[i]! <= stride ? sum + (extent - 1) * view.strides[i]! : sum,
-        1,
-      );
-    return gap >= span(low) && gap + span(high) <= outer;
-  });
 }

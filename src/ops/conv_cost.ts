@@ -51,7 +51,7 @@ const KEPT_WEIGHT = 40;
 const KEPT_PRODUCT = 7.8;
 /** What a pixel takes besides: addresses, and a load that eight share. */
 const PIXEL = 30;
-/** A load of those of an invocation that shares its pixel with fewer. */
+/** A load of those of an invocation that shares its pixel with fewer; by the time of a load, not fitted. */
 const OWN_LOAD = 12;
 /** A store of a vec4, its epilogue included. */
 const OUTPUT = 30;

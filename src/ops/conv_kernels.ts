@@ -4,6 +4,7 @@
  * @module
  */
 import { foldWorkgroups, type KernelOptions } from "../gpu/mod.ts";
+import { planesAddress, type View } from "../tensor/view.ts";
 import { whyConvolution } from "./choice_reasons.ts";
 import { convCandidates } from "./conv_candidates.ts";
 import { convLayer, type ConvShape, isDepthwise, pixelsOf } from "./conv_shape.ts";
@@ -18,7 +19,6 @@ import {
   type WeightForm,
   type WeightRef,
 } from "./operator.ts";
-import { planesAddress, type View } from "../tensor/view.ts";
 import { flatVolume } from "./volume.ts";
 import { type WindowAxis, windowUniforms } from "./window.ts";
 import { emitWinograd } from "./winograd.ts";
