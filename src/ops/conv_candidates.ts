@@ -52,8 +52,13 @@ export function convCandidates(shape: ConvShape, target: KernelTarget): ConvCand
   const keeps = own[0] && keepsWeights(own[0]) && own[0].cost < (byTiles?.cost ?? 0);
   const first = keeps ? own[0] : byTiles ?? own[0];
   if (!first) return [];
-  // The estimates are of software. Elsewhere nothing was measured, and the usual ones go before the others.
-  return inOrder<ConvCandidate>(first, [...own, ...transformed], ({ cost }) => target.software ? cost : 0);
+  const all = [...own, ...transformed];
+  if (target.software) return inOrder<ConvCandidate>(first, all, ({ cost }) => cost);
+  // The estimates are of software. Elsewhere the first of each kernel goes before its other tiles: who times but a few then
+  // times different ones.
+  const kindOf = (one: ConvCandidate): string => "winograd" in one ? "winograd" : one.kernel.name;
+  const firsts = all.filter((one, i) => all.findIndex((other) => kindOf(other) === kindOf(one)) === i);
+  return inOrder<ConvCandidate>(first, [...firsts, ...all], () => 0);
 }
 
 function winogradConv(shape: ConvShape, tile: WinogradTile): WinogradConv {
@@ -86,10 +91,15 @@ const MAX_SHARED_WINDOW = 49;
 const DEPTHWISE_TILES: readonly (readonly [r: number, p: number])[] = [
   [2, 8],
   [4, 4],
+  [2, 7],
   [2, 4],
+  [1, 7],
   [1, 4],
   [2, 2],
 ];
+
+/** Tiles below which workgroups are small. */
+const FEW_TILES = 2048;
 
 function depthwiseCandidates(shape: ConvShape): ConvChoice[] {
   const { kernel: [kh, kw], dilations: [dilationH, dilationW] } = shape;
@@ -98,8 +108,8 @@ function depthwiseCandidates(shape: ConvShape): ConvChoice[] {
   const tiles = large ? [[1, 1]] as const : DEPTHWISE_TILES;
   const all = tiles.flatMap(([r, p]) => {
     const tiles = depthwiseTiles(shape, r, p);
-    // Small images have few tiles: small workgroups spread them over all cores.
-    return (tiles < 2048 ? [16, 64] : [64, 16]).map((wg) => depthwiseChoice(shape, { r, p, wg }));
+    // Small images have few tiles: small workgroups spread them over all cores. Of equal estimates the last is taken.
+    return (tiles < FEW_TILES ? [64, 16] : [16, 64]).map((wg) => depthwiseChoice(shape, { r, p, wg }));
   });
   return inOrder(shortestOfBest(all), all, ({ cost }) => cost).slice(0, MOST_CANDIDATES);
 }
@@ -156,6 +166,11 @@ const REGISTER_TILES: readonly DenseTile[] = [
   { p: 4, q: 8 },
   { p: 8, q: 2 },
   { p: 4, q: 4 },
+  // 7 x 7 pixels are nearly 8 x 7, and 14 x 14 nearly 5 times 8 x 5.
+  { p: 7, q: 4 },
+  { p: 7, q: 2 },
+  { p: 5, q: 6 },
+  { p: 5, q: 4 },
   { p: 2, q: 8 },
   { p: 2, q: 16 },
   { p: 4, q: 2 },

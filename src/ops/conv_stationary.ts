@@ -17,15 +17,17 @@ const stationary: KernelSource = { name: "conv/stationary", wgsl: STATIONARY };
  * as many are still faster than other kernels, by a tenth, and compile for 4 to 6 s.
  */
 export const MAX_STATIONARY = 288;
-/** Groups of output channels that an invocation may take, where there are more than four in all. */
-const STATIONARY_TILES = [4, 3, 2, 1] as const;
+/** Groups of output channels that an invocation may take. */
+const STATIONARY_TILES = [6, 5, 4, 3, 2, 1] as const;
 
 /** Kernels that keep their weights, where those of a window are few enough. */
 export function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
   if (!prefersSubgroups(target) || shape.groups > 1) return [];
   const inputs = windowInputs(shape) * 4;
   const lanes = lanesOfPixel(shape);
-  const tiles = lanes === 8 ? STATIONARY_TILES : [1];
+  const blocks = (q: number): number => Math.ceil(shape.outC / (4 * lanes * q));
+  // As many blocks with smaller tiles leave fewer of their lanes without a channel.
+  const tiles = STATIONARY_TILES.filter((q) => q === 1 || blocks(q) < blocks(q - 1));
   const streamsFit = 8 / lanes - 1 <= shape.out[1];
   return streamsFit
     ? tiles.filter((q) => inputs * q <= MAX_STATIONARY).map((q) => stationaryChoice(shape, q))

@@ -55,7 +55,11 @@ function layers(random: Random): [Case, string[]][] {
     // Inputs of several pixels are loaded together, and some of the next row and image with them.
     [convolution(random, [3, 33, 1], [1, 1], [3, 9], {}, 3), ["stationary Q1", "stationary Q2"]],
     [convolution(random, [7, 70, 1], [1, 1], [5, 4], { strides: [2, 1] }, 2), ["stationary Q3"]],
-    [convolution(random, [12, 130, 1], [1, 1], [1, 1], {}, 2), ["stationary Q4"]],
+    [convolution(random, [12, 130, 1], [1, 1], [1, 1], {}, 2), ["stationary Q5", "stationary Q3"]],
+    // Runs of seven pixels and of five, for images of 7 x 7 and 14 x 14.
+    [convolution(random, [24, 33, 1], [1, 1], [7, 7], {}, 1), ["implicit_gemm P7 Q4"]],
+    [convolution(random, [16, 40, 1], [1, 1], [14, 14], {}), ["implicit_gemm P5 Q6"]],
+    [convolution(random, [12, 12, 12], [3, 3], [7, 7], { pads: [1, 1, 1, 1] }, 2), ["depthwise R2 P7"]],
     [
       convolution(random, [2, 18, 1], [3, 2], [8, 9], { strides: [2, 1], pads: [2, 0, 1, 1] }, 2),
       ["stationary Q1", "direct"],
@@ -116,6 +120,41 @@ Deno.test("every candidate of a layer is taken when it is asked for, and gives w
       assert(names.some((candidate) => candidate.startsWith(name)), `${one.name}: no ${name} among ${names}`);
     }
   }
+});
+
+Deno.test("weights that stay: no tile is taken that has as many blocks as a smaller one", () => {
+  const tiles = (outC: number): string[] => {
+    const one = convolution(new Random(4), [8, outC, 1], [1, 1], [20, 20], {});
+    const graph = importGraph(parseModel(caseModel(one)));
+    const target = { software: true, subgroups: true };
+    const { candidates } = layersOf(planGraph(graph, { x0: [1, 8, 20, 20] }, target))[0]!.choice;
+    return candidates.filter((name) => name.startsWith("stationary")).sort();
+  };
+  assertEquals(tiles(144), ["stationary Q1", "stationary Q2", "stationary Q3", "stationary Q5"]);
+  assertEquals(tiles(192), ["stationary Q1", "stationary Q2", "stationary Q3", "stationary Q6"]);
+  assertEquals(tiles(96), ["stationary Q1", "stationary Q2", "stationary Q3"]);
+  assertEquals(tiles(16), ["stationary Q1"]);
+});
+
+Deno.test("small depthwise images are spread over small workgroups, large ones fill large ones", () => {
+  const chosen = (side: number, target: KernelTarget): string => {
+    const one = convolution(new Random(5), [48, 48, 48], [3, 3], [side, side], { pads: [1, 1, 1, 1] });
+    const graph = importGraph(parseModel(caseModel(one)));
+    return layersOf(planGraph(graph, { x0: [1, 48, side, side] }, target))[0]!.choice.chosen;
+  };
+  for (const software of [true, false]) {
+    const target = { software, subgroups: software };
+    assertEquals(chosen(14, target).split(" ").at(-1), "WG16");
+    assertEquals(chosen(160, target).split(" ").at(-1), "WG64");
+  }
+});
+
+Deno.test("on hardware, the first three candidates are of three kernels", () => {
+  const one = convolution(new Random(6), [32, 32, 1], [3, 3], [24, 24], { pads: [1, 1, 1, 1] });
+  const graph = importGraph(parseModel(caseModel(one)));
+  const target = { software: false, subgroups: false };
+  const { candidates } = layersOf(planGraph(graph, { x0: [1, 32, 24, 24] }, target))[0]!.choice;
+  assertEquals(new Set(candidates.slice(0, 3).map((name) => name.split(" ")[0])).size, 3, `${candidates}`);
 });
 
 Deno.test("candidates for other adapters are right as well: hardware, and software without subgroups", async () => {

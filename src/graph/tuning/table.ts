@@ -36,6 +36,6 @@ export function tableFor(
 const parsed = new Map<TuningTable, MeasuredLayers | undefined>();
 
 /** An adapter without the versions in its name: `llvmpipe (LLVM 15.0.6, 256 bits)` is one with `LLVM 19.1.1`. */
-function familyOf(adapter: string): string {
+export function familyOf(adapter: string): string {
   return adapter.replace(/\b(LLVM|Mesa) [\d.]+/g, "$1");
 }
