@@ -10,7 +10,7 @@
  */
 import { type BufferRange, Device, type Dispatch, type KernelTarget, type Stream } from "../src/gpu/mod.ts";
 import { importGraph } from "../src/graph/import.ts";
-import { type Plan, planGraph, type PreparedNetwork, Session } from "../src/graph/mod.ts";
+import { type BoundPlan, type Plan, planGraph, Session } from "../src/graph/mod.ts";
 import { writeInput } from "../src/graph/prepared.ts";
 import { parseModel } from "../src/onnx/parse.ts";
 import { elementCount, type HostTensor, hostTensor } from "../src/tensor/host_tensor.ts";
@@ -104,7 +104,8 @@ export function floats(shape: readonly number[], high = 1): HostTensor {
 class Running implements Disposable {
   readonly #device: Device;
   readonly #session: Session;
-  readonly #network: PreparedNetwork;
+  readonly #bound: BoundPlan;
+  readonly #arena: BufferRange;
   readonly #stream: Stream;
   readonly #kept: { from: BufferRange; to: BufferRange }[] = [];
   readonly #frames: boolean;
@@ -116,8 +117,12 @@ class Running implements Disposable {
     const inputs = bench.inputs();
     const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
     const session = new Session(device, graph, bench.target ? { target: bench.target } : {});
-    const network = await session.prepare(shapes);
-    const { plan } = network;
+    // An operator is timed as inside a network: the copy of its result in ONNX's order comes behind it, and is left out.
+    const options = { copyOutputs: !bench.frames };
+    await session.tune(shapes, options);
+    const plan = session.plan(shapes, options);
+    const arena = device.upload(new Uint8Array(Math.max(plan.arenaBytes, 16)), `bench ${bench.name}`);
+    const bound = await session.bind(plan, arena);
     const steps = plan.steps.slice(0, bench.frames ? undefined : ownSteps(plan));
     if (steps.length === 0) {
       throw new Error(
@@ -128,7 +133,8 @@ class Running implements Disposable {
     const running = new Running(
       device,
       session,
-      network,
+      bound,
+      arena,
       inputs,
       {
         group: bench.group,
@@ -140,7 +146,7 @@ class Running implements Disposable {
         bytes: 4 * elements.reduce((sum, count) => sum + count, 0),
         kernels: [...new Set(steps.map(({ kernel }) => kernel.name))],
       },
-      network.bound.dispatches.slice(0, steps.length),
+      bound.dispatches.slice(0, steps.length),
       bench.frames ?? false,
     );
     await running.#findBatch();
@@ -150,7 +156,8 @@ class Running implements Disposable {
   private constructor(
     device: Device,
     session: Session,
-    network: PreparedNetwork,
+    bound: BoundPlan,
+    arena: BufferRange,
     inputs: Readonly<Record<string, HostTensor>>,
     record: Recorded,
     dispatches: readonly Dispatch[],
@@ -158,13 +165,14 @@ class Running implements Disposable {
   ) {
     this.#device = device;
     this.#session = session;
-    this.#network = network;
+    this.#bound = bound;
+    this.#arena = arena;
     this.#stream = device.stream({ label: "bench" });
     this.#frames = frames;
     this.#dispatches = dispatches;
     this.record = record;
-    for (const value of network.plan.inputs) {
-      const to = network.bound.inputs[value.name]!;
+    for (const value of bound.plan.inputs) {
+      const to = bound.inputs[value.name]!;
       writeInput(device, to, value, inputs[value.name]!);
       if (!frames) continue;
       const from = device.upload(new Uint8Array(to.bytes), `bench ${value.name}`);
@@ -208,15 +216,19 @@ class Running implements Disposable {
   [Symbol.dispose](): void {
     for (const { from } of this.#kept) from.buffer.destroy();
     this.#stream[Symbol.dispose]();
-    this.#network[Symbol.dispose]();
+    this.#bound[Symbol.dispose]();
+    this.#arena.buffer.destroy();
     this.#session[Symbol.dispose]();
     this.#device.check();
   }
 }
 
+/** Kernels that only move elements. */
+const COPIES: ReadonlySet<string> = new Set(["copy/planes", "copy/strided"]);
+
 /** How many of a plan's steps are a layer's: all but copies at the end, unless there are only copies. */
 function ownSteps({ steps }: Plan): number {
-  const last = steps.findLastIndex(({ kernel }) => kernel.name !== "copy/strided");
+  const last = steps.findLastIndex(({ kernel }) => !COPIES.has(kernel.name));
   return last < 0 ? steps.length : last + 1;
 }
 

@@ -15,10 +15,25 @@ import { parseArgs } from "@std/cli/parse-args";
 import { NETWORKS } from "../bench/peers/networks.ts";
 import { Device } from "../src/gpu/mod.ts";
 import { type Graph, loadGraph, Session, type TuningStore } from "../src/graph/mod.ts";
+import { tuningIdentity } from "../src/graph/tuning/record.ts";
+import { familyOf } from "../src/graph/tuning/table.ts";
 
 const TABLE = new URL("../shaders/tuning/llvmpipe.json", import.meta.url);
 /** Milliseconds after which the table is written. */
 const PIECE_MS = 60_000;
+
+/** Ends where a file is another adapter's table, which would be written over. */
+async function refuseForeign(path: string | URL, device: Device): Promise<void> {
+  const { adapter } = tuningIdentity(device.adapterInfo, device.target);
+  const text = await Deno.readTextFile(path).catch(() => "{}");
+  const other = (JSON.parse(text) as { adapter?: string }).adapter;
+  if (other === undefined || familyOf(other) === familyOf(adapter)) return;
+  console.error(
+    `Cannot write ${path}: it is the table of "${other}", and this is "${adapter}"; name another file with --out, and ` +
+      `add it to TABLES in src/graph/tuning/table.ts`,
+  );
+  Deno.exit(1);
+}
 
 /** The table as a store: what is read and written is what tuners write, with a word on how it was made. */
 class TableStore implements TuningStore {
@@ -81,6 +96,7 @@ const options = parseArgs(Deno.args, { string: ["only", "seconds", "out", "_"] }
 const deadline = performance.now() + 1000 * Number(options.seconds ?? 900);
 using device = await Device.request();
 const { description, vendor } = device.adapterInfo;
+await refuseForeign(options.out ?? TABLE, device);
 const store = new TableStore(options.out ?? TABLE, {
   by:
     "tools/tuning_table.ts: every candidate of every distinct layer, five rounds beside the estimate's choice",
