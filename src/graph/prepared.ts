@@ -14,7 +14,7 @@ import {
 import { GraphError } from "../ops/error.ts";
 import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor.ts";
 import { denseStrides, type View, viewOffsets } from "../tensor/view.ts";
-import { fromWords, toWords } from "../tensor/words.ts";
+import { fromWords, toWords, type Words } from "../tensor/words.ts";
 import type { BoundPlan } from "./bind.ts";
 import type { Plan, PlanValue } from "./plan.ts";
 
@@ -165,15 +165,75 @@ export function writeInput(device: Device, range: BufferRange, value: PlanValue,
     );
   }
   const words = toWords(tensor);
-  const laidOut = words instanceof Float32Array
-    ? new Float32Array(range.bytes / 4)
-    : new Int32Array(range.bytes / 4);
-  const { shape, strides, offset } = value.view;
+  const laidOut = arrayFor(value, words, range.bytes / 4);
+  const { shape, strides, offset } = merged(value.view);
   const [extent, stride] = [shape.at(-1) ?? 1, strides.at(-1) ?? 0];
-  const rows = { shape: shape.slice(0, -1), strides: strides.slice(0, -1), offset };
-  let i = 0;
-  for (const start of viewOffsets(rows)) {
-    for (let column = 0; column < extent; column++) laidOut[start + column * stride] = words[i++]!;
+  const [planes, between] = [shape.at(-2) ?? 1, strides.at(-2) ?? 0];
+  let from = 0;
+  for (const start of viewOffsets({ shape: shape.slice(0, -2), strides: strides.slice(0, -2), offset })) {
+    spread(words, from, planes, between, extent, stride, laidOut, start);
+    from += planes * extent;
   }
   device.gpu.queue.writeBuffer(range.buffer, range.offset, laidOut);
+}
+
+/** What each input was last laid out in: what lies between its elements is zero, and stays so. */
+const arrays = new WeakMap<PlanValue, Words>();
+
+/** An array of as many words of the same type; the same one each time. */
+function arrayFor(value: PlanValue, { constructor }: Words, length: number): Words {
+  const known = arrays.get(value);
+  if (known?.length === length && known.constructor === constructor) return known;
+  const made = constructor === Float32Array ? new Float32Array(length) : new Int32Array(length);
+  arrays.set(value, made);
+  return made;
+}
+
+/** A view with fewer, longer axes: those whose elements follow each other in both orders become one. */
+function merged({ shape, strides, offset }: View): Pick<View, "shape" | "strides" | "offset"> {
+  const extents: number[] = [], steps: number[] = [];
+  for (const [axis, extent] of shape.entries()) {
+    const stride = strides[axis]!;
+    if (steps.at(-1) === extent * stride) {
+      extents.push(extents.pop()! * extent);
+      steps[steps.length - 1] = stride;
+    } else {
+      extents.push(extent);
+      steps.push(stride);
+    }
+  }
+  return { shape: extents, strides: steps, offset };
+}
+
+/** Words of the result that a piece of all planes covers, and elements of a plane at the least. */
+const PIECE = { words: 4096, elements: 128 };
+
+/**
+ * Lays planes of `extent` elements between each other: elements `stride` apart, planes `between`. Piece by piece, so that a
+ * piece of the result stays in a nearby cache meanwhile.
+ */
+function spread(
+  from: Words,
+  at: number,
+  planes: number,
+  between: number,
+  extent: number,
+  stride: number,
+  to: Words,
+  start: number,
+): void {
+  if (stride === 1 && (between === extent || planes === 1)) {
+    to.set(from.subarray(at, at + planes * extent), start);
+    return;
+  }
+  const piece = Math.max(PIECE.elements, Math.floor(PIECE.words / Math.max(stride, 1)));
+  for (let begin = 0; begin < extent; begin += piece) {
+    const end = Math.min(begin + piece, extent);
+    for (let plane = 0; plane < planes; plane++) {
+      let source = at + plane * extent + begin, target = start + plane * between + begin * stride;
+      for (const last = source + end - begin; source < last; source++, target += stride) {
+        to[target] = from[source]!;
+      }
+    }
+  }
 }
