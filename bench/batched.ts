@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { benchTuning } from "../src/cli/tuning.ts";
 import { type BufferRange, Device, type Dispatch, type KernelTarget, type Stream } from "../src/gpu/mod.ts";
 import { importGraph } from "../src/graph/import.ts";
 import { type BoundPlan, type Plan, planGraph, Session } from "../src/graph/mod.ts";
@@ -116,7 +117,7 @@ class Running implements Disposable {
     const graph = importGraph(parseModel(bench.model()));
     const inputs = bench.inputs();
     const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
-    const session = new Session(device, graph, bench.target ? { target: bench.target } : {});
+    const session = new Session(device, graph, bench.target ? { target: bench.target } : benchTuning(device));
     // An operator is timed as inside a network: the copy of its result in ONNX's order comes behind it, and is left out.
     const options = { copyOutputs: !bench.frames };
     await session.tune(shapes, options);

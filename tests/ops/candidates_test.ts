@@ -136,6 +136,18 @@ Deno.test("weights that stay: no tile is taken that has as many blocks as a smal
   assertEquals(tiles(16), ["stationary Q1"]);
 });
 
+Deno.test("products over 7 x 7 pixels are taken by sevens on software, unmeasured", () => {
+  const chosen = (side: number, target: KernelTarget): string => {
+    const one = convolution(new Random(7), [400, 64, 1], [1, 1], [side, side], {});
+    const graph = importGraph(parseModel(caseModel(one)));
+    return layersOf(planGraph(graph, { x0: [1, 400, side, side] }, target))[0]!.choice.chosen;
+  };
+  const software = { software: true, subgroups: true };
+  assertEquals(chosen(7, software), "implicit_gemm P7 Q2");
+  assertEquals(chosen(13, software), "implicit_gemm P4 Q4");
+  assertEquals(chosen(7, { software: false, subgroups: false }).split(" ")[0], "gemm_tiled");
+});
+
 Deno.test("small depthwise images are spread over small workgroups, large ones fill large ones", () => {
   const chosen = (side: number, target: KernelTarget): string => {
     const one = convolution(new Random(5), [48, 48, 48], [3, 3], [side, side], { pads: [1, 1, 1, 1] });

@@ -10,7 +10,11 @@ import type { Open, Outputs } from "../runner.ts";
 /** Framewise: everything with its defaults. */
 export const open: Open = async (model, inputs) => {
   const device = await Device.request();
-  const session = new Session(device, await loadGraph(model, { movable: true }));
+  // Loaded where it is of use only: the first result's time has what is loaded in it.
+  const tuning = device.target.software
+    ? {}
+    : (await import("../../../src/cli/tuning.ts")).benchTuning(device);
+  const session = new Session(device, await loadGraph(model, { movable: true }), tuning);
   const network = await session.prepare(Object.fromEntries(inputs.map(({ name, shape }) => [name, shape])));
   const tensors = Object.fromEntries(
     inputs.map(({ name, shape, data }) => [name, hostTensor("f32", shape, data)]),
