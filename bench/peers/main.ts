@@ -404,6 +404,7 @@ async function main({ only, sides, rounds, batch, minutes, out, write }: Options
       const of = wrapped(introduction(result));
       const page = betweenLines(await Deno.readTextFile(write), BEGIN, END, `${of}\n\n${text}`);
       await Deno.writeTextFile(write, page);
+      await new Deno.Command(Deno.execPath(), { args: ["fmt", "--quiet", write] }).output();
     }
   } finally {
     await Deno.remove(base, { recursive: true });
