@@ -8,7 +8,6 @@
  *
  * @module
  */
-import { benchTuning } from "../src/cli/tuning.ts";
 import { type BufferRange, Device, type Dispatch, type KernelTarget, type Stream } from "../src/gpu/mod.ts";
 import { importGraph } from "../src/graph/import.ts";
 import { type BoundPlan, type Plan, planGraph, Session } from "../src/graph/mod.ts";
@@ -16,6 +15,7 @@ import { writeInput } from "../src/graph/prepared.ts";
 import { parseModel } from "../src/onnx/parse.ts";
 import { elementCount, type HostTensor, hostTensor } from "../src/tensor/host_tensor.ts";
 import { Random } from "../tests/support/random.ts";
+import { benchTuning } from "./session_tuning.ts";
 
 /** A network with what it is given. */
 export interface BatchedBench {
@@ -117,7 +117,8 @@ class Running implements Disposable {
     const graph = importGraph(parseModel(bench.model()));
     const inputs = bench.inputs();
     const shapes = Object.fromEntries(Object.entries(inputs).map(([name, { shape }]) => [name, shape]));
-    const session = new Session(device, graph, bench.target ? { target: bench.target } : benchTuning(device));
+    const known = bench.target ? { target: bench.target } : await benchTuning(device);
+    const session = new Session(device, graph, known);
     // An operator is timed as inside a network: the copy of its result in ONNX's order comes behind it, and is left out.
     const options = { copyOutputs: !bench.frames };
     await session.tune(shapes, options);

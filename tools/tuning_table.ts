@@ -10,9 +10,9 @@
  *
  * @module
  */
-import process from "node:process";
 import { parseArgs } from "@std/cli/parse-args";
 import { NETWORKS } from "../bench/peers/networks.ts";
+import { processorMs } from "../src/cli/tuning.ts";
 import { Device } from "../src/gpu/mod.ts";
 import { type Graph, loadGraph, Session, type TuningStore } from "../src/graph/mod.ts";
 import { tuningIdentity } from "../src/graph/tuning/record.ts";
@@ -22,11 +22,10 @@ const TABLE = new URL("../shaders/tuning/llvmpipe.json", import.meta.url);
 /** Milliseconds after which the table is written. */
 const PIECE_MS = 60_000;
 
-/** Ends where a file is another adapter's table, which would be written over. */
-async function refuseForeign(path: string | URL, device: Device): Promise<void> {
+/** Ends where a file holds another adapter's table, which would be written over. */
+function refuseForeign(path: string | URL, text: string | undefined, device: Device): void {
   const { adapter } = tuningIdentity(device.adapterInfo, device.target);
-  const text = await Deno.readTextFile(path).catch(() => "{}");
-  const other = (JSON.parse(text) as { adapter?: string }).adapter;
+  const other = /"adapter": "([^"]*)"/.exec(text ?? "")?.[1];
   if (other === undefined || familyOf(other) === familyOf(adapter)) return;
   console.error(
     `Cannot write ${path}: it is the table of "${other}", and this is "${adapter}"; name another file with --out, and ` +
@@ -96,18 +95,15 @@ const options = parseArgs(Deno.args, { string: ["only", "seconds", "out", "_"] }
 const deadline = performance.now() + 1000 * Number(options.seconds ?? 900);
 using device = await Device.request();
 const { description, vendor } = device.adapterInfo;
-await refuseForeign(options.out ?? TABLE, device);
-const store = new TableStore(options.out ?? TABLE, {
+const path = options.out ?? TABLE;
+const store = new TableStore(path, {
   by:
     "tools/tuning_table.ts: every candidate of every distinct layer, five rounds beside the estimate's choice",
   timed: device.target.software ? "processor time of all cores" : "timestamps, or the wall clock",
   runtime: `Deno ${Deno.version.deno}, ${Deno.build.target}, ${navigator.hardwareConcurrency} cores`,
   date: new Date().toISOString().slice(0, 10),
 });
-const processorMs = (): number => {
-  const { user, system } = process.cpuUsage();
-  return (user + system) / 1000;
-};
+refuseForeign(path, await store.read(), device);
 console.log(`tuning for ${description || vendor}`);
 for await (const { name, graph, shapes } of networks(options._.map(String), options.only?.split(",") ?? [])) {
   using session = new Session(device, graph, {

@@ -4,7 +4,6 @@
  * @module
  */
 import process from "node:process";
-import type { Device } from "../gpu/mod.ts";
 import type { SessionOptions, TuneMode } from "../graph/mod.ts";
 import { tuningFolder } from "../video/tuning_folder.ts";
 import type { Arguments } from "./arguments.ts";
@@ -59,14 +58,6 @@ export function sessionTuning(
     },
     warn: say,
   };
-}
-
-/**
- * What a session of a benchmark is made with: on hardware as a command's, so that a machine that was measured before is
- * measured as it is used; on software adapters by the table that comes with the engine, whatever a cache has.
- */
-export function benchTuning({ target }: Pick<Device, "target">): Pick<SessionOptions, "tune" | "tuning"> {
-  return target.software ? {} : sessionTuning(undefined, (line) => console.error(line));
 }
 
 /** Where files of measurements are; `undefined` where there is no place for a cache. */

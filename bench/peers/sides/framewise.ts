@@ -5,16 +5,17 @@ import { loadGraph } from "../../../src/graph/load.ts";
 import { hostTensor } from "../../../src/tensor/host_tensor.ts";
 import { toFloat32 } from "../../../src/tensor/host_tensor.ts";
 import { fromWords } from "../../../src/tensor/words.ts";
+import { benchTuning } from "../../session_tuning.ts";
 import type { Open, Outputs } from "../runner.ts";
 
 /** Framewise: everything with its defaults. */
 export const open: Open = async (model, inputs) => {
   const device = await Device.request();
-  // Loaded where it is of use only: the first result's time has what is loaded in it.
-  const tuning = device.target.software
-    ? {}
-    : (await import("../../../src/cli/tuning.ts")).benchTuning(device);
-  const session = new Session(device, await loadGraph(model, { movable: true }), tuning);
+  const session = new Session(
+    device,
+    await loadGraph(model, { movable: true }),
+    await benchTuning(device),
+  );
   const network = await session.prepare(Object.fromEntries(inputs.map(({ name, shape }) => [name, shape])));
   const tensors = Object.fromEntries(
     inputs.map(({ name, shape, data }) => [name, hostTensor("f32", shape, data)]),
