@@ -7,7 +7,9 @@ import {
   type BufferRange,
   type Device,
   type Dispatch,
+  type DispatchDescriptor,
   GpuError,
+  type Kernel,
   packUniforms,
   texelScalarOf,
   TexelScratch,
@@ -15,6 +17,7 @@ import {
 } from "../gpu/mod.ts";
 import type { View } from "../tensor/view.ts";
 import type { Plan, PlanStep } from "./plan.ts";
+import { TexelReuse } from "./texel_reuse.ts";
 
 /** What a session keeps on the GPU for all its plans and slots: its constants, and textures to load through. */
 export class WeightStore implements Disposable {
@@ -123,6 +126,7 @@ export function bindPlan(
   };
   const { uniforms, dispatches } = device.allOrNothing(() => {
     const uniforms = bindUniforms(device, plan);
+    const reuse = new TexelReuse(weights.scratch);
     const dispatches = plan.steps.map((step, i) => {
       const bindings = Object.fromEntries(
         Object.entries(step.bindings).map(([name, target]) => [
@@ -130,16 +134,11 @@ export function bindPlan(
           "weight" in target ? weights.get(target.weight) : rangeOf(target, `${step.label} ${name}`),
         ]),
       );
-      const texels = step.options?.texels?.filter((name) => "buffer" in bindings[name]!) ?? [];
       const kernel = device.kernel(step.kernel, step.options);
+      const texels = placeTexels(step, kernel, bindings, reuse);
       return device.dispatch(kernel, {
         label: step.label,
-        bindings,
-        texels: Object.fromEntries(texels.map((name, number) => {
-          const { bytes } = bindings[name]!;
-          const texelBytes = step.options?.half?.includes(name) ? 8 : 16;
-          return [name, weights.scratch.take(number, bytes, texelBytes, texelScalarOf(kernel, name))];
-        })),
+        ...texels,
         uniforms: uniforms.ranges[i]!,
         workgroups: step.workgroups,
         disjoint: step.disjoint,
@@ -161,6 +160,34 @@ export function bindPlan(
       uniforms.buffer.destroy();
     },
   };
+}
+
+/** Where a step's dispatch loads what goes through textures: what one holds already is bound as it is, the rest is copied. */
+function placeTexels(
+  { options }: PlanStep,
+  kernel: Kernel,
+  bindings: Readonly<Record<string, BufferRange | TextureRange>>,
+  reuse: TexelReuse,
+): Required<Pick<DispatchDescriptor, "bindings" | "texels">> {
+  const reads = (options?.texels ?? []).flatMap((name) => {
+    const range = bindings[name]!;
+    if (!("buffer" in range)) return [];
+    const texelBytes: 8 | 16 = options?.half?.includes(name) ? 8 : 16;
+    return [{ name, range, texelBytes, scalar: texelScalarOf(kernel, name) }];
+  });
+  const written = kernel.bindings.flatMap(({ name, written }) => {
+    const range = bindings[name];
+    return written && range && "buffer" in range ? [range] : [];
+  });
+  const placed = reuse.place(reads, written);
+  const all = { ...bindings };
+  const texels: Record<string, TextureRange> = {};
+  for (const [i, { name }] of reads.entries()) {
+    const { texture, held } = placed[i]!;
+    if (held) all[name] = texture;
+    else texels[name] = texture;
+  }
+  return { bindings: all, texels };
 }
 
 /** @throws {GpuError} naming the node and its tensor, if the adapter binds no tensor that large. */
