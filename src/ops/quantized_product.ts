@@ -10,6 +10,8 @@ import { foldWorkgroups, type KernelSource } from "../gpu/mod.ts";
 import type { DType } from "../tensor/dtype.ts";
 import type { ImageAddress, View } from "../tensor/view.ts";
 import { attr } from "./attribute.ts";
+import { convLayer } from "./conv_shape.ts";
+import { type Candidate, inOrder, whyChosen } from "./kernel_choice.ts";
 import { addressUniforms, type Lowering, type NodeContext, type WeightRef } from "./operator.ts";
 import { quantizedRange, requireBytes, single } from "./quantization.ts";
 import { type Window, windowUniforms } from "./window.ts";
@@ -217,8 +219,15 @@ export function emitPackedProduct(node: Lowering, product: PackedProduct): void 
   const { x, zero, batch, inC, inH, inW, groups, window, weights, finish, y } = product;
   const [kh, kw] = window.kernel;
   const groupOutC4 = Math.ceil(weights.outC / groups / 4);
-  const q = Math.min(2, groupOutC4);
-  const p = 4;
+  const layer = `int8 ${convLayer({ ...window, batch, inC, outC: weights.outC, groups })}`;
+  const { taken: { p, q }, choice } = node.choose(
+    layer,
+    packedTiles(
+      node,
+      groupOutC4,
+      weights.taps * Math.ceil(weights.inC / 4),
+    ),
+  );
   const wg = node.target.software ? 8 : 64;
   const pixels = batch * window.out[0] * window.out[1];
   const weightZeros = weights.zeros.some((one) => one !== weights.shift) ? 1 : 0;
@@ -261,8 +270,41 @@ export function emitPackedProduct(node: Lowering, product: PackedProduct): void 
     },
     workgroups: foldWorkgroups(Math.ceil(pixels / (wg * p)) * groups * Math.ceil(groupOutC4 / q)),
     multiplyAdds: pixels * weights.outC * weights.inC * weights.taps,
+    why: whyChosen(choice, () => "four channels at a time, by the tile that is best at most such sums"),
+    choice,
   });
 }
+
+/** What an invocation computes. */
+interface PackedTile extends Candidate {
+  /** Pixels. */
+  readonly p: number;
+  /** Groups of four output channels. */
+  readonly q: number;
+}
+
+/** The tiles that come into question; the usual one first. */
+function packedTiles(node: Lowering, groupOutC4: number, words: number): PackedTile[] {
+  const tiles = PACKED_TILES.map(([p, most]): PackedTile => {
+    const q = Math.min(most, groupOutC4);
+    return { id: `packed P${p} Q${q}`, p, q };
+  });
+  const usual = tiles[node.target.software && words >= MANY_WORDS ? 1 : 0]!;
+  return inOrder(usual, tiles, () => 0);
+}
+
+/** Pixels, and groups of four output channels at most: the usual tiles for short sums and for long ones, and others. */
+const PACKED_TILES: readonly (readonly [p: number, q: number])[] = [
+  [4, 2],
+  [8, 4],
+  [8, 2],
+  [4, 4],
+  [2, 4],
+  [8, 1],
+  [2, 2],
+];
+/** Words of four bytes that an output sums over, from which a large tile pays on llvmpipe: 0.77 to 0.86 of the time. */
+const MANY_WORDS = 32;
 
 /** `vec4`s over output channels of words of four input channels: `(co4 * taps + tap) * inC4 + ci4`. */
 function packWeights({ outC, inC, taps, at, shift }: Weights): Uint32Array<ArrayBuffer> {

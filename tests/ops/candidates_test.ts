@@ -4,6 +4,7 @@ import { importGraph } from "../../src/graph/import.ts";
 import { layersOf } from "../../src/graph/tuning/plan_part.ts";
 import { planGraph, Session } from "../../src/graph/session.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
+import { elementCount, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { stationaryRuns } from "../../src/ops/conv_stationary.ts";
 import type { KernelChoices } from "../../src/ops/kernel_choice.ts";
 import { assertClose } from "../support/compare.ts";
@@ -29,6 +30,49 @@ function convolution(
     ],
     { group: groups, ...attributes },
     { relative: 1e-5 },
+  );
+}
+
+/** A transposed layer with a bias. */
+function transposed(
+  random: Random,
+  [inC, outC, groups]: [number, number, number],
+  kernel: [number, number],
+  [h, w]: [number, number],
+  attributes: Record<string, number | number[]>,
+): Case {
+  return opCase(
+    "ConvTranspose",
+    [
+      randn(random, [2, inC, h, w]),
+      { constant: randn(random, [inC, outC / groups, ...kernel]) },
+      { constant: randn(random, [outC]) },
+    ],
+    { group: groups, ...attributes },
+    { relative: 1e-5 },
+  );
+}
+
+/** A layer of bytes, with zero points. */
+function ofBytes(
+  random: Random,
+  [inC, outC, groups]: [number, number, number],
+  kernel: [number, number],
+  [h, w]: [number, number],
+  attributes: Record<string, number | number[]>,
+): Case {
+  const shape = [outC, inC / groups, ...kernel];
+  const weights = random.uniforms(elementCount(shape), -128, 128).map(Math.floor);
+  const pixels = random.uniforms(2 * inC * h * w, 0, 256).map(Math.floor);
+  return opCase(
+    "ConvInteger",
+    [
+      hostTensor("u8", [2, inC, h, w], Uint8Array.from(pixels)),
+      { constant: hostTensor("i8", shape, Int8Array.from(weights)) },
+      { constant: hostTensor("u8", [], Uint8Array.of(131)) },
+      { constant: hostTensor("i8", [], Int8Array.of(-3)) },
+    ],
+    { group: groups, ...attributes },
   );
 }
 
@@ -76,6 +120,18 @@ function layers(random: Random): [Case, string[]][] {
     [convolution(random, [3, 5, 1], [1, 1], [2, 5], {}, 2), ["stationary Q1"]],
     [convolution(random, [1, 4, 1], [3, 3], [12, 12], { pads: [1, 1, 1, 1] }, 2), ["stationary Q1"]],
     [convolution(random, [21, 2, 1], [1, 1], [9, 13], {}), ["stationary Q1"]],
+    [convolution(random, [16, 24, 2], [3, 3], [7, 9], { pads: [1, 0, 1, 1] }, 2), [
+      "direct",
+      "implicit_gemm",
+    ]],
+    [convolution(random, [36, 12, 3], [1, 1], [6, 5], { strides: [1, 2] }), ["implicit_gemm"]],
+    [transposed(random, [12, 18, 1], [4, 3], [5, 6], { strides: [2, 1], pads: [1, 1, 1, 0] }), [
+      "direct",
+      "implicit_gemm",
+    ]],
+    [transposed(random, [8, 16, 2], [2, 2], [6, 7], { strides: [2, 2] }), ["implicit_gemm"]],
+    [ofBytes(random, [20, 37, 1], [3, 3], [8, 7], { pads: [1, 1, 0, 1] }), ["packed P4 Q2", "packed P8 Q4"]],
+    [ofBytes(random, [8, 24, 2], [1, 1], [9, 5], { strides: [2, 1] }), ["packed P4 Q2", "packed P8 Q3"]],
     [product(random, 19, 22, 35, true), []],
     [product(random, 17, 24, 20, false), []],
     [product(random, 3, 40, 33, true), ["register"]],
@@ -92,30 +148,33 @@ async function checkAll(tester: OpTester, one: Case, target: KernelTarget): Prom
   const model = caseModel(one);
   const expected = await runOrt(model, one.inputs, { graphOptimizationLevel: "disabled" });
   const shapes = Object.fromEntries(Object.entries(one.inputs).map(([name, { shape }]) => [name, shape]));
-  const [layer, ...rest] = layersOf(planGraph(importGraph(parseModel(model)), shapes, target));
-  assert(layer && rest.length === 0, `${one.name}: not one layer with a choice`);
-  const { candidates } = layer.choice;
-  for (const candidate of candidates) {
-    using session = await Session.load(tester.device, model, {
-      target,
-      choices: forced(layer.choice.layer, candidate),
-    });
-    const context = `${candidate} of ${one.name}, kernels for ${JSON.stringify(target)}`;
-    const taken = session.plan(shapes).steps.find(({ choice }) => choice)!.choice!;
+  // A transposed convolution is several convolutions, each with a choice of its own.
+  const pairs = layersOf(planGraph(importGraph(parseModel(model)), shapes, target)).flatMap(({ choice }) => {
+    assertEquals(
+      new Set(choice.candidates).size,
+      choice.candidates.length,
+      `${one.name}: ${choice.candidates}`,
+    );
+    return choice.candidates.map((candidate) => ({ layer: choice.layer, candidate }));
+  });
+  assert(pairs.length > 1, `${one.name}: no layer with a choice`);
+  for (const { layer, candidate } of pairs) {
+    using session = await Session.load(tester.device, model, { target, choices: forced(layer, candidate) });
+    const context = `${candidate} for ${layer} of ${one.name}, kernels for ${JSON.stringify(target)}`;
+    const taken = session.plan(shapes).steps.find(({ choice }) => choice?.layer === layer)!.choice!;
     assertEquals([taken.chosen, taken.origin], [candidate, "forced"], context);
     const outputs = await session.run(one.inputs);
     for (const name of one.outputs) {
       assertClose(outputs[name]!, expected[name]!, { relative: 1e-5, absolute: 1e-7, context });
     }
   }
-  return [...candidates];
+  return pairs.map(({ candidate }) => candidate);
 }
 
 Deno.test("every candidate of a layer is taken when it is asked for, and gives what ONNX Runtime gives", async () => {
   using tester = await OpTester.create();
   for (const [one, expected] of layers(new Random(1))) {
     const names = await checkAll(tester, one, tester.device.target);
-    assert(names.length > 1 && new Set(names).size === names.length, `${one.name}: ${names}`);
     for (const name of expected) {
       assert(names.some((candidate) => candidate.startsWith(name)), `${one.name}: no ${name} among ${names}`);
     }
@@ -176,6 +235,8 @@ Deno.test("candidates for other adapters are right as well: hardware, and softwa
   const tiled = await checkAll(tester, all[1]!, hardware);
   assert(tiled.filter((name) => name.startsWith("gemm_tiled")).length > 2, tiled.join(", "));
   assert((await checkAll(tester, all.at(-3)!, hardware)).includes("tiled"));
+  // Groups, transposed convolutions and bytes.
+  for (const one of all.slice(-9, -3)) await checkAll(tester, one, hardware);
   await checkAll(tester, all[0]!, { software: true, subgroups: false });
   await checkAll(tester, all.at(-2)!, { software: true, subgroups: false });
 });
