@@ -10,8 +10,8 @@
 // registers hold.
 //
 //   x              NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
-//   inner_weights  vec4 over channels: c4 * TAPS + tap; the bias is tap KH * KW, what follows up to TAPS is not used
-//   weights        vec4 over output channels: co4 * 4 * C4 + ci
+//   inner_weights  vec4 over channels: tap of row c4, of TAPS; the bias is tap KH * KW, what follows up to TAPS is not used
+//   weights        vec4 over output channels: ci of row co4, of INPUTS = 4 * C4; rows are those of textures
 //   bias           vec4 per output channel group, zeros where there is no channel
 //   y              as x, by its own offset and strides; lanes >= out_c are written as zero
 //
@@ -43,8 +43,8 @@ struct Params {
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
 //#inject weights
 @group(0) @binding(1) var<storage, read> weights: array<vec4f>;
-fn weight(at: u32) -> vec4f {
-  return weights[at];
+fn weight(at: u32, row: u32) -> vec4f {
+  return weights[row * INPUTS + at];
 }
 //#end
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
@@ -52,8 +52,8 @@ fn weight(at: u32) -> vec4f {
 @group(0) @binding(4) var<uniform> params: Params;
 //#inject inner_weights
 @group(0) @binding(5) var<storage, read> inner_weights: array<vec4f>;
-fn inner_weight(at: u32) -> vec4f {
-  return inner_weights[at];
+fn inner_weight(at: u32, row: u32) -> vec4f {
+  return inner_weights[row * TAPS + at];
 }
 //#end
 
@@ -69,6 +69,7 @@ const Q = 1u;
 const COLS = 4u;
 const TAPS = 16u;
 const WEIGHTS = 10u;
+const INPUTS = 16u;
 //#end
 
 //#inject epilogue
@@ -82,13 +83,8 @@ fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
 
 // The sum with four channels of an input, each times its weights. A function keeps unrolled text short: compilers front to back
 // take longer than in proportion to it.
-fn accumulate(sum: vec4f, v: vec4f, w: mat4x4f) -> vec4f {
-  return fma(vec4f(v.w), w[3], fma(vec4f(v.z), w[2], fma(vec4f(v.y), w[1], fma(vec4f(v.x), w[0], sum))));
-}
-
-// The weights of four channels of what lies between, one a column.
-fn weights_of(at: u32) -> mat4x4f {
-  return mat4x4f(weight(at), weight(at + 1u), weight(at + 2u), weight(at + 3u));
+fn accumulate(before: vec4f, v: vec4f, w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f) -> vec4f {
+  return fma(vec4f(v.w), w3, fma(vec4f(v.z), w2, fma(vec4f(v.y), w1, fma(vec4f(v.x), w0, before))));
 }
 
 @compute @workgroup_size(8)
@@ -133,22 +129,23 @@ fn main(
     there[g] = vec4u(4u * inner_c4[g]) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.in_c);
     //#unroll tap WEIGHTS
     for (var tap = 0u; tap < WEIGHTS; tap++) {
-      taps[g * WEIGHTS + tap] = inner_weight(inner_c4[g] * TAPS + tap);
+      taps[g * WEIGHTS + tap] = inner_weight(tap, inner_c4[g]);
     }
     //#end
   }
   //#end
   var c4: array<u32, Q>;
-  var w: array<mat4x4f, Q * C4>;
+  var from_c4: array<u32, Q>;
+  var w: array<vec4f, Q * INPUTS>;
   var b: array<vec4f, Q>;
   //#unroll q Q
   for (var q = 0u; q < Q; q++) {
     c4[q] = (group.z * Q + q) * 8u + lane;
-    let from_c4 = min(c4[q], last_c4);
-    b[q] = bias[from_c4];
-    //#unroll e C4
-    for (var e = 0u; e < C4; e++) {
-      w[q * C4 + e] = weights_of((from_c4 * C4 + e) * 4u);
+    from_c4[q] = min(c4[q], last_c4);
+    b[q] = bias[from_c4[q]];
+    //#unroll i INPUTS
+    for (var i = 0u; i < INPUTS; i++) {
+      w[q * INPUTS + i] = weight(i, from_c4[q]);
     }
     //#end
   }
@@ -175,13 +172,13 @@ fn main(
     //#unroll ky KH
     for (var ky = 0u; ky < KH; ky++) {
       let h = top + i32(ky);
-      let row_inside = h >= 0 && h < in_h;
+      let row_inside = (h >= 0) & (h < in_h);
       let row_at = image + u32(h) * x_stride_h;
       var v: array<vec4f, COLS * G>;
       //#unroll col COLS
       for (var col = 0u; col < COLS; col++) {
         let column = left + i32(col);
-        let inside = row_inside && column >= 0 && column < in_w;
+        let inside = row_inside & (column >= 0) & (column < in_w);
         let at = row_at + u32(column) * x_stride_w;
         //#unroll g G
         for (var g = 0u; g < G; g++) {
@@ -232,7 +229,14 @@ fn main(
         //#end
         //#unroll q Q
         for (var q = 0u; q < Q; q++) {
-          sum[q] = accumulate(sum[q], v, w[q * C4 + e]);
+          sum[q] = accumulate(
+            sum[q],
+            v,
+            w[q * INPUTS + 4u * e],
+            w[q * INPUTS + 4u * e + 1u],
+            w[q * INPUTS + 4u * e + 2u],
+            w[q * INPUTS + 4u * e + 3u],
+          );
         }
         //#end
       }

@@ -13,7 +13,7 @@
 // that it is once all is unrolled and one stream or two quads share; one lane alone needs none.
 //
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
-//   weights  vec4 over output channels: (co4 * KH * KW + ky * KW + kx) * 4 * in_c4 + ci
+//   weights  vec4 over output channels: element (ky * KW + kx) * 4 * in_c4 + ci of row co4, in a texture a row of its texels
 //   bias     vec4 per output channel group, zeros where there is no channel
 //   y        as x, by its own offset and strides; lanes >= out_c are written as zero. With PLANES one plane for each channel, by
 //            y_stride_n and y_stride_c, its pixels in vec4s: for images whose pixels are a multiple of four
@@ -21,8 +21,8 @@
 // Grid: ceil(batch * out_h * out_w / run) workgroups, folded into (x, y), times ceil(out_c4 / (LANES * Q)) along z. A turn of the
 // loop takes STEPS times AT_ONCE pixels (GATHERED), in each of STREAMS = 8 / LANES streams, and `run` is a multiple of that. The inputs
 // of AT_ONCE pixels are loaded together; four are GATHERED with PLANES. AT_ONCE and (STREAMS - 1) * GATHERED are <= out_w.
-// E = KH * KW * C4. LOADS = ceil(AT_ONCE * E / LANES), which is 1 unless AT_ONCE is.
-// INPUT_LANES = min(4, in_c): with fewer than four input channels the padding lanes are not multiplied.
+// E = KH * KW * C4, INPUTS = 4 * E. LOADS = ceil(AT_ONCE * E / LANES), which is 1 unless AT_ONCE is.
+// With fewer than four input channels another "sum" is injected: the lanes of padding are not multiplied.
 // Limit: run / (STREAMS * GATHERED) iterations an invocation must stay under 65,535 (llvmpipe).
 
 struct Params {
@@ -58,8 +58,8 @@ struct Params {
 @group(0) @binding(0) var<storage, read_write> x: array<vec4f>;
 //#inject weights
 @group(0) @binding(1) var<storage, read> weights: array<vec4f>;
-fn weight(at: u32) -> vec4f {
-  return weights[at];
+fn weight(at: u32, row: u32) -> vec4f {
+  return weights[row * INPUTS + at];
 }
 //#end
 @group(0) @binding(2) var<storage, read> bias: array<vec4f>;
@@ -71,6 +71,7 @@ const KH = 1u;
 const KW = 1u;
 const C4 = 4u;
 const E = 4u;
+const INPUTS = 16u;
 const Q = 2u;
 const LANES = 8u;
 const STREAMS = 1u;
@@ -78,7 +79,6 @@ const AT_ONCE = 2u;
 const GATHERED = 2u;
 const STEPS = 1u;
 const LOADS = 1u;
-const INPUT_LANES = 4u;
 //#end
 
 override PLANES: bool = false;
@@ -89,26 +89,13 @@ fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
 }
 //#end
 
-// The sum with up to four channels of an input, each times its weights. A function keeps unrolled text short: compilers front
-// to back take longer than in proportion to it.
-fn accumulate(before: vec4f, v: vec4f, w: mat4x4f) -> vec4f {
-  var sum = fma(vec4f(v.x), w[0], before);
-  if (INPUT_LANES > 1u) {
-    sum = fma(vec4f(v.y), w[1], sum);
-  }
-  if (INPUT_LANES > 2u) {
-    sum = fma(vec4f(v.z), w[2], sum);
-  }
-  if (INPUT_LANES > 3u) {
-    sum = fma(vec4f(v.w), w[3], sum);
-  }
-  return sum;
+// The sum with four channels of an input, each times its weights. A function keeps unrolled text short: compilers front to back
+// take longer than in proportion to it.
+//#inject sum
+fn accumulate(before: vec4f, v: vec4f, w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f) -> vec4f {
+  return fma(vec4f(v.w), w3, fma(vec4f(v.z), w2, fma(vec4f(v.y), w1, fma(vec4f(v.x), w0, before))));
 }
-
-// The weights of four channels of an input, one a column.
-fn weights_of(at: u32) -> mat4x4f {
-  return mat4x4f(weight(at), weight(at + 1u), weight(at + 2u), weight(at + 3u));
-}
+//#end
 
 // A pixel of the output: its column, row and image.
 struct Pixel {
@@ -148,8 +135,8 @@ fn main(
   let out_h = params.out_h;
   let out_c = params.out_c;
   let last_c4 = params.group_out_c4 - 1u;
-  let in_w = i32(params.in_w);
-  let in_h = i32(params.in_h);
+  let in_w = params.in_w;
+  let in_h = params.in_h;
   let stride_w = params.stride_w;
   let stride_h = params.stride_h;
   let x_stride_n = params.x_stride_n;
@@ -168,32 +155,33 @@ fn main(
   let end = min(first + params.run, pixels);
 
   var c4: array<u32, Q>;
-  var w: array<mat4x4f, Q * E>;
+  var there: array<u32, Q>;
+  var w: array<vec4f, Q * INPUTS>;
   var b: array<vec4f, Q>;
   //#unroll q Q
   for (var q = 0u; q < Q; q++) {
     c4[q] = (group.z * Q + q) * LANES + lane;
-    let there = min(c4[q], last_c4);
-    b[q] = bias[there];
-    //#unroll e E
-    for (var e = 0u; e < E; e++) {
-      w[q * E + e] = weights_of((there * E + e) * 4u);
+    there[q] = min(c4[q], last_c4);
+    b[q] = bias[there[q]];
+    //#unroll i INPUTS
+    for (var i = 0u; i < INPUTS; i++) {
+      w[q * INPUTS + i] = weight(i, there[q]);
     }
     //#end
   }
   //#end
 
   // What this invocation loads: LOADS entries of the window of one of AT_ONCE pixels, and one entry where there are several.
-  var entry_y: array<i32, LOADS>;
-  var entry_x: array<i32, LOADS>;
+  var entry_y: array<u32, LOADS>;
+  var entry_x: array<u32, LOADS>;
   var entry_from: array<u32, LOADS>;
   //#unroll l LOADS
   for (var l = 0u; l < LOADS; l++) {
     let number = min(l * LANES + lane, AT_ONCE * E - 1u);
     let entry = number % E;
     let tap = select(entry / C4, 0u, E == C4);
-    entry_y[l] = i32(tap / KW * params.dilation_h) - i32(params.pad_top);
-    entry_x[l] = i32(tap % KW * params.dilation_w) - i32(params.pad_left);
+    entry_y[l] = tap / KW * params.dilation_h - params.pad_top;
+    entry_x[l] = tap % KW * params.dilation_w - params.pad_left;
     entry_from[l] = params.x_offset + entry % C4;
   }
   //#end
@@ -210,10 +198,11 @@ fn main(
       var taken: array<vec4f, LOADS>;
       //#unroll l LOADS
       for (var l = 0u; l < LOADS; l++) {
-        let at_y = i32(source.h * stride_h) + entry_y[l];
-        let at_x = i32(source.w * stride_w) + entry_x[l];
-        let inside = at_y >= 0 && at_y < in_h && at_x >= 0 && at_x < in_w;
-        let at = entry_from[l] + source.n * x_stride_n + u32(at_y) * x_stride_h + u32(at_x) * x_stride_w;
+        // What is above or left of the image is far behind it, unsigned.
+        let at_y = source.h * stride_h + entry_y[l];
+        let at_x = source.w * stride_w + entry_x[l];
+        let inside = (at_y < in_h) & (at_x < in_w);
+        let at = entry_from[l] + source.n * x_stride_n + at_y * x_stride_h + at_x * x_stride_w;
         taken[l] = select(vec4f(), x[select(0u, at, inside)], inside);
       }
       //#end
@@ -233,7 +222,14 @@ fn main(
           //#end
           //#unroll q Q
           for (var q = 0u; q < Q; q++) {
-            sum[q] = accumulate(sum[q], v, w[q * E + e]);
+            sum[q] = accumulate(
+              sum[q],
+              v,
+              w[q * INPUTS + 4u * e],
+              w[q * INPUTS + 4u * e + 1u],
+              w[q * INPUTS + 4u * e + 2u],
+              w[q * INPUTS + 4u * e + 3u],
+            );
           }
           //#end
         }

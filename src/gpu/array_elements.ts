@@ -1,5 +1,5 @@
 /**
- * Private arrays with constant indices only, as what they are: variables. Unrolled kernels have hundreds of elements, and
+ * Private arrays with constant indices only, as what they are: variables, or values. Unrolled kernels have hundreds of elements, and
  * compilers take long to find that out for themselves (Naga and Mesa together about a third of a kernel's preparation).
  *
  * @module
@@ -16,7 +16,8 @@ interface ArrayDeclaration {
 
 /**
  * The text with a variable `NAME_i` in place of each element `NAME[i]` of the functions' arrays that are never indexed by
- * anything but a number, nor used as a whole. An array keeps its form if any of its name does not allow it.
+ * anything but a number, nor used as a whole; one that gets but one value is a `let`. An array keeps its form if any of its
+ * name in the function does not allow it.
  *
  * @param code WGSL without comments, its constant indices written as numbers.
  *
@@ -25,11 +26,16 @@ interface ArrayDeclaration {
  * import { assertEquals } from "@std/assert";
  * assertEquals(
  *   arraysAsVariables("var a: array<f32, 2>; a[0u] = 1.0; a[1u] = a[0u];"),
- *   "var a_0: f32; var a_1: f32; a_0 = 1.0; a_1 = a_0;",
+ *   " let a_0 = 1.0; let a_1 = a_0;",
  * );
  * ```
  */
 export function arraysAsVariables(code: string): string {
+  // Names belong to the function that declares them.
+  return code.split(/(?=\bfn\s+\w+\s*\()/).map(elementsAsVariables).join("");
+}
+
+function elementsAsVariables(code: string): string {
   const declarations = arrayDeclarations(code);
   const uses = new Map<string, Set<number>>();
   for (const name of new Set(declarations.map((declaration) => declaration.name))) {
@@ -51,8 +57,75 @@ export function arraysAsVariables(code: string): string {
     done = end;
   }
   output += code.slice(done);
-  const element = new RegExp(`(?<![.\\w])(${[...uses.keys()].join("|")})\\[(\\d+)u?\\]`, "g");
-  return output.replaceAll(element, "$1_$2");
+  const names = [...uses.keys()].join("|");
+  const element = new RegExp(`(?<![.\\w])(${names})\\[(\\d+)u?\\]`, "g");
+  return constantsAsLets(output.replaceAll(element, "$1_$2"), names);
+}
+
+/** A variable that may have one value only. */
+interface OnlyValue {
+  readonly declaration: readonly [start: number, end: number];
+  /** The block that declares it. */
+  readonly block: number;
+  /** From the statement that assigns to it to that statement's end; `undefined` before that was found. */
+  assignment?: readonly [start: number, end: number];
+  /** Whether it is used in another way than to be given one value and then be read. */
+  otherwise?: boolean;
+}
+
+/** What may stand behind a name that is written to, or has a part taken that only a variable has. */
+const WRITTEN = /^\s*(\[|(\.\w+\s*)?(([-+*/%&|^]|<<|>>)?=(?!=)|\+\+|--))/;
+
+/**
+ * The same with a `let` for each variable `NAME_i` that gets its only value by a statement of the block that declares it,
+ * before all else. Naga and Mesa keep each variable in memory until they have found that out.
+ */
+function constantsAsLets(code: string, names: string): string {
+  const current = new Map<string, OnlyValue>();
+  const all: OnlyValue[] = [];
+  const blocks = [0];
+  let opened = 0;
+  for (const { 0: token, index } of code.matchAll(new RegExp(`[{}]|(?<![.\\w])(?:${names})_\\d+\\b`, "g"))) {
+    if (token === "{") blocks.push(++opened);
+    else if (token === "}") blocks.pop();
+    else {
+      const block = blocks.at(-1)!;
+      const end = index + token.length;
+      const after = code.slice(end, end + 40);
+      if (code.slice(index - 4, index) === "var ") {
+        const type = /^: [^=;]+;/.exec(after);
+        const one: OnlyValue = {
+          declaration: [index - 4, end + (type?.[0].length ?? 0)],
+          block,
+          otherwise: !type,
+        };
+        current.set(token, one);
+        all.push(one);
+        continue;
+      }
+      const one = current.get(token);
+      if (!one) continue;
+      if (one.assignment) {
+        if (index < one.assignment[1] || WRITTEN.test(after)) one.otherwise = true;
+      } else {
+        const begins = /[;{}]\s*$/.test(code.slice(Math.max(index - 40, 0), index));
+        if (!begins || block !== one.block || !/^\s*=(?!=)/.test(after)) one.otherwise = true;
+        one.assignment = [index, code.indexOf(";", index)];
+      }
+    }
+  }
+  const edits = all.filter(({ assignment, otherwise }) => assignment && !otherwise)
+    .flatMap(({ declaration, assignment: [start] = [0] }) => [
+      { start: declaration[0], end: declaration[1], text: "" },
+      { start, end: start, text: "let " },
+    ])
+    .sort((a, b) => a.start - b.start);
+  let output = "", done = 0;
+  for (const { start, end, text } of edits) {
+    output += code.slice(done, start) + text;
+    done = end;
+  }
+  return output + code.slice(done);
 }
 
 /** All `var NAME: array<T, N>;` and `var NAME = array<T, N>(...);`, in the text's order. */

@@ -252,9 +252,10 @@ export class Device implements Disposable {
   }
 
   /**
-   * A texture of four channels, {@linkcode TEXTURE_WIDTH} texels a row, that holds `data` row by row. Counted as a buffer.
+   * A texture of four channels that holds `data` row by row. Counted as a buffer.
    *
    * @param scalar what the channels are: the 32-bit words of `data` are taken as they are.
+   * @param width texels of a row.
    *
    * @throws {GpuError} if it has more rows than the adapter's textures, and as {@linkcode createBuffer} does.
    */
@@ -262,25 +263,26 @@ export class Device implements Disposable {
     data: ArrayBufferView<ArrayBuffer>,
     label: string,
     scalar: TexelScalar = "f32",
+    width: number = TEXTURE_WIDTH,
   ): TextureRange {
     this.check();
-    const rows = Math.max(1, Math.ceil(data.byteLength / 16 / TEXTURE_WIDTH));
+    const rows = Math.max(1, Math.ceil(data.byteLength / 16 / width));
     if (rows > this.limits.maxTextureDimension2D) {
       throw new GpuError(
         `Cannot make texture "${label}": ${rows} rows, and this adapter's have at most ` +
           `${this.limits.maxTextureDimension2D}; keep it in a buffer`,
       );
     }
-    const bytes = rows * TEXTURE_WIDTH * 16;
+    const bytes = rows * width * 16;
     const whole = new Uint8Array(bytes);
     whole.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-    const size = [TEXTURE_WIDTH, rows];
+    const size = [width, rows];
     const range = this.createTexture(
       { label, size, format: TEXEL_FORMATS[scalar], usage: texelUsage() },
       bytes,
     );
     const { texture } = range;
-    this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: TEXTURE_WIDTH * 16 }, size);
+    this.gpu.queue.writeTexture({ texture }, whole, { bytesPerRow: width * 16 }, size);
     return range;
   }
 

@@ -109,14 +109,23 @@ export function preprocess(source: string, name: string, options: PreprocessOpti
     if (/\b(break|continue)\b/.test(code) && !/\b(for|while|loop|switch)\b/.test(code)) {
       fail(line, `//#unroll ${variable}: break or continue would leave or repeat the loop around it`);
     }
+    const declares = /\b(let|var|const)\b/.test(withoutBlocks(code));
     const word = new RegExp(`\\b${variable}\\b`, "g");
     const output = body.slice(0, opening);
     for (let trip = 0; trip < (options.once ? 1 : trips); trip++) {
-      // Each copy is a block of its own, so that what it declares does not clash.
-      output.push("{", ...inner.map((text) => text.replace(word, `${trip}u`)), "}");
+      const copy = inner.map((text) => text.replace(word, `${trip}u`));
+      // A copy that declares something is a block of its own, so that the names do not clash.
+      output.push(...(declares ? ["{", ...copy, "}"] : copy));
     }
     return [...output, ...body.slice(closing + 1)];
   }
+}
+
+/** What stands outside of all curly brackets. */
+function withoutBlocks(code: string): string {
+  let [rest, before] = [code, ""];
+  while (rest !== before) [rest, before] = [rest.replaceAll(/\{[^{}]*\}/g, ""), rest];
+  return rest;
 }
 
 /** The value of an unsigned expression of numbers and named constants; `undefined` if it has other parts, or is below 0. */

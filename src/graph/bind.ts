@@ -35,12 +35,12 @@ export class WeightStore implements Disposable {
 
   /** Uploads what is not there yet. */
   add(weights: Plan["weights"]): void {
-    for (const [key, { make, form, scalar }] of weights) {
+    for (const [key, { make, form, scalar, width }] of weights) {
       if (this.#ranges.has(key)) continue;
       this.#ranges.set(
         key,
         form === "texture"
-          ? this.#device.uploadTexture(make(), key, scalar)
+          ? this.#device.uploadTexture(make(), key, scalar, width)
           : this.#device.upload(make(), key),
       );
     }

@@ -67,6 +67,8 @@ export interface PlannedStorage {
 export interface PlannedWeights {
   make: () => WeightData;
   form: WeightForm;
+  /** Texels of a row of a texture, where a kernel counts on it. */
+  width?: number;
   /** What the channels of a texture are; floats unless told. */
   scalar?: TexelScalar;
 }
@@ -447,14 +449,14 @@ class NodeLowering extends NodeContext implements Lowering {
     return this.#plan.target;
   }
 
-  weights(key: string, make: () => WeightData, form: WeightForm = "buffer"): WeightRef {
+  weights(key: string, make: () => WeightData, form: WeightForm = "buffer", width?: number): WeightRef {
     // Folded constants may depend on the input's shape: plans of other shapes must not take theirs for these.
     const constants = this.node.inputs.flatMap((_, index) => {
       const constant = this.constant(index);
       return constant ? [fingerprint(constant)] : [];
     });
     const weight = `${this.node.name || this.node.outputs[0]} ${key} of ${constants.join(" ")}`;
-    this.#plan.weights.set(weight, { make, form });
+    this.#plan.weights.set(weight, { make, form, ...(width !== undefined && { width }) });
     return { weight, form };
   }
 

@@ -47,25 +47,31 @@ export function packConstants(
   constants: ConvConstants,
   padded: boolean,
   form: WeightForm,
+  rows = false,
 ): PackedWeights & { weights: WeightRef } {
   const { key, inC, outC, groups, taps } = constants;
   const groupInC = inC / groups;
   const inputs = padded ? Math.ceil(groupInC / 4) * 4 : groupInC;
   // Plans of one session may choose different kernels: what they pack differently has different names.
   return {
-    weights: node.weights(`${key} weights, ${inputs} inputs, ${form}`, () => {
-      const weights = constants.weights();
-      const packed = new Float32Array(Math.ceil(outC / 4) * 4 * taps * inputs);
-      for (let co = 0; co < outC; co++) {
-        for (let ci = 0; ci < groupInC; ci++) {
-          for (let tap = 0; tap < taps; tap++) {
-            const at = (((co >> 2) * taps + tap) * inputs + ci) * 4 + (co & 3);
-            packed[at] = weights[(co * groupInC + ci) * taps + tap]!;
+    weights: node.weights(
+      `${key} weights, ${inputs} inputs, ${form}${rows ? " rows" : ""}`,
+      () => {
+        const weights = constants.weights();
+        const packed = new Float32Array(Math.ceil(outC / 4) * 4 * taps * inputs);
+        for (let co = 0; co < outC; co++) {
+          for (let ci = 0; ci < groupInC; ci++) {
+            for (let tap = 0; tap < taps; tap++) {
+              const at = (((co >> 2) * taps + tap) * inputs + ci) * 4 + (co & 3);
+              packed[at] = weights[(co * groupInC + ci) * taps + tap]!;
+            }
           }
         }
-      }
-      return packed;
-    }, form),
+        return packed;
+      },
+      form,
+      rows ? taps * inputs : undefined,
+    ),
     bias: packBias(node, constants),
   };
 }
@@ -130,7 +136,7 @@ export function emitConv(
     options: { ...taken.options, inject: { ...taken.options.inject, ...epilogue.inject } },
     bindings: {
       x: x.view,
-      ...packConstants(node, constants, !single, taken.weights),
+      ...packConstants(node, constants, !single, taken.weights, taken.rows),
       y: y.view,
       ...epilogue.bindings,
     },

@@ -23,7 +23,14 @@ import {
 } from "./conv_pair_candidates.ts";
 import { type EpilogueStep, type FusedNode, planEpilogue } from "./epilogue.ts";
 import { type LayerChoice, whyChosen } from "./kernel_choice.ts";
-import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, textureConstants, tiled } from "./kernel_text.ts";
+import {
+  broadcastWeights,
+  LANE_BUILTIN,
+  TEXTURE_WEIGHTS,
+  textureConstants,
+  textureRows,
+  tiled,
+} from "./kernel_text.ts";
 import { addressed, addressUniforms, type Lowering, type NodeContext, type Operator } from "./operator.ts";
 import { planarWindow, pointWindow } from "./window.ts";
 
@@ -118,11 +125,12 @@ function emitPair(
     options: { ...options, inject: { ...options.inject, ...epilogue.inject } },
     bindings: {
       x: x.view,
-      ...packConstants(node, constantsOf(node, "conv", SECOND, pointwise), true, "texture"),
+      ...packConstants(node, constantsOf(node, "conv", SECOND, pointwise), true, "texture", tile.keeps),
       inner_weights: node.weights(
-        "inner weights and bias",
+        `inner weights and bias${tile.keeps ? ", rows" : ""}`,
         () => packInner(constantsOf(node, "inner", 1, depthwise), taps),
         "texture",
+        tile.keeps ? taps : undefined,
       ),
       y: y.view,
       ...epilogue.bindings,
@@ -238,11 +246,12 @@ function keepingOptions(
     COLS: (p - 1) * strideW + kw,
     TAPS: taps,
     WEIGHTS: kh * kw + 1,
+    INPUTS: 4 * c4,
   });
   const inject = {
     ...options.inject,
-    weights: TEXTURE_WEIGHTS,
-    inner_weights: textureConstants(5, "inner_weights", "inner_weight"),
+    weights: textureRows(1, "weights", "weight"),
+    inner_weights: textureRows(5, "inner_weights", "inner_weight"),
     share: "let v = subgroupBroadcast(between[t * G + e / 8u], e % 8u);",
   };
   return { ...options, inject };

@@ -7,7 +7,7 @@ import STATIONARY from "../../shaders/conv/stationary.wgsl" with { type: "text" 
 import type { KernelOptions, KernelSource, KernelTarget } from "../gpu/mod.ts";
 import { stationaryCost } from "./conv_cost.ts";
 import { type ConvChoice, type ConvShape, inputs4, pixelsOf, prefersSubgroups } from "./conv_shape.ts";
-import { TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
+import { textureRows, tiled } from "./kernel_text.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 
 const stationary: KernelSource = { name: "conv/stationary", wgsl: STATIONARY };
@@ -20,9 +20,12 @@ export const MAX_STATIONARY = 288;
 /** Groups of output channels that an invocation may take. */
 const STATIONARY_TILES = [6, 5, 4, 3, 2, 1] as const;
 
+/** Output channels whose weights have a row for each four in a texture, as WebGPU grants them everywhere. */
+const MOST_CHANNELS = 4 * 8192;
+
 /** Kernels that keep their weights, where those of a window are few enough. */
 export function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
-  if (!prefersSubgroups(target) || shape.groups > 1) return [];
+  if (!prefersSubgroups(target) || shape.groups > 1 || shape.outC > MOST_CHANNELS) return [];
   const inputs = windowInputs(shape) * 4;
   const lanes = lanesOfPixel(shape);
   const blocks = (q: number): number => Math.ceil(shape.outC / (4 * lanes * q));
@@ -88,6 +91,7 @@ function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
     layers: blocks,
     uniforms: { run, y_stride_c: 0 },
     weights: "texture",
+    rows: true,
     cost: stationaryCost(
       {
         workgroups: Math.ceil(pixels / run) * blocks,
@@ -109,6 +113,7 @@ function stationaryOptions(shape: ConvShape, q: number, atOnce: number, planes: 
     KW: shape.kernel[1],
     C4: inputs4(shape),
     E: entries,
+    INPUTS: 4 * entries,
     Q: q,
     LANES: lanes,
     STREAMS: 8 / lanes,
@@ -116,10 +121,22 @@ function stationaryOptions(shape: ConvShape, q: number, atOnce: number, planes: 
     GATHERED: planes ? 4 : atOnce,
     STEPS: planes ? 4 / atOnce : 1,
     LOADS: Math.ceil(atOnce * entries / lanes),
-    INPUT_LANES: Math.min(4, shape.inC),
   });
   const share = SHARES[lanes] && { share: SHARES[lanes] };
-  return { ...options, inject: { ...options.inject, weights: TEXTURE_WEIGHTS, ...share } };
+  const inject = { weights: textureRows(1, "weights", "weight"), ...share };
+  return {
+    ...options,
+    inject: { ...options.inject, ...inject, ...(shape.inC < 4 && { sum: sumOf(shape.inC) }) },
+  };
+}
+
+/** The function of the kernel for fewer than four input channels: the lanes of padding are not multiplied. */
+function sumOf(lanes: number): string {
+  const sum = ["x", "y", "z"].slice(0, lanes)
+    .reduce((before, lane, i) => `fma(vec4f(v.${lane}), w${i}, ${before})`, "before");
+  return `fn accumulate(before: vec4f, v: vec4f, w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f) -> vec4f {
+  return ${sum};
+}`;
 }
 
 /** How lanes that share a pixel come by an input; a shuffle, as the kernel has it, for two. */

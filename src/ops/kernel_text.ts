@@ -18,6 +18,18 @@ fn ${load}(at: u32) -> vec4f {
 }`;
 }
 
+/**
+ * Constants from a texture whose rows are a kernel's own: `load(at, row)` needs no arithmetic where `at` is a number.
+ *
+ * @param load the function's name.
+ */
+export function textureRows(binding: number, name: string, load: string): string {
+  return `@group(0) @binding(${binding}) var ${name}: ${texelTexture("rgba32float")};
+fn ${load}(at: u32, row: u32) -> vec4f {
+  return textureLoad(${name}, vec2u(at, row));
+}`;
+}
+
 /** Weights from a texture, as most kernels bind them. */
 export const TEXTURE_WEIGHTS: string = textureConstants(1, "weights", "weight");
 

@@ -208,7 +208,7 @@ export interface Lowering extends NodeContext {
    * A constant made once for all plans of the session. `key` names it within the node, and whatever it is made of besides
    * the node's attributes and constant inputs: shapes, packings.
    */
-  weights(key: string, make: () => WeightData, form?: WeightForm): WeightRef;
+  weights(key: string, make: () => WeightData, form?: WeightForm, width?: number): WeightRef;
   /** What kernels are chosen for. */
   readonly target: KernelTarget;
   /**

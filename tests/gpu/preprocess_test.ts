@@ -26,25 +26,32 @@ Deno.test("preprocess() does not read directives in injected text", () => {
   assertEquals(preprocess(source, "k", { inject: { a: "//#end" } }), "//#end");
 });
 
-Deno.test("preprocess() unrolls a loop into one block a trip", () => {
-  const source = "//#unroll k 3\nfor (var k = 0u; k < 3u; k++) {\n  a[k] = b[k + kk];\n}\n//#end";
-  assertEquals(lines(preprocess(source, "k")), [
+Deno.test("preprocess() unrolls a loop: a trip that declares something is a block of its own", () => {
+  const unrolled = (body: string): string[] =>
+    lines(preprocess(`//#unroll k 2\nfor (var k = 0u; k < 2u; k++) {\n${body}\n}\n//#end`, "k"));
+  assertEquals(unrolled("  a[k] = b[k + kk];"), ["a[0u] = b[0u + kk];", "a[1u] = b[1u + kk];"]);
+  assertEquals(unrolled("let c = k;\nf(c);"), [
     "{",
-    "a[0u] = b[0u + kk];",
+    "let c = 0u;",
+    "f(c);",
     "}",
     "{",
-    "a[1u] = b[1u + kk];",
-    "}",
-    "{",
-    "a[2u] = b[2u + kk];",
+    "let c = 1u;",
+    "f(c);",
     "}",
   ]);
+  // What an inner block declares, that ends with it; nor does a comment declare anything.
+  assertEquals(unrolled("if (k > 0u) {\nlet c = k;\nif (x) { var d = c; }\n}"), [
+    ...["if (0u > 0u) {", "let c = 0u;", "if (x) { var d = c; }", "}"],
+    ...["if (1u > 0u) {", "let c = 1u;", "if (x) { var d = c; }", "}"],
+  ]);
+  assertEquals(unrolled("f(k); // let it be").length, 2);
 });
 
 Deno.test("preprocess() takes an unroll count by name, and zero trips", () => {
   const source = "//#unroll k TAPS\n// before\nfor (var k = 0u; k < TAPS; k++) {\nf(k);\n}\n//#end\nafter";
   const unrolled = (TAPS: number): string[] => lines(preprocess(source, "k", { constants: { TAPS } }));
-  assertEquals(unrolled(2), ["// before", "{", "f(0u);", "}", "{", "f(1u);", "}", "after"]);
+  assertEquals(unrolled(2), ["// before", "f(0u);", "f(1u);", "after"]);
   assertEquals(unrolled(0), ["// before", "after"]);
 });
 
@@ -75,7 +82,7 @@ Deno.test("preprocess() leaves inner loops with their own break alone", () => {
 
 Deno.test("preprocess() reads files with Windows line ends", () => {
   const source = "//#unroll k 1\r\nfor (var k = 0u; k < 1u; k++) {\r\nf(k);\r\n}\r\n//#end\r\n";
-  assertEquals(lines(preprocess(source, "k")), ["{", "f(0u);", "}"]);
+  assertEquals(lines(preprocess(source, "k")), ["f(0u);"]);
 });
 
 Deno.test("preprocess() refuses what it cannot do right, and names the kernel and the line", () => {
@@ -110,10 +117,10 @@ Deno.test("preprocess() refuses what it cannot do right, and names the kernel an
 Deno.test("preprocess() refuses an injection without a place, and a negative count", () => {
   const error = assertThrows(() => preprocess("a", "conv/test", { inject: { tile: "b" } }), GpuError);
   assertEquals(error.message, 'Cannot preprocess conv/test: it has no block "//#inject tile"');
-  const source = "//#unroll k N\nfor (var k = 0u; k < N; k++) {\n}\n//#end";
+  const source = "//#unroll k N\nfor (var k = 0u; k < N; k++) {\nf();\n}\n//#end";
   assertThrows(() => preprocess(source, "k", { constants: { N: -1 } }), GpuError, "line 1");
   assertThrows(() => preprocess(source, "k", { constants: { N: 1.5 } }), GpuError, "line 1");
-  assert(preprocess(source, "k", { constants: { N: 1 } }).includes("{"));
+  assert(preprocess(source, "k", { constants: { N: 1 } }).includes("f();"));
 });
 
 Deno.test("preprocess() makes numbers of constant indices, and leaves all others", () => {
@@ -135,7 +142,7 @@ Deno.test("preprocess() makes numbers of constant indices, and leaves all others
   ];
   for (const [index, folded] of cases) {
     const source = `//#unroll k 4\nfor (var k = 0u; k < 4u; k++) {\na[${index}];\n}\n//#end`;
-    assertEquals(lines(preprocess(source, "k", { constants }))[10], `a[${folded}];`, index);
+    assertEquals(lines(preprocess(source, "k", { constants }))[3], `a[${folded}];`, index);
   }
   assertEquals(
     preprocess("a[1u + P] + b[c[P]] + array<vec4f, P * P>()", "k", { constants }),
@@ -147,6 +154,6 @@ Deno.test("preprocess() repeats nothing where once is enough", () => {
   const source = "//#unroll i N\nfor (var i = 0u; i < N; i++) {\nf(i);\n}\n//#end";
   for (const N of [0, 1, 9]) {
     const text = lines(preprocess(source, "k", { constants: { N }, once: true }));
-    assertEquals(text, ["{", "f(0u);", "}"], `${N}`);
+    assertEquals(text, ["f(0u);"], `${N}`);
   }
 });
