@@ -66,6 +66,9 @@ const TAPS = 9u;
 const OUTPUTS = 16u;
 //#end
 
+override UNROLLED: u32 = 0u;
+override LOOPED: u32 = 1u;
+
 //#inject epilogue
 fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
   return v;
@@ -146,26 +149,47 @@ fn main(
   //#end
 
   let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(params.out_c);
-  // One store site: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
-  var result: array<vec4f, R * P>;
-  //#unroll i OUTPUTS
-  for (var i = 0u; i < OUTPUTS; i++) {
-    result[i] = acc[i];
-  }
-  //#end
-  // Before any store: Mesa's software Vulkan reads parameters anew behind one.
+  // Before any store: what is read behind one is read anew each time.
   let out_h = params.out_h;
   let out_w = params.out_w;
   let to_image = params.y_offset + n * params.y_stride_n;
   let y_stride_h = params.y_stride_h;
   let y_stride_w = params.y_stride_w;
-  for (var i = 0u; i < R * P; i++) {
-    let y_h = oh + i / P;
-    let y_w = ow + i % P;
-    if (y_h < out_h && y_w < out_w) {
-      let pixel = (n * out_h + y_h) * out_w + y_w;
-      let to = to_image + y_h * y_stride_h + y_w * y_stride_w + c4;
-      y[to] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
+  //#unroll whole UNROLLED
+  for (var whole = 0u; whole < UNROLLED; whole++) {
+    //#unroll r R
+    for (var r = 0u; r < R; r++) {
+      //#unroll p P
+      for (var p = 0u; p < P; p++) {
+        if ((oh + r < out_h) & (ow + p < out_w)) {
+          let pixel = (n * out_h + oh + r) * out_w + ow + p;
+          let to = to_image + (oh + r) * y_stride_h + (ow + p) * y_stride_w + c4;
+          y[to] = select(vec4f(), epilogue(acc[r * P + p], pixel, c4), lanes);
+        }
+      }
+      //#end
+    }
+    //#end
+  }
+  //#end
+  // One store site: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
+  //#unroll whole LOOPED
+  for (var whole = 0u; whole < LOOPED; whole++) {
+    var result: array<vec4f, R * P>;
+    //#unroll i OUTPUTS
+    for (var i = 0u; i < OUTPUTS; i++) {
+      result[i] = acc[i];
+    }
+    //#end
+    for (var i = 0u; i < R * P; i++) {
+      let y_h = oh + i / P;
+      let y_w = ow + i % P;
+      if (y_h < out_h && y_w < out_w) {
+        let pixel = (n * out_h + y_h) * out_w + y_w;
+        let to = to_image + y_h * y_stride_h + y_w * y_stride_w + c4;
+        y[to] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
+      }
     }
   }
+  //#end
 }

@@ -64,6 +64,8 @@ fn weight(at: u32) -> vec4f {
 
 override WG: u32 = 16u;
 override GROUPED: bool = true;
+override UNROLLED: u32 = 0u;
+override LOOPED: u32 = 1u;
 
 //#inject tile
 const KH = 3u;
@@ -198,30 +200,52 @@ fn main(
     }
   }
 
-  // One store site: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
-  var result: array<vec4f, P * Q>;
-  //#unroll t P
-  for (var t = 0u; t < P; t++) {
-    //#unroll q Q
-    for (var q = 0u; q < Q; q++) {
-      result[t * Q + q] = acc[t * Q + q];
-    }
-    //#end
-  }
-  //#end
   // Before any store: what is read behind one is read anew each time.
   let out_c = params.out_c;
   let out_w = params.out_w;
   let to_row = params.y_offset + n * params.y_stride_n + oh * params.y_stride_h;
   let y_stride_w = params.y_stride_w;
-  for (var i = 0u; i < P * Q; i++) {
-    let y_w = ow + i / Q;
-    let in_group = first_in_group + i % Q;
-    if (wanted < runs && y_w < out_w && in_group <= last_in_group) {
-      let c4 = group_c4 + in_group;
-      let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
-      let to = to_row + y_w * y_stride_w + c4;
-      y[to] = select(vec4f(), epilogue(result[i], row * out_w + y_w, c4), lanes);
+  //#unroll whole UNROLLED
+  for (var whole = 0u; whole < UNROLLED; whole++) {
+    //#unroll t P
+    for (var t = 0u; t < P; t++) {
+      //#unroll q Q
+      for (var q = 0u; q < Q; q++) {
+        if ((wanted < runs) & (ow + t < out_w) & (first_in_group + q <= last_in_group)) {
+          let c4 = group_c4 + first_in_group + q;
+          let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
+          let to = to_row + (ow + t) * y_stride_w + c4;
+          y[to] = select(vec4f(), epilogue(acc[t * Q + q], row * out_w + ow + t, c4), lanes);
+        }
+      }
+      //#end
+    }
+    //#end
+  }
+  //#end
+  // One store site: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
+  //#unroll whole LOOPED
+  for (var whole = 0u; whole < LOOPED; whole++) {
+    var result: array<vec4f, P * Q>;
+    //#unroll t P
+    for (var t = 0u; t < P; t++) {
+      //#unroll q Q
+      for (var q = 0u; q < Q; q++) {
+        result[t * Q + q] = acc[t * Q + q];
+      }
+      //#end
+    }
+    //#end
+    for (var i = 0u; i < P * Q; i++) {
+      let y_w = ow + i / Q;
+      let in_group = first_in_group + i % Q;
+      if (wanted < runs && y_w < out_w && in_group <= last_in_group) {
+        let c4 = group_c4 + in_group;
+        let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
+        let to = to_row + y_w * y_stride_w + c4;
+        y[to] = select(vec4f(), epilogue(result[i], row * out_w + y_w, c4), lanes);
+      }
     }
   }
+  //#end
 }

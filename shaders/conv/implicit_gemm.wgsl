@@ -63,6 +63,8 @@ override WG: u32 = 16u;
 override KH: u32 = 3u;
 override KW: u32 = 3u;
 override GROUPED: bool = true;
+override UNROLLED: u32 = 0u;
+override LOOPED: u32 = 1u;
 
 //#inject tile
 const P = 2u;
@@ -193,25 +195,48 @@ fn main(
     }
   }
 
-  // One store site, reached P * Q times: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
-  var result: array<vec4f, P * Q>;
-  //#unroll t P
-  for (var t = 0u; t < P; t++) {
-    //#unroll q Q
-    for (var q = 0u; q < Q; q++) {
-      result[t * Q + q] = acc[t * Q + q];
+  // Before any store: what is read behind one is read anew each time.
+  let out_c = params.out_c;
+  //#unroll whole UNROLLED
+  for (var whole = 0u; whole < UNROLLED; whole++) {
+    //#unroll t P
+    for (var t = 0u; t < P; t++) {
+      //#unroll q Q
+      for (var q = 0u; q < Q; q++) {
+        if ((first_pixel + t < pixels) & (first_in_group + q <= last_in_group)) {
+          let c4 = group_c4 + first_in_group + q;
+          let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
+          y[stored_at[t] + c4] = select(vec4f(), epilogue(acc[t * Q + q], first_pixel + t, c4), lanes);
+        }
+      }
+      //#end
     }
     //#end
   }
   //#end
-  // Before any store: what is read behind one is read anew each time.
-  let out_c = params.out_c;
-  for (var i = 0u; i < P * Q; i++) {
-    let pixel = first_pixel + i / Q;
-    let c4 = group_c4 + first_in_group + i % Q;
-    if (pixel < pixels && first_in_group + i % Q <= last_in_group) {
-      let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
-      y[stored_at[i / Q] + c4] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
+  // One store site, reached P * Q times: the epilogue is compiled once. The copy keeps the accumulators themselves in registers.
+  //#unroll whole LOOPED
+  for (var whole = 0u; whole < LOOPED; whole++) {
+    var result: array<vec4f, P * Q>;
+    var to: array<u32, P>;
+    //#unroll t P
+    for (var t = 0u; t < P; t++) {
+      to[t] = stored_at[t];
+      //#unroll q Q
+      for (var q = 0u; q < Q; q++) {
+        result[t * Q + q] = acc[t * Q + q];
+      }
+      //#end
+    }
+    //#end
+    for (var i = 0u; i < P * Q; i++) {
+      let pixel = first_pixel + i / Q;
+      let c4 = group_c4 + first_in_group + i % Q;
+      if (pixel < pixels && first_in_group + i % Q <= last_in_group) {
+        let lanes = vec4u(4u * c4) + vec4u(0u, 1u, 2u, 3u) < vec4u(out_c);
+        y[to[i / Q] + c4] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
+      }
     }
   }
+  //#end
 }

@@ -145,6 +145,7 @@ function depthwiseChoice(shape: ConvShape, { r, p, wg }: { r: number; p: number;
   return {
     id: `depthwise R${r} P${p} WG${wg}`,
     kernel: depthwise,
+    stores: r * p,
     options: tiled({ WG: wg }, tile),
     workgroups: Math.ceil(tiles / wg),
     weights: "buffer",
@@ -244,6 +245,7 @@ function gemmChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTile)
       { P: p, Q: q },
       subgroups,
     ),
+    stores: p * q,
     workgroups: runs,
     layers: blocks,
     cost: denseCost(
@@ -275,6 +277,7 @@ function directChoice(shape: ConvShape, target: KernelTarget, { p, q }: DenseTil
     id: `direct P${p} Q${q}`,
     kernel: direct,
     ...denseOptions({ WG: wg, GROUPED: Number(shape.groups > 1) }, tile, subgroups),
+    stores: p * q,
     workgroups: runs,
     layers: blocks,
     cost: denseCost(

@@ -11,6 +11,7 @@ import { convLayer, type ConvShape, isDepthwise, pixelsOf } from "./conv_shape.t
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
 import { type LayerChoice, whyChosen } from "./kernel_choice.ts";
+import { storing } from "./kernel_text.ts";
 import {
   type Addressed,
   addressUniforms,
@@ -133,7 +134,13 @@ export function emitConv(
   const [columns, rows] = foldWorkgroups(taken.workgroups);
   const dispatch: PlannedDispatch = {
     kernel: taken.kernel,
-    options: { ...taken.options, inject: { ...taken.options.inject, ...epilogue.inject } },
+    options: {
+      overrides: {
+        ...taken.options.overrides,
+        ...(taken.stores !== undefined && storing(taken.stores, epilogue.inject.epilogue)),
+      },
+      inject: { ...taken.options.inject, ...epilogue.inject },
+    },
     bindings: {
       x: x.view,
       ...packConstants(node, constants, !single, taken.weights, taken.rows),

@@ -26,6 +26,8 @@ export interface ConvChoice extends Candidate {
   layers?: number;
   /** Parameters besides those that all these kernels have. */
   uniforms?: UniformValues;
+  /** `vec4`s that an invocation stores, by a kernel that stores them one by one or in a loop: see {@linkcode storing}. */
+  stores?: number;
   /** Options of the kernel's variant that writes planes in place of an image; left out where it has none for the shape. */
   planes?: KernelOptions;
   weights: WeightForm;

@@ -48,6 +48,23 @@ ${Array.from({ length: 8 }, (_, lane) => `  subgroupBroadcast(mine, ${lane}u),`)
 );`;
 }
 
+/** Characters of epilogues up to which each store has its own. */
+const MOST_EPILOGUES = 13_000;
+/** What belongs to a store besides. */
+const STORE_TEXT = 150;
+
+/**
+ * Counts for kernels that unroll their stores, or have them in a loop, with one epilogue for all. Mesa's software Vulkan
+ * unrolls such a loop by itself as long as it is short, and then goes over the whole kernel once for each trip.
+ *
+ * @param stores of an invocation.
+ * @param epilogue the text of what is done before each.
+ */
+export function storing(stores: number, epilogue = ""): Record<"UNROLLED" | "LOOPED", number> {
+  const unrolled = stores * (STORE_TEXT + epilogue.length) <= MOST_EPILOGUES;
+  return { UNROLLED: Number(unrolled), LOOPED: Number(!unrolled) };
+}
+
 /** Tile constants as text, because arrays are sized by them, and as counts for unrolling. */
 export function tiled(overrides: Record<string, number>, tile: Record<string, number>): KernelOptions {
   const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
