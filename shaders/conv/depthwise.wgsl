@@ -117,12 +117,12 @@ fn main(
   //#unroll row ROWS
   for (var row = 0u; row < ROWS; row++) {
     let h = top + i32(row * ROW_STEP);
-    let row_inside = h >= 0 && h < i32(params.in_h);
+    let row_inside = u32(h) < params.in_h;
     let row_at = image + u32(h) * params.x_stride_h;
     //#unroll col COLS
     for (var col = 0u; col < COLS; col++) {
       let at_w = left + i32(col * COL_STEP);
-      let inside = row_inside && at_w >= 0 && at_w < i32(params.in_w);
+      let inside = row_inside & (u32(at_w) < params.in_w);
       let at = select(0u, row_at + u32(at_w) * params.x_stride_w, inside);
       window[row * COLS + col] = select(vec4f(), x[at], inside);
     }

@@ -140,7 +140,7 @@ fn main(
     //#unroll col COLS
     for (var col = 0u; col < COLS; col++) {
       let w = left + i32(col);
-      inside[row * COLS + col] = h >= 0 && h < i32(params.in_h) && w >= 0 && w < i32(params.in_w);
+      inside[row * COLS + col] = (u32(h) < params.in_h) & (u32(w) < params.in_w);
       source[row * COLS + col] =
         select(0u, image + u32(h) * params.x_stride_h + u32(w) * params.x_stride_w, inside[row * COLS + col]);
     }

@@ -140,7 +140,7 @@ fn main(
   //#unroll col COLS
   for (var col = 0u; col < COLS; col++) {
     let w = left + i32(col);
-    column_inside[col] = w >= 0 && w < i32(params.in_w);
+    column_inside[col] = u32(w) < params.in_w;
     column[col] = select(0u, u32(w) * params.x_stride_w, column_inside[col]);
   }
   //#end
@@ -159,13 +159,13 @@ fn main(
 
   for (var ky = 0u; ky < KH; ky++) {
     let h = top + i32(ky * params.dilation_h);
-    let row_inside = h >= 0 && h < i32(params.in_h);
+    let row_inside = u32(h) < params.in_h;
     let row_at = select(0u, image + u32(h) * params.x_stride_h, row_inside);
     for (var ci4 = 0u; ci4 < params.group_in_c4; ci4++) {
       var v: array<vec4f, COLS>;
       //#unroll col COLS
       for (var col = 0u; col < COLS; col++) {
-        v[col] = select(vec4f(), x[row_at + column[col] + ci4], row_inside && column_inside[col]);
+        v[col] = select(vec4f(), x[row_at + column[col] + ci4], row_inside & column_inside[col]);
       }
       //#end
       //#unroll kx KW

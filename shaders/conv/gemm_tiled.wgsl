@@ -121,7 +121,7 @@ fn main(
         let h = i32((row - n * params.out_h) * params.stride_h + ky * params.dilation_h) - i32(params.pad_top);
         let w = i32((pixel - row * params.out_w) * params.stride_w + (tap - ky * KW) * params.dilation_w)
           - i32(params.pad_left);
-        if (h >= 0 && h < i32(params.in_h) && w >= 0 && w < i32(params.in_w)) {
+        if ((u32(h) < params.in_h) & (u32(w) < params.in_w)) {
           v = x[image + n * params.x_stride_n + u32(h) * params.x_stride_h + u32(w) * params.x_stride_w
             + k4 - tap * params.group_in_c4];
         }

@@ -100,7 +100,7 @@ fn main(
   //#unroll i 6
   for (var i = 0u; i < 6u; i++) {
     let h = top + i32(i);
-    row_inside[i] = h >= 0 && h < i32(params.in_h);
+    row_inside[i] = u32(h) < params.in_h;
     row_at[i] = image + select(0u, u32(h), row_inside[i]) * params.x_stride_h;
   }
   //#end
@@ -109,15 +109,15 @@ fn main(
   //#unroll j 6
   for (var j = 0u; j < 6u; j++) {
     let w = left + i32(j);
-    let column_inside = w >= 0 && w < i32(params.in_w);
+    let column_inside = u32(w) < params.in_w;
     let column_at = select(0u, u32(w), column_inside) * params.x_stride_w;
     let column = transform(Row(
-      select(vec4f(), x[row_at[0u] + column_at], row_inside[0u] && column_inside),
-      select(vec4f(), x[row_at[1u] + column_at], row_inside[1u] && column_inside),
-      select(vec4f(), x[row_at[2u] + column_at], row_inside[2u] && column_inside),
-      select(vec4f(), x[row_at[3u] + column_at], row_inside[3u] && column_inside),
-      select(vec4f(), x[row_at[4u] + column_at], row_inside[4u] && column_inside),
-      select(vec4f(), x[row_at[5u] + column_at], row_inside[5u] && column_inside),
+      select(vec4f(), x[row_at[0u] + column_at], row_inside[0u] & column_inside),
+      select(vec4f(), x[row_at[1u] + column_at], row_inside[1u] & column_inside),
+      select(vec4f(), x[row_at[2u] + column_at], row_inside[2u] & column_inside),
+      select(vec4f(), x[row_at[3u] + column_at], row_inside[3u] & column_inside),
+      select(vec4f(), x[row_at[4u] + column_at], row_inside[4u] & column_inside),
+      select(vec4f(), x[row_at[5u] + column_at], row_inside[5u] & column_inside),
     ));
     t[0u * SIZE + j] = column.a;
     t[1u * SIZE + j] = column.b;
