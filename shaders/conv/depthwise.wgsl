@@ -12,6 +12,7 @@
 // Here group_out_c4 counts all channel groups of the tensor; group_in_c4 and groups are not read.
 // ROWS = ((R - 1) * STRIDE_H + (KH - 1) * DILATION_H) / ROW_STEP + 1, COLS likewise. ROW_STEP and COL_STEP are 1, or, where R
 // or P is 1, DILATION_H or DILATION_W: then only the rows or columns that hold taps are read.
+// UNROLLED or LOOPED is 1, and the other 0: each output has a store of its own, or one in a loop stores all.
 
 struct Params {
   x_offset: u32,

@@ -99,8 +99,8 @@ fn main(
   let out_h = params.out_h;
   let out_c = params.out_c;
   let last_c4 = (out_c + 3u) / 4u - 1u;
-  let in_w = i32(params.in_w);
-  let in_h = i32(params.in_h);
+  let in_w = params.in_w;
+  let in_h = params.in_h;
   let pad_top = i32(params.pad_top);
   let pad_left = i32(params.pad_left);
   let x_offset = params.x_offset;
@@ -172,17 +172,17 @@ fn main(
     //#unroll ky KH
     for (var ky = 0u; ky < KH; ky++) {
       let h = top + i32(ky);
-      let row_inside = (h >= 0) & (h < in_h);
+      let row_inside = u32(h) < in_h;
       let row_at = image + u32(h) * x_stride_h;
-      var v: array<vec4f, COLS * G>;
+      var inputs: array<vec4f, COLS * G>;
       //#unroll col COLS
       for (var col = 0u; col < COLS; col++) {
         let column = left + i32(col);
-        let inside = row_inside & (column >= 0) & (column < in_w);
+        let inside = row_inside & (u32(column) < in_w);
         let at = row_at + u32(column) * x_stride_w;
         //#unroll g G
         for (var g = 0u; g < G; g++) {
-          v[col * G + g] = select(vec4f(), x[select(0u, at + inner_c4[g], inside)], inside);
+          inputs[col * G + g] = select(vec4f(), x[select(0u, at + inner_c4[g], inside)], inside);
         }
         //#end
       }
@@ -194,7 +194,7 @@ fn main(
           //#unroll g G
           for (var g = 0u; g < G; g++) {
             between[t * G + g] =
-              fma(v[(t * STRIDE_W + kx) * G + g], taps[g * WEIGHTS + ky * KW + kx], between[t * G + g]);
+              fma(inputs[(t * STRIDE_W + kx) * G + g], taps[g * WEIGHTS + ky * KW + kx], between[t * G + g]);
           }
           //#end
         }

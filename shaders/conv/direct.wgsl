@@ -22,6 +22,7 @@
 // INPUT_LANES = min(4, in_c): with fewer than 4 input channels the padding lanes are not read.
 // COLS = (P - 1) * STRIDE_W + (KW - 1) * DILATION_W + 1, BLOCKS = Q / AT_ONCE.
 // Limit: KH * (1 + group_in_c4) + P * Q iterations an invocation must stay under 65,535 (llvmpipe).
+// UNROLLED or LOOPED is 1, and the other 0: each output has a store of its own, or one in a loop stores all.
 
 struct Params {
   x_offset: u32,

@@ -19,6 +19,7 @@
 // Grid: ceil(batch * out_h * out_w / (WG * P)) workgroups, folded into (x, y), times groups * ceil(group_out_c4 / Q) along z.
 // BLOCKS = Q / AT_ONCE. A division of integers takes software Vulkan as long as 40 multiply-adds: there are two.
 // Limit: KH * KW * group_in_c4 + KH * KW + KH + P * Q iterations an invocation must stay under 65,535 (llvmpipe).
+// UNROLLED or LOOPED is 1, and the other 0: each output has a store of its own, or one in a loop stores all.
 
 struct Params {
   x_offset: u32,

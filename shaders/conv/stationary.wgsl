@@ -155,17 +155,17 @@ fn main(
   let end = min(first + params.run, pixels);
 
   var c4: array<u32, Q>;
-  var there: array<u32, Q>;
+  var from_c4: array<u32, Q>;
   var w: array<vec4f, Q * INPUTS>;
   var b: array<vec4f, Q>;
   //#unroll q Q
   for (var q = 0u; q < Q; q++) {
     c4[q] = (group.z * Q + q) * LANES + lane;
-    there[q] = min(c4[q], last_c4);
-    b[q] = bias[there[q]];
+    from_c4[q] = min(c4[q], last_c4);
+    b[q] = bias[from_c4[q]];
     //#unroll i INPUTS
     for (var i = 0u; i < INPUTS; i++) {
-      w[q * INPUTS + i] = weight(i, there[q]);
+      w[q * INPUTS + i] = weight(i, from_c4[q]);
     }
     //#end
   }

@@ -148,7 +148,7 @@ fn main(
       for (var t = 0u; t < P; t++) {
         let h = top[t] + i32(ky * params.dilation_h);
         let w = left[t] + i32(kx * params.dilation_w);
-        inside[t] = h >= 0 && h < i32(params.in_h) && w >= 0 && w < i32(params.in_w);
+        inside[t] = (u32(h) < params.in_h) & (u32(w) < params.in_w);
         source[t] = select(0u, image[t] + (u32(h) * params.in_w + u32(w)) * params.in_c4, inside[t]);
       }
       //#end

@@ -16,7 +16,7 @@ interface ArrayDeclaration {
 
 /**
  * The text with a variable `NAME_i` in place of each element `NAME[i]` of the functions' arrays that are never indexed by
- * anything but a number, nor used as a whole; one that gets but one value is a `let`. An array keeps its form if any of its
+ * anything but a number, nor used as a whole; one that is declared without a value, and gets but one, is a `let`. An array keeps its form if any of its
  * name in the function does not allow it.
  *
  * @param code WGSL without comments, its constant indices written as numbers.
@@ -26,7 +26,7 @@ interface ArrayDeclaration {
  * import { assertEquals } from "@std/assert";
  * assertEquals(
  *   arraysAsVariables("var a: array<f32, 2>; a[0u] = 1.0; a[1u] = a[0u];"),
- *   " let a_0 = 1.0; let a_1 = a_0;",
+ *   " let a_0: f32 = 1.0; let a_1: f32 = a_0;",
  * );
  * ```
  */
@@ -65,6 +65,8 @@ function elementsAsVariables(code: string): string {
 /** A variable that may have one value only. */
 interface OnlyValue {
   readonly declaration: readonly [start: number, end: number];
+  /** Its type, from the colon on. */
+  readonly type: string;
   /** The block that declares it. */
   readonly block: number;
   /** From the statement that assigns to it to that statement's end; `undefined` before that was found. */
@@ -74,7 +76,7 @@ interface OnlyValue {
 }
 
 /** What may stand behind a name that is written to, or has a part taken that only a variable has. */
-const WRITTEN = /^\s*(\[|(\.\w+\s*)?(([-+*/%&|^]|<<|>>)?=(?!=)|\+\+|--))/;
+const WRITTEN = /^\s*\)*\s*(\.\s*\w+\s*)*(\[|([-+*/%&|^]|<<|>>)?=(?!=)|\+\+|--)/;
 
 /**
  * The same with a `let` for each variable `NAME_i` that gets its only value by a statement of the block that declares it,
@@ -93,12 +95,17 @@ function constantsAsLets(code: string, names: string): string {
       const end = index + token.length;
       const after = code.slice(end, end + 40);
       if (code.slice(index - 4, index) === "var ") {
-        const type = /^: [^=;]+;/.exec(after);
+        const type = /^: [^=;]+;/.exec(after)?.[0] ?? "";
+        const outer = current.get(token);
+        const nested = outer !== undefined && blocks.includes(outer.block);
         const one: OnlyValue = {
-          declaration: [index - 4, end + (type?.[0].length ?? 0)],
+          declaration: [index - 4, end + type.length],
+          type: type.slice(0, -1),
           block,
-          otherwise: !type,
+          otherwise: type === "" || nested,
         };
+        // Which of two a name means is not looked into.
+        if (nested) outer.otherwise = true;
         current.set(token, one);
         all.push(one);
         continue;
@@ -115,10 +122,14 @@ function constantsAsLets(code: string, names: string): string {
     }
   }
   const edits = all.filter(({ assignment, otherwise }) => assignment && !otherwise)
-    .flatMap(({ declaration, assignment: [start] = [0] }) => [
-      { start: declaration[0], end: declaration[1], text: "" },
-      { start, end: start, text: "let " },
-    ])
+    .flatMap(({ declaration, type, assignment: [start] = [0] }) => {
+      const name = /^\w+/.exec(code.slice(start))![0];
+      return [
+        { start: declaration[0], end: declaration[1], text: "" },
+        // With its type: that of a number without a suffix would be another one.
+        { start, end: start + name.length, text: `let ${name}${type}` },
+      ];
+    })
     .sort((a, b) => a.start - b.start);
   let output = "", done = 0;
   for (const { start, end, text } of edits) {

@@ -41,6 +41,7 @@ export {
   uploadConstants,
 } from "./texel_dispatch.ts";
 export {
+  MOST_ROWS,
   texelCandidates,
   type TexelCopy,
   texelFormat,

@@ -157,8 +157,8 @@ export class Stream implements Disposable {
   }
 
   /**
-   * Records dispatches in one compute pass; consecutive calls share the pass. A dispatch that reads storage through
-   * textures begins another, after the copies.
+   * Records dispatches in one compute pass; consecutive calls share the pass. A dispatch that has storage
+   * copied to textures begins another, after the copies.
    *
    * @throws {GpuError} after disposal of the stream or the device.
    */

@@ -4,6 +4,9 @@ import type { KernelInterface } from "./kernel.ts";
 import { openLoops } from "./open_loops.ts";
 import { assigns, closingBracket, elementType, functionsOf } from "./storage_text.ts";
 
+/** Rows of textures that WebGPU grants everywhere. */
+export const MOST_ROWS = 8192;
+
 /** A range of storage that a dispatch reads through a texture: it is copied there before. */
 export interface TexelCopy {
   /** What is copied. */
@@ -180,7 +183,7 @@ export function recordTexelCopies(encoder: GPUCommandEncoder, copies: readonly T
   }
 }
 
-/** Textures that dispatches one after the other read through: each is filled anew before each. */
+/** Textures that dispatches one after the other read through: what each reads is copied there before it, if it is not there. */
 export class TexelScratch implements Disposable {
   readonly #create: (descriptor: GPUTextureDescriptor & { label: string }, bytes: number) => TextureRange;
   readonly #most: number;
@@ -229,6 +232,17 @@ export class TexelScratch implements Disposable {
       this.#made.set(key, range);
     }
     return range;
+  }
+
+  /** Runs `body`; if it throws, what was made meanwhile is forgotten, which its caller ends. */
+  attempt<T>(body: () => T): T {
+    const before = new Set(this.#made.keys());
+    try {
+      return body();
+    } catch (error) {
+      for (const key of this.#made.keys()) if (!before.has(key)) this.#made.delete(key);
+      throw error;
+    }
   }
 
   /** Ends them all. */

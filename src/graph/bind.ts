@@ -92,6 +92,7 @@ export class WeightStore implements Disposable {
 /** A plan on one arena, ready to be recorded again and again. */
 export interface BoundPlan extends Disposable {
   readonly plan: Plan;
+  /** To be recorded all, in this order, and submitted with nothing of the session's in between: see {@linkcode TexelReuse}. */
   readonly dispatches: readonly Dispatch[];
   /** The whole storage of each input: what to write before the plan runs. */
   readonly inputs: Readonly<Record<string, BufferRange>>;
@@ -124,28 +125,30 @@ export function bindPlan(
     if (storage.weight !== undefined) return weights.get(storage.weight) as BufferRange;
     return { buffer: arena.buffer, offset: arena.offset + storage.offset!, bytes: storage.bytes, label };
   };
-  const { uniforms, dispatches } = device.allOrNothing(() => {
-    const uniforms = bindUniforms(device, plan);
-    const reuse = new TexelReuse(weights.scratch);
-    const dispatches = plan.steps.map((step, i) => {
-      const bindings = Object.fromEntries(
-        Object.entries(step.bindings).map(([name, target]) => [
-          name,
-          "weight" in target ? weights.get(target.weight) : rangeOf(target, `${step.label} ${name}`),
-        ]),
-      );
-      const kernel = device.kernel(step.kernel, step.options);
-      const texels = placeTexels(step, kernel, bindings, reuse);
-      return device.dispatch(kernel, {
-        label: step.label,
-        ...texels,
-        uniforms: uniforms.ranges[i]!,
-        workgroups: step.workgroups,
-        disjoint: step.disjoint,
+  const { uniforms, dispatches } = weights.scratch.attempt(() =>
+    device.allOrNothing(() => {
+      const uniforms = bindUniforms(device, plan);
+      const reuse = new TexelReuse(weights.scratch);
+      const dispatches = plan.steps.map((step, i) => {
+        const bindings = Object.fromEntries(
+          Object.entries(step.bindings).map(([name, target]) => [
+            name,
+            "weight" in target ? weights.get(target.weight) : rangeOf(target, `${step.label} ${name}`),
+          ]),
+        );
+        const kernel = device.kernel(step.kernel, step.options);
+        const texels = placeTexels(step, kernel, bindings, reuse);
+        return device.dispatch(kernel, {
+          label: step.label,
+          ...texels,
+          uniforms: uniforms.ranges[i]!,
+          workgroups: step.workgroups,
+          disjoint: step.disjoint,
+        });
       });
-    });
-    return { uniforms, dispatches };
-  });
+      return { uniforms, dispatches };
+    })
+  );
   weights.count(plan.weights, 1);
   const values = (list: Plan["inputs"]): Record<string, BufferRange> =>
     Object.fromEntries(list.map(({ name, view }) => [name, rangeOf(view, name)]));

@@ -141,7 +141,7 @@ export async function repeatedTimes(
   restore(stream);
   for (const [i, whole] of dispatches.entries()) {
     const { texels, ...alone } = whole;
-    // Also fills the textures that the kernel alone reads afterwards.
+    // Also fills the textures that the kernel alone reads afterwards, but for those that earlier dispatches fill.
     stream.run(whole);
     const kernel = await watch.samples(() => stream.run(alone), rounds, { fillMs });
     const copyAll = (): void => stream.record((encoder) => recordTexelCopies(encoder, texels!));

@@ -4,11 +4,9 @@
  *
  * @module
  */
-import { candidateScalars, type TexelScalar, TEXTURE_WIDTH } from "../gpu/mod.ts";
+import { candidateScalars, MOST_ROWS, type TexelScalar, TEXTURE_WIDTH } from "../gpu/mod.ts";
 import type { Plan, PlanStep } from "./plan.ts";
 
-/** Rows of textures that WebGPU grants everywhere. */
-const MOST_ROWS = 8192;
 /** Bytes from which a load through a texture pays where each element is loaded about once; below, the copy costs more. */
 const LEAST_BYTES = 64 * 1024;
 

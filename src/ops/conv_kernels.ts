@@ -42,6 +42,8 @@ export interface ConvConstants {
 /**
  * Weights as `vec4`s over output channels, zeros where there is no channel: `(co4 * taps + tap) * inputs + ci`, `inputs`
  * being a group's input channels, padded to a multiple of 4 where kernels read them so.
+ *
+ * @param rows whether each `co4` has a row of a texture.
  */
 export function packConstants(
   node: Lowering,
@@ -56,7 +58,7 @@ export function packConstants(
   // Plans of one session may choose different kernels: what they pack differently has different names.
   return {
     weights: node.weights(
-      `${key} weights, ${inputs} inputs, ${form}${rows ? " rows" : ""}`,
+      `${key} weights, ${inputs} inputs, ${form}`,
       () => {
         const weights = constants.weights();
         const packed = new Float32Array(Math.ceil(outC / 4) * 4 * taps * inputs);

@@ -127,7 +127,7 @@ function emitPair(
       x: x.view,
       ...packConstants(node, constantsOf(node, "conv", SECOND, pointwise), true, "texture", tile.keeps),
       inner_weights: node.weights(
-        `inner weights and bias${tile.keeps ? ", rows" : ""}`,
+        "inner weights and bias",
         () => packInner(constantsOf(node, "inner", 1, depthwise), taps),
         "texture",
         tile.keeps ? taps : undefined,

@@ -31,7 +31,7 @@ export interface ConvChoice extends Candidate {
   /** Options of the kernel's variant that writes planes in place of an image; left out where it has none for the shape. */
   planes?: KernelOptions;
   weights: WeightForm;
-  /** Whether each group of output channels has a row of the texture. */
+  /** Whether each four output channels have a row of a texture. */
   rows?: boolean;
   /** Nanoseconds, as an estimate has them; only their order means anything. */
   cost: number;

@@ -4,7 +4,7 @@
  * @module
  */
 import STATIONARY from "../../shaders/conv/stationary.wgsl" with { type: "text" };
-import type { KernelOptions, KernelSource, KernelTarget } from "../gpu/mod.ts";
+import { type KernelOptions, type KernelSource, type KernelTarget, MOST_ROWS } from "../gpu/mod.ts";
 import { stationaryCost } from "./conv_cost.ts";
 import { type ConvChoice, type ConvShape, inputs4, pixelsOf, prefersSubgroups } from "./conv_shape.ts";
 import { textureRows, tiled } from "./kernel_text.ts";
@@ -20,8 +20,8 @@ export const MAX_STATIONARY = 288;
 /** Groups of output channels that an invocation may take. */
 const STATIONARY_TILES = [6, 5, 4, 3, 2, 1] as const;
 
-/** Output channels whose weights have a row for each four in a texture, as WebGPU grants them everywhere. */
-const MOST_CHANNELS = 4 * 8192;
+/** Four output channels take a row of a texture. */
+const MOST_CHANNELS = 4 * MOST_ROWS;
 
 /** Kernels that keep their weights, where those of a window are few enough. */
 export function stationaryCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
@@ -131,8 +131,8 @@ function stationaryOptions(shape: ConvShape, q: number, atOnce: number, planes: 
 }
 
 /** The function of the kernel for fewer than four input channels: the lanes of padding are not multiplied. */
-function sumOf(lanes: number): string {
-  const sum = ["x", "y", "z"].slice(0, lanes)
+function sumOf(channels: number): string {
+  const sum = ["x", "y", "z"].slice(0, channels)
     .reduce((before, lane, i) => `fma(vec4f(v.${lane}), w${i}, ${before})`, "before");
   return `fn accumulate(before: vec4f, v: vec4f, w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f) -> vec4f {
   return ${sum};

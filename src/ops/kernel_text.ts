@@ -54,8 +54,9 @@ const MOST_EPILOGUES = 13_000;
 const STORE_TEXT = 150;
 
 /**
- * Counts for kernels that unroll their stores, or have them in a loop, with one epilogue for all. Mesa's software Vulkan
- * unrolls such a loop by itself as long as it is short, and then goes over the whole kernel once for each trip.
+ * Whether a kernel has a store and an epilogue for each output (UNROLLED is 1), or one of both in a loop (LOOPED is 1).
+ * Mesa's software Vulkan unrolls the loop by itself as long as it is short, and then goes over the whole kernel once for
+ * each trip.
  *
  * @param stores of an invocation.
  * @param epilogue the text of what is done before each.

@@ -207,6 +207,8 @@ export interface Lowering extends NodeContext {
   /**
    * A constant made once for all plans of the session. `key` names it within the node, and whatever it is made of besides
    * the node's attributes and constant inputs: shapes, packings.
+   *
+   * @param width texels of a row, where a kernel counts on it; part of the name.
    */
   weights(key: string, make: () => WeightData, form?: WeightForm, width?: number): WeightRef;
   /** What kernels are chosen for. */

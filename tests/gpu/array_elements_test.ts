@@ -5,20 +5,20 @@ import { Device, type KernelSource } from "../../src/gpu/mod.ts";
 Deno.test("arraysAsVariables() makes variables of elements, those that are used", () => {
   assertEquals(
     arraysAsVariables("var v: array<vec4f, P * Q>;\nv[0u] = v[7] + f(v[7u].x); let x = other.v[0u];"),
-    " var v_7: vec4f;\nlet v_0 = v_7 + f(v_7.x); let x = other.v[0u];",
+    " var v_7: vec4f;\nlet v_0: vec4f = v_7 + f(v_7.x); let x = other.v[0u];",
   );
   assertEquals(
     arraysAsVariables("{ var a: array<vec4<f32>, 2>; a[1u] = b; } { var a: array<f32, 3>; a[0u] = 1.0; }"),
-    "{ var a_0: vec4<f32>;  let a_1 = b; } {  var a_1: f32; let a_0 = 1.0; }",
+    "{ var a_0: vec4<f32>;  let a_1: vec4<f32> = b; } {  var a_1: f32; let a_0: f32 = 1.0; }",
   );
 });
 
 Deno.test("arraysAsVariables() makes values of elements that get but one, where the array is declared", () => {
   const cases: [statements: string, expected: string][] = [
-    ["a[0u] = f(x);\nb = a[0u] + a[0u].x;", " let a_0 = f(x);\nb = a_0 + a_0.x;"],
+    ["a[0u] = f(x);\nb = a[0u] + a[0u].x;", " let a_0: f32 = f(x);\nb = a_0 + a_0.x;"],
     [
       "if (x) { b = 1.0; } a[0u] = b; if (x) { b = a[0u]; }",
-      " if (x) { b = 1.0; } let a_0 = b; if (x) { b = a_0; }",
+      " if (x) { b = 1.0; } let a_0: f32 = b; if (x) { b = a_0; }",
     ],
     ...[
       "a_0 = 1.0; a_0 = 2.0;",
@@ -31,6 +31,9 @@ Deno.test("arraysAsVariables() makes values of elements that get but one, where 
       "b = a_0; a_0 = 1.0;",
       "if (x) { a_0 = 1.0; } b = a_0;",
       "for (;;) { a_0 = 1.0; }",
+      "a_0 = s; a_0.pos.x = 1.0;",
+      "a_0 = s; b = a_0.field[i];",
+      "a_0 = s; (a_0).x = 1.0;",
       "a_0.x = 1.0;",
       "b = f(a_0 == 1.0);",
     ].map((after): [string, string] => [after.replaceAll("a_0", "a[0u]"), `var a_0: f32; ${after}`]),
@@ -38,6 +41,19 @@ Deno.test("arraysAsVariables() makes values of elements that get but one, where 
   for (const [statements, expected] of cases) {
     assertEquals(arraysAsVariables(`var a: array<f32, 1>; ${statements}`), expected);
   }
+});
+
+Deno.test("arraysAsVariables() keeps the type of an element that becomes a value, and variables that another hides", () => {
+  assertEquals(
+    arraysAsVariables("var a: array<f32, 1>; a[0u] = 3; b = f32(a[0u] / 2);"),
+    " let a_0: f32 = 3; b = f32(a_0 / 2);",
+  );
+  assertEquals(
+    arraysAsVariables(
+      "var a: array<f32, 1>; a[0u] = 1.0; if (c) { var a: array<f32, 1>; a[0u] = 2.0; } a[0u] += 1.0;",
+    ),
+    "var a_0: f32; a_0 = 1.0; if (c) { var a_0: f32; a_0 = 2.0; } a_0 += 1.0;",
+  );
 });
 
 Deno.test("arraysAsVariables() takes each function's names as its own", () => {
@@ -65,7 +81,7 @@ Deno.test("arraysAsVariables() leaves what is indexed by anything else, used who
       "var a: array<f32, 2>; a[0u] = 1.0; let b = a;",
       "var a: array<f32, 2>; a[0u] = 1.0; let p = &a[0u];",
       "var<workgroup> a: array<f32, 2>; fn f() { a[0u] = 1.0; }",
-      "fn f(a: array<f32, 2>) -> f32 { var a: array<f32, 2>; a[0u] = 1.0; return a; }",
+      "fn f(a: array<f32, 2>) -> f32 { { var a: array<f32, 2>; a[0u] = 1.0; } return a[0u]; }",
       "var a: array<f32, 2>; let a_0 = 1.0; a[0u] = a_0;",
       "var a: array<array<f32, 2>, 2>; a[0u][1u] = 1.0;",
       "var a: array<f32, 2>;",

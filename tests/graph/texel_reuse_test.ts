@@ -1,5 +1,5 @@
-import { assert, assertEquals } from "@std/assert";
-import { type BufferRange, TexelScratch, type TextureRange } from "../../src/gpu/mod.ts";
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { type BufferRange, GpuError, TexelScratch, type TextureRange } from "../../src/gpu/mod.ts";
 import { type TexelRead, TexelReuse } from "../../src/graph/texel_reuse.ts";
 import { Random } from "../support/random.ts";
 
@@ -38,6 +38,24 @@ Deno.test("a range that a dispatch binds twice is copied once", () => {
   const placed = new TexelReuse(textures).place([read(0, 256), read(0, 256)], []);
   assertEquals(placed.map(({ held }) => held), [false, true]);
   assertEquals(made.length, 1);
+});
+
+Deno.test("textures of an attempt that fails are not given again: its caller has ended them", () => {
+  const { scratch: textures, made } = scratch();
+  const before = textures.take(0, 256, 16);
+  assertThrows(
+    () =>
+      textures.attempt(() => {
+        assertEquals(textures.take(0, 256, 16), before);
+        textures.take(1, 256, 16);
+        throw new GpuError("no memory");
+      }),
+    GpuError,
+    "no memory",
+  );
+  assertEquals(textures.take(0, 256, 16), before);
+  assert(textures.take(1, 256, 16) !== made[1]);
+  assertEquals(textures.attempt(() => textures.take(1, 256, 16)), made[2]);
 });
 
 Deno.test("every dispatch finds in its textures what storage holds", () => {

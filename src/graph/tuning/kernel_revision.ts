@@ -18,6 +18,7 @@ import WINOGRAD_PRODUCT from "../../../shaders/conv/winograd_product.wgsl" with 
 import REGISTER from "../../../shaders/gemm/register.wgsl" with { type: "text" };
 import SUBGROUP from "../../../shaders/gemm/subgroup.wgsl" with { type: "text" };
 import TILED from "../../../shaders/gemm/tiled.wgsl" with { type: "text" };
+import CONV_PACKED from "../../../shaders/quantize/conv_packed.wgsl" with { type: "text" };
 import config from "../../../deno.json" with { type: "json" };
 
 const TEXTS = [
@@ -36,6 +37,7 @@ const TEXTS = [
   REGISTER,
   SUBGROUP,
   TILED,
+  CONV_PACKED,
 ];
 
 let revision: string | undefined;
