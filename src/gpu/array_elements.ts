@@ -26,7 +26,7 @@ interface ArrayDeclaration {
  * import { assertEquals } from "@std/assert";
  * assertEquals(
  *   arraysAsVariables("var a: array<f32, 2>; a[0u] = 1.0; a[1u] = a[0u];"),
- *   " let a_0: f32 = 1.0; let a_1: f32 = a_0;",
+ *   "  let a_0: f32 = 1.0; let a_1: f32 = a_0;",
  * );
  * ```
  */
