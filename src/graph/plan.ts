@@ -455,9 +455,9 @@ class NodeLowering extends NodeContext implements Lowering {
       const constant = this.constant(index);
       return constant ? [fingerprint(constant)] : [];
     });
-    const rows = width === undefined ? "" : ` in rows of ${width}`;
-    const weight = `${this.node.name || this.node.outputs[0]} ${key}${rows} of ${constants.join(" ")}`;
-    this.#plan.weights.set(weight, { make, form, ...(width !== undefined && { width }) });
+    const rows = width && ` in rows of ${width}`;
+    const weight = `${this.node.name || this.node.outputs[0]} ${key}${rows ?? ""} of ${constants.join(" ")}`;
+    this.#plan.weights.set(weight, { make, form, ...(width && { width }) });
     return { weight, form };
   }
 
