@@ -1,6 +1,7 @@
 /**
- * Private arrays with constant indices only, as what they are: variables, or values. Unrolled kernels have hundreds of elements, and
- * compilers take long to find that out for themselves (Naga and Mesa together about a third of a kernel's preparation).
+ * Private arrays with constant indices only, as what they are: variables, or values. Unrolled kernels have hundreds of
+ * elements, and compilers take long to find that out for themselves (Naga and Mesa together about a third of a kernel's
+ * preparation).
  *
  * @module
  */
@@ -16,8 +17,8 @@ interface ArrayDeclaration {
 
 /**
  * The text with a variable `NAME_i` in place of each element `NAME[i]` of the functions' arrays that are never indexed by
- * anything but a number, nor used as a whole; one that is declared without a value, and gets but one, is a `let`. An array keeps its form if any of its
- * name in the function does not allow it.
+ * anything but a number, nor used as a whole; one that is declared without a value, and gets but one, is a `let`. An
+ * array keeps its form if any of its name in the function does not allow it.
  *
  * @param code WGSL without comments, its constant indices written as numbers.
  *

@@ -137,6 +137,7 @@ export function emitConv(
   const dispatch: PlannedDispatch = {
     kernel: taken.kernel,
     options: {
+      ...taken.options,
       overrides: {
         ...taken.options.overrides,
         ...(taken.stores !== undefined && storing(taken.stores, epilogue.inject.epilogue)),
