@@ -6,13 +6,15 @@
 //   x        NHWC, channels in vec4: element (n, h, w, c4) at x_offset + n * x_stride_n + h * x_stride_h + w * x_stride_w + c4
 //   weights  vec4 over channels: c4 * KH * KW + ky * KW + kx (the packing of implicit_gemm.wgsl with one input channel a group)
 //   bias     vec4 per channel group, zeros where there is no channel
-//   y        as x, by its own offset and strides; lanes >= out_c are written as zero
+//   y        as x, by its own offset and strides; lanes >= out_c are written as zero. With PLANES one plane for each channel, by
+//            y_stride_n and y_stride_c, its pixels in vec4s: for rows of a multiple of four pixels, and P one, too
 //
 // Grid: ceil(batch * ceil(out_h / R) * ceil(out_w / P) * group_out_c4 / WG) workgroups, folded into (x, y).
 // Here group_out_c4 counts all channel groups of the tensor; group_in_c4 and groups are not read.
 // ROWS = ((R - 1) * STRIDE_H + (KH - 1) * DILATION_H) / ROW_STEP + 1, COLS likewise. ROW_STEP and COL_STEP are 1, or, where R
 // or P is 1, DILATION_H or DILATION_W: then only the rows or columns that hold taps are read.
-// UNROLLED or LOOPED is 1, and the other 0: each output has a store of its own, or one in a loop stores all.
+// UNROLLED, LOOPED or PLANES is 1, the others 0: each output has a store of its own, or one in a loop stores all, or each four
+// of a row and of a channel have one. FOURS = P / 4 with PLANES.
 
 struct Params {
   x_offset: u32,
@@ -23,6 +25,7 @@ struct Params {
   y_stride_n: u32,
   y_stride_h: u32,
   y_stride_w: u32,
+  y_stride_c: u32,
   batch: u32,
   in_h: u32,
   in_w: u32,
@@ -65,10 +68,12 @@ const ROWS = 6u;
 const COLS = 6u;
 const TAPS = 9u;
 const OUTPUTS = 16u;
+const FOURS = 1u;
 //#end
 
 override UNROLLED: u32 = 0u;
 override LOOPED: u32 = 1u;
+override PLANES: u32 = 0u;
 
 //#inject epilogue
 fn epilogue(v: vec4f, pixel: u32, c4: u32) -> vec4f {
@@ -156,6 +161,7 @@ fn main(
   let to_image = params.y_offset + n * params.y_stride_n;
   let y_stride_h = params.y_stride_h;
   let y_stride_w = params.y_stride_w;
+  let y_stride_c = params.y_stride_c;
   //#unroll whole UNROLLED
   for (var whole = 0u; whole < UNROLLED; whole++) {
     //#unroll r R
@@ -191,6 +197,33 @@ fn main(
         y[to] = select(vec4f(), epilogue(result[i], pixel, c4), lanes);
       }
     }
+  }
+  //#end
+  //#unroll whole PLANES
+  for (var whole = 0u; whole < PLANES; whole++) {
+    let here = params.out_c - 4u * c4;
+    //#unroll r R
+    for (var r = 0u; r < R; r++) {
+      //#unroll four FOURS
+      for (var four = 0u; four < FOURS; four++) {
+        let row = oh + r;
+        let col = ow + 4u * four;
+        if ((row < out_h) & (col < out_w)) {
+          let pixel = (n * out_h + row) * out_w + col;
+          let to = to_image + (row * out_w + col) / 4u + 4u * c4 * y_stride_c;
+          let v0 = epilogue(acc[r * P + 4u * four], pixel, c4);
+          let v1 = epilogue(acc[r * P + 4u * four + 1u], pixel + 1u, c4);
+          let v2 = epilogue(acc[r * P + 4u * four + 2u], pixel + 2u, c4);
+          let v3 = epilogue(acc[r * P + 4u * four + 3u], pixel + 3u, c4);
+          y[to] = vec4f(v0.x, v1.x, v2.x, v3.x);
+          if (here > 1u) { y[to + y_stride_c] = vec4f(v0.y, v1.y, v2.y, v3.y); }
+          if (here > 2u) { y[to + 2u * y_stride_c] = vec4f(v0.z, v1.z, v2.z, v3.z); }
+          if (here > 3u) { y[to + 3u * y_stride_c] = vec4f(v0.w, v1.w, v2.w, v3.w); }
+        }
+      }
+      //#end
+    }
+    //#end
   }
   //#end
 }

@@ -4,12 +4,12 @@
  *
  * @module
  */
-import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
 import DIRECT from "../../shaders/conv/direct.wgsl" with { type: "text" };
 import GEMM_TILED from "../../shaders/conv/gemm_tiled.wgsl" with { type: "text" };
 import IMPLICIT_GEMM from "../../shaders/conv/implicit_gemm.wgsl" with { type: "text" };
 import type { KernelSource, KernelTarget } from "../gpu/mod.ts";
-import { denseCost, type DenseTile, depthwiseCost } from "./conv_cost.ts";
+import { denseCost, type DenseTile } from "./conv_cost.ts";
+import { depthwiseCandidates } from "./conv_depthwise.ts";
 import {
   type ConvChoice,
   type ConvShape,
@@ -24,7 +24,6 @@ import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel
 import { MAX_ITERATIONS } from "./strided.ts";
 import { chooseWinograd, winogradApplies, winogradCost, type WinogradTile } from "./winograd_choice.ts";
 
-const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
 const direct: KernelSource = { name: "conv/direct", wgsl: DIRECT };
 const gemmTiled: KernelSource = { name: "conv/gemm_tiled", wgsl: GEMM_TILED };
 const implicitGemm: KernelSource = { name: "conv/implicit_gemm", wgsl: IMPLICIT_GEMM };
@@ -69,7 +68,7 @@ function winogradConv(shape: ConvShape, tile: WinogradTile): WinogradConv {
 function denseCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
   const { inC, outC, groups } = shape;
   const [kh, kw] = shape.kernel;
-  if (isDepthwise(shape)) return kh * kw <= MAX_DEPTHWISE_TAPS ? depthwiseCandidates(shape) : [];
+  if (isDepthwise(shape)) return depthwiseCandidates(shape, target);
   const dense = groups === 1 || (inC / groups % 4 === 0 && outC / groups % 4 === 0);
   const iterations = kh * (1 + kw * (1 + Math.ceil(inC / groups / 4))) + MAX_UNROLLED;
   if (!dense || inC === 0 || iterations > MAX_ITERATIONS) return [];
@@ -82,76 +81,6 @@ function denseCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
 
 /** Tiles of one layer that come into question; those behind are estimated to take longer. */
 const MOST_CANDIDATES = 8;
-
-/** Taps up to which a depthwise kernel is unrolled. */
-const MAX_DEPTHWISE_TAPS = 225;
-/** Elements of a window, up to which it is worth to have more than one output an invocation. */
-const MAX_SHARED_WINDOW = 49;
-/** Rows and columns of outputs of an invocation, from the longest text to the shortest. */
-const DEPTHWISE_TILES: readonly (readonly [r: number, p: number])[] = [
-  [2, 8],
-  [4, 4],
-  [2, 7],
-  [2, 4],
-  [1, 7],
-  [1, 4],
-  [2, 2],
-];
-
-/** Tiles below which workgroups are small. */
-const FEW_TILES = 2048;
-
-function depthwiseCandidates(shape: ConvShape): ConvChoice[] {
-  const { kernel: [kh, kw], dilations: [dilationH, dilationW] } = shape;
-  // Everything is unrolled: a large window with a large tile would be a very long program.
-  const large = ((kh - 1) * dilationH + 1) * ((kw - 1) * dilationW + 1) > MAX_SHARED_WINDOW;
-  const tiles = large ? [[1, 1]] as const : DEPTHWISE_TILES;
-  const all = tiles.flatMap(([r, p]) => {
-    const tiles = depthwiseTiles(shape, r, p);
-    // Small images have few tiles: small workgroups spread them over all cores. Of equal estimates the last is taken.
-    return (tiles < FEW_TILES ? [64, 16] : [16, 64]).map((wg) => depthwiseChoice(shape, { r, p, wg }));
-  });
-  return inOrder(shortestOfBest(all), all, ({ cost }) => cost).slice(0, MOST_CANDIDATES);
-}
-
-/** Tiles of R x P outputs of one channel group. */
-function depthwiseTiles({ batch, outC, out: [outH, outW] }: ConvShape, r: number, p: number): number {
-  return batch * Math.ceil(outH / r) * Math.ceil(outW / p) * Math.ceil(outC / 4);
-}
-
-/** A tile of R x P outputs of one channel group. */
-function depthwiseChoice(shape: ConvShape, { r, p, wg }: { r: number; p: number; wg: number }): ConvChoice {
-  const { kernel: [kh, kw], strides: [strideH, strideW], dilations: [dilationH, dilationW] } = shape;
-  const single = r === 1 && p === 1;
-  const [rowStep, colStep] = single ? [dilationH, dilationW] : [1, 1];
-  const tile = {
-    KH: kh,
-    KW: kw,
-    STRIDE_H: strideH,
-    STRIDE_W: strideW,
-    DILATION_H: dilationH,
-    DILATION_W: dilationW,
-    R: r,
-    P: p,
-    ROW_STEP: rowStep,
-    COL_STEP: colStep,
-    ROWS: ((r - 1) * strideH + (kh - 1) * dilationH) / rowStep + 1,
-    COLS: ((p - 1) * strideW + (kw - 1) * dilationW) / colStep + 1,
-    TAPS: kh * kw,
-    OUTPUTS: r * p,
-  };
-  const tiles = depthwiseTiles(shape, r, p);
-  const { ROWS, COLS, OUTPUTS } = tile;
-  return {
-    id: `depthwise R${r} P${p} WG${wg}`,
-    kernel: depthwise,
-    stores: r * p,
-    options: tiled({ WG: wg }, tile),
-    workgroups: Math.ceil(tiles / wg),
-    weights: "buffer",
-    cost: depthwiseCost({ tiles, window: ROWS * COLS, outputs: OUTPUTS }),
-  };
-}
 
 /** Output vec4s of an invocation at most: everything is unrolled over them. */
 const MAX_UNROLLED = 32;

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { foldWorkgroups, type KernelOptions } from "../gpu/mod.ts";
+import { foldWorkgroups, type Workgroups } from "../gpu/mod.ts";
 import { planesAddress, type View } from "../tensor/view.ts";
 import { whyConvolution } from "./choice_reasons.ts";
 import { convCandidates } from "./conv_candidates.ts";
-import { convLayer, type ConvShape, isDepthwise, pixelsOf } from "./conv_shape.ts";
+import { convLayer, type ConvShape, isDepthwise, pixelsOf, type PlanesVariant } from "./conv_shape.ts";
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
 import { type LayerChoice, whyChosen } from "./kernel_choice.ts";
@@ -133,7 +133,6 @@ export function emitConv(
     return;
   }
   const single = isDepthwise(shape);
-  const [columns, rows] = foldWorkgroups(taken.workgroups);
   const dispatch: PlannedDispatch = {
     kernel: taken.kernel,
     options: {
@@ -165,7 +164,7 @@ export function emitConv(
       ...taken.uniforms,
       operands: epilogue.operands,
     },
-    workgroups: [columns, rows, taken.layers ?? 1],
+    workgroups: gridOf(taken.workgroups, taken.layers),
     multiplyAdds: pixelsOf(shape) * outC * inC / groups * kh * kw,
     why: [
       ...(whole ? [whyChosen(whole.choice, whole.why)] : []),
@@ -174,20 +173,22 @@ export function emitConv(
     choice,
   };
   const { planes } = taken;
-  node.emit(planes ? { ...dispatch, asPlanes: (to) => writingPlanes(dispatch, planes, to) } : dispatch);
+  const writes = planes && storing(planes.unrolled ?? 0, epilogue.inject.epilogue).UNROLLED;
+  node.emit(writes ? { ...dispatch, asPlanes: (to) => writingPlanes(dispatch, planes, to) } : dispatch);
 }
 
 /** A dispatch by the variant of its kernel that writes planes, or `undefined` if they do not lie in `vec4`s. */
 function writingPlanes(
   dispatch: PlannedDispatch,
-  variant: KernelOptions,
+  variant: PlanesVariant,
   y: View,
 ): PlannedDispatch | undefined {
   const address = planesAddress(y);
-  const { options, bindings, uniforms } = dispatch;
+  const { options, bindings, uniforms, workgroups: [, , layers] } = dispatch;
   return address && {
     ...dispatch,
-    options: { ...variant, inject: { ...options?.inject, ...variant.inject } },
+    options: { ...variant.options, inject: { ...options?.inject, ...variant.options.inject } },
+    workgroups: gridOf(variant.workgroups, layers),
     bindings: { ...bindings, y },
     uniforms: {
       ...uniforms,
@@ -196,6 +197,11 @@ function writingPlanes(
       y_stride_c: address.strideC,
     },
   };
+}
+
+function gridOf(workgroups: number, layers = 1): Workgroups {
+  const [columns, rows] = foldWorkgroups(workgroups);
+  return [columns, rows, layers];
 }
 
 function axesOf(shape: ConvShape, { address }: Addressed): WindowAxis[] {

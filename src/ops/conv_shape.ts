@@ -28,13 +28,22 @@ export interface ConvChoice extends Candidate {
   uniforms?: UniformValues;
   /** `vec4`s that an invocation stores, by a kernel that stores them one by one or in a loop: see {@linkcode storing}. */
   stores?: number;
-  /** Options of the kernel's variant that writes planes in place of an image; left out where it has none for the shape. */
-  planes?: KernelOptions;
+  /** The kernel's variant that writes planes in place of an image; left out where it has none for the shape. */
+  planes?: PlanesVariant;
   weights: WeightForm;
   /** Whether each four output channels have a row of a texture. */
   rows?: boolean;
   /** Nanoseconds, as an estimate has them; only their order means anything. */
   cost: number;
+}
+
+/** How a kernel writes planes. */
+export interface PlanesVariant {
+  options: KernelOptions;
+  /** Workgroups before folding, as often along z as the kernel has them. */
+  workgroups: number;
+  /** Epilogues of an invocation that are unrolled, of which a text may have too many. */
+  unrolled?: number;
 }
 
 /** A convolution in numbers: equal layers are equally fast with equal kernels. */

@@ -82,19 +82,21 @@ function stationaryChoice(shape: ConvShape, q: number): ConvChoice {
   const planes = entries * q <= MOST_FOR_PLANES && 4 * (8 / lanes - 1) <= outW;
   const turn = 8 / lanes * Math.max(atOnce, planes ? 4 : 1);
   const run = Math.ceil(pixels / stationaryRuns(pixels, blocks) / turn) * turn;
+  const workgroups = Math.ceil(pixels / run);
   return {
     id: `stationary Q${q}`,
     kernel: stationary,
     options: stationaryOptions(shape, q, atOnce, false),
-    ...(planes && { planes: stationaryOptions(shape, q, Math.min(atOnce, 4), true) }),
-    workgroups: Math.ceil(pixels / run),
+    ...(planes &&
+      { planes: { options: stationaryOptions(shape, q, Math.min(atOnce, 4), true), workgroups } }),
+    workgroups,
     layers: blocks,
     uniforms: { run, y_stride_c: 0 },
     weights: "texture",
     rows: true,
     cost: stationaryCost(
       {
-        workgroups: Math.ceil(pixels / run) * blocks,
+        workgroups: workgroups * blocks,
         turns: pixels * blocks * lanes / 8,
         loads: entries / lanes,
         entries,

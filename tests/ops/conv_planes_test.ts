@@ -1,37 +1,42 @@
 import { assert, assertEquals } from "@std/assert";
 import { planGraph, Session } from "../../src/graph/session.ts";
 import { importGraph } from "../../src/graph/import.ts";
+import type { PlanStep } from "../../src/graph/plan.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
+import type { HostTensor } from "../../src/tensor/host_tensor.ts";
 import { assertClose } from "../support/compare.ts";
 import { node } from "../support/onnx_builder.ts";
 import { runOrt } from "../support/ort.ts";
 import { Random } from "../support/random.ts";
 import { type Case, caseModel, i64, OpTester, randn } from "./harness.ts";
 
-/** A convolution whose weights stay, and what is behind it: a residual, a limit, more outputs. */
+/** A convolution, and what is behind it: a residual, a limit, more outputs. */
 interface Layer {
   batch: number;
   inC: number;
   outC: number;
+  groups?: number;
   kernel: readonly [number, number];
   size: readonly [number, number];
   strides: readonly [number, number];
-  behind: "nothing" | "Relu" | "Add" | "both outputs" | "an alias";
+  behind: "nothing" | "Relu" | "Silu" | "Add" | "both outputs" | "an alias";
 }
 
 function layerCase(random: Random, layer: Layer): Case {
-  const { batch, inC, outC, kernel: [kh, kw], size: [h, w], strides, behind } = layer;
+  const { batch, inC, outC, groups = 1, kernel: [kh, kw], size: [h, w], strides, behind } = layer;
   const out = [Math.ceil(h / strides[0]), Math.ceil(w / strides[1])];
   const pads = [(kh - 1) >> 1, (kw - 1) >> 1, kh >> 1, kw >> 1];
-  const fused = behind === "Relu" || behind === "Add" || behind === "both outputs";
+  const fused = behind !== "nothing" && behind !== "an alias";
   const conv = node("Conv", ["x", "w", "b"], [fused ? "c" : "y"], {
     kernel_shape: [kh, kw],
     strides: [...strides],
     pads,
+    group: groups,
   });
   const last = {
     "nothing": [],
     "Relu": [node("Relu", ["c"], ["y"])],
+    "Silu": [node("Sigmoid", ["c"], ["s"]), node("Mul", ["c", "s"], ["y"])],
     "Add": [node("Add", ["c", "z"], ["y"])],
     "both outputs": [node("Sigmoid", ["c"], ["y"])],
     "an alias": [node("Identity", ["y"], ["c"])],
@@ -43,7 +48,7 @@ function layerCase(random: Random, layer: Layer): Case {
       x: randn(random, [batch, inC, h, w]),
       ...(behind === "Add" && { z: randn(random, [batch, outC, ...out]) }),
     },
-    initializers: { w: randn(random, [outC, inC, kh, kw]), b: randn(random, [outC]) },
+    initializers: { w: randn(random, [outC, inC / groups, kh, kw]), b: randn(random, [outC]) },
     outputs: behind === "both outputs" || behind === "an alias" ? ["y", "c"] : ["y"],
     opset: 13,
   };
@@ -88,34 +93,82 @@ Deno.test("a convolution whose weights stay writes what leaves the network in ON
     (_, round) => randomLayer(random, (["nothing", "Relu", "Add"] as const)[round % 3]!, round),
   );
   for (const [round, layer] of [...layers, ...wide].entries()) {
-    const one = layerCase(random, layer);
-    const model = caseModel(one);
-    const expected = await runOrt(model, one.inputs, { graphOptimizationLevel: "disabled" });
-    const shapes = Object.fromEntries(Object.entries(one.inputs).map(([name, { shape }]) => [name, shape]));
-    const { candidates, layer: named } = planGraph(importGraph(parseModel(model)), shapes, target)
-      .steps.find(({ choice }) => choice)!.choice!;
-    for (const candidate of candidates.filter((name) => name.startsWith("stationary"))) {
-      const context = `round ${round}, ${candidate} of ${one.name}`;
-      using session = await Session.load(tester.device, model, {
-        choices: {
-          find: (asked) => asked === named ? { chosen: candidate, ms: {}, origin: "forced" } : undefined,
-        },
-      });
-      const { steps } = session.plan(shapes);
-      const y = expected.y!;
-      const copies = steps.some(({ kernel }) =>
-        kernel.name.startsWith("copy/") && kernel.name !== "copy/fill"
-      );
-      const fours = y.shape[2]! * y.shape[3]! % 4 === 0;
-      if (!fours) assert(copies, context);
-      seen[copies ? "copied" : "itself"]++;
-      if (!copies) streams.add(steps.at(-1)!.options?.overrides?.STREAMS);
-      assertClose((await session.run(one.inputs)).y!, y, { relative: 1e-5, absolute: 1e-6, context });
-    }
+    await eachCandidate(tester, layerCase(random, layer), /^stationary/, (steps, y, candidate) => {
+      const copied = copies(steps);
+      if (y.shape[2]! * y.shape[3]! % 4 !== 0) assert(copied, `round ${round}, ${candidate}`);
+      seen[copied ? "copied" : "itself"]++;
+      if (!copied) streams.add(steps.at(-1)!.options?.overrides?.STREAMS);
+    });
   }
   assert(seen.itself >= 10 && seen.copied >= 10, JSON.stringify(seen));
   assertEquals([...streams].sort(), [1, 2, 4, 8], "pixels side by side");
 });
+
+Deno.test("a depthwise convolution does so where rows are fours of pixels and its epilogue is no long one", async () => {
+  using tester = await OpTester.create();
+  if (!tester.device.target.software) {
+    console.log("left out: depthwise convolutions write planes on software adapters only");
+    return;
+  }
+  const random = new Random(35);
+  const below = (limit: number): number => Math.floor(random.uniform() * limit);
+  const seen = { itself: 0, copied: 0, long: 0 };
+  for (let round = 0; round < 16; round++) {
+    const channels = 2 + below(40), stride = 1 + below(2);
+    const layer: Layer = {
+      batch: 1 + below(2),
+      inC: channels,
+      outC: channels,
+      groups: channels,
+      kernel: [[3, 3], [5, 5], [3, 1], [2, 3]][below(4)] as [number, number],
+      size: [1 + below(13), stride * (round % 3 === 0 ? 1 + below(20) : 4 * (1 + below(5)))],
+      strides: [1 + below(2), stride],
+      behind: (["nothing", "Relu", "Silu", "Add"] as const)[round % 4]!,
+    };
+    const one = layerCase(random, layer);
+    const kind = new RegExp(`^depthwise ${["R1 P4", "R2 P7", "R2 P4", "R4 P4"][round >> 2]}`);
+    await eachCandidate(tester, one, kind, (steps, y, candidate) => {
+      const copied = copies(steps);
+      const long = layer.behind === "Silu" && candidate.includes("R4");
+      assertEquals(copied, y.shape[3]! % 4 !== 0 || long, `round ${round}, ${candidate} of ${one.name}`);
+      seen[long ? "long" : copied ? "copied" : "itself"]++;
+    });
+  }
+  assert(Object.values(seen).every((count) => count >= 1), JSON.stringify(seen));
+});
+
+/** Whether anything is copied after what computes it. */
+function copies(steps: readonly PlanStep[]): boolean {
+  return steps.some(({ kernel }) => kernel.name.startsWith("copy/") && kernel.name !== "copy/fill");
+}
+
+/** Runs a case with each candidate of a kind, and compares what comes out with what is expected. */
+async function eachCandidate(
+  tester: OpTester,
+  one: Case,
+  kind: RegExp,
+  check: (steps: readonly PlanStep[], y: HostTensor, candidate: string) => void,
+): Promise<void> {
+  const model = caseModel(one);
+  const { y } = await runOrt(model, one.inputs, { graphOptimizationLevel: "disabled" });
+  const shapes = Object.fromEntries(Object.entries(one.inputs).map(([name, { shape }]) => [name, shape]));
+  const { choice } = planGraph(importGraph(parseModel(model)), shapes, tester.device.target)
+    .steps.find(({ choice }) => choice) ?? {};
+  for (const candidate of choice?.candidates.filter((name) => kind.test(name)) ?? []) {
+    using session = await Session.load(tester.device, model, {
+      choices: {
+        find: (asked) =>
+          asked === choice!.layer ? { chosen: candidate, ms: {}, origin: "forced" } : undefined,
+      },
+    });
+    check(session.plan(shapes).steps, y!, candidate);
+    assertClose((await session.run(one.inputs)).y!, y!, {
+      relative: 1e-5,
+      absolute: 1e-6,
+      context: `${candidate} of ${one.name}`,
+    });
+  }
+}
 
 Deno.test("what leaves as another view of a convolution's output is copied from it", async () => {
   using tester = await OpTester.create();
