@@ -145,6 +145,7 @@ class PlanBuilder {
   readonly #external: ExternalViews;
   readonly #half: boolean;
   readonly #choices: KernelChoices | undefined;
+  readonly #kernels = new Set<string>();
   readonly #copyOutputs: boolean;
 
   constructor({ graph, types }: SpecialisedGraph, target: KernelTarget, options: PlanOptions) {
@@ -359,8 +360,10 @@ class PlanBuilder {
   choose<T extends Candidate>(
     layer: string,
     candidates: readonly T[],
+    nameOf?: (candidate: T) => string,
   ): { taken: T; choice: LayerChoice } {
-    return chooseAmong(this.#half ? `${layer} f16` : layer, candidates, this.#choices);
+    const kernels = nameOf && { names: this.#kernels, nameOf };
+    return chooseAmong(this.#half ? `${layer} f16` : layer, candidates, this.#choices, kernels);
   }
 
   #touch(storage: number, step: number): void {
@@ -461,12 +464,7 @@ class NodeLowering extends NodeContext implements Lowering {
     return { weight, form };
   }
 
-  choose<T extends Candidate>(
-    layer: string,
-    candidates: readonly T[],
-  ): { taken: T; choice: LayerChoice } {
-    return this.#plan.choose(layer, candidates);
-  }
+  choose: Lowering["choose"] = (layer, candidates, nameOf) => this.#plan.choose(layer, candidates, nameOf);
 
   emit(dispatch: PlannedDispatch): void {
     this.#plan.emit(this.node, dispatch);

@@ -6,7 +6,7 @@
 import { foldWorkgroups, type Workgroups } from "../gpu/mod.ts";
 import { planesAddress, type View } from "../tensor/view.ts";
 import { whyConvolution } from "./choice_reasons.ts";
-import { convCandidates } from "./conv_candidates.ts";
+import { type ConvCandidate, convCandidates } from "./conv_candidates.ts";
 import { convLayer, type ConvShape, isDepthwise, pixelsOf, type PlanesVariant } from "./conv_shape.ts";
 import { emitGeneral, type PackedWeights } from "./conv_general.ts";
 import type { PlannedEpilogue } from "./epilogue.ts";
@@ -124,7 +124,11 @@ export function emitConv(
     );
     return;
   }
-  const { taken, choice: own } = node.choose(convLayer(shape), candidates);
+  const { taken, choice: own } = node.choose(
+    convLayer(shape),
+    candidates,
+    (one) => nameOf(one, epilogue),
+  );
   const choice = whole?.choice ?? own;
   if ("winograd" in taken) {
     const { key, weights } = constants;
@@ -175,6 +179,12 @@ export function emitConv(
   const { planes } = taken;
   const writes = planes && storing(planes.unrolled ?? 0, epilogue.inject.epilogue).UNROLLED;
   node.emit(writes ? { ...dispatch, asPlanes: (to) => writingPlanes(dispatch, planes, to) } : dispatch);
+}
+
+/** Tells the kernels of layers apart, as far as their texts are known when one is chosen. */
+function nameOf(one: ConvCandidate, { inject: { epilogue = "" } }: PlannedEpilogue): string {
+  if ("winograd" in one) return `${one.id} ${epilogue}`;
+  return `${one.kernel.name} ${JSON.stringify(one.options.overrides)} ${epilogue}`;
 }
 
 /** A dispatch by the variant of its kernel that writes planes, or `undefined` if they do not lie in `vec4`s. */

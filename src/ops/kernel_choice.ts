@@ -38,36 +38,70 @@ export interface LayerChoice {
   /** The candidate that was taken. */
   readonly chosen: string;
   readonly origin: ChoiceOrigin;
+  /** Whether another was measured to be best, but no faster than is worth a kernel more. */
+  readonly shared: boolean;
   /** All candidates, the estimate's own first, then in the order of their estimates. */
   readonly candidates: readonly string[];
   /** Milliseconds by candidate, of those that were timed; `null` for one that the adapter refused. */
   readonly ms: Readonly<Record<string, number | null>>;
 }
 
+/** The kernels that a plan has so far, and which of them a candidate would run on. */
+export interface KernelsSoFar<T> {
+  readonly names: Set<string>;
+  /** Names the kernel of a candidate with all that is compiled into it. */
+  nameOf(candidate: T): string;
+}
+
+/**
+ * What another kernel may take of the time of the best to be preferred where the plan has it already: it takes 10 to 30 ms
+ * to compile one, and on a busy machine measurements vary by as much.
+ */
+const AS_FAST = 1.1;
+
 /**
  * Takes what was measured to be best, or the first where nothing is known, or where what is known is no candidate (any
- * more).
+ * more). Of those that were measured to be about as fast, it takes one whose kernel the plan has already.
  *
  * @param candidates at least one; the estimate's own first.
+ * @param kernels gets the kernel of the one that is taken.
  */
 export function chooseAmong<T extends Candidate>(
   layer: string,
   candidates: readonly T[],
   choices: KernelChoices | undefined,
+  kernels?: KernelsSoFar<T>,
 ): { taken: T; choice: LayerChoice } {
   const known = candidates.length > 1 ? choices?.find(layer) : undefined;
   const found = candidates.find(({ id }) => id === known?.chosen);
-  const taken = found ?? candidates[0]!;
+  const shared = found && kernels && sharing(found, candidates, known!, kernels);
+  const taken = shared ?? found ?? candidates[0]!;
+  kernels?.names.add(kernels.nameOf(taken));
   return {
     taken,
     choice: {
       layer,
       chosen: taken.id,
       origin: found ? known!.origin : "estimate",
+      shared: shared !== undefined,
       candidates: candidates.map(({ id }) => id),
       ms: found ? known!.ms : {},
     },
   };
+}
+
+/** The fastest of those that are about as fast as the best and run on a kernel that there is, if that of the best is none. */
+function sharing<T extends Candidate>(
+  best: T,
+  candidates: readonly T[],
+  { origin, ms }: MeasuredLayer & { origin: ChoiceOrigin },
+  { names, nameOf }: KernelsSoFar<T>,
+): T | undefined {
+  const has = (one: T): boolean => names.has(nameOf(one));
+  if (origin === "forced" || has(best)) return undefined;
+  const timeOf = ({ id }: T): number => ms[id] ?? Infinity;
+  return candidates.filter((one) => timeOf(one) <= AS_FAST * (ms[best.id] ?? 0) && has(one))
+    .toSorted((a, b) => timeOf(a) - timeOf(b))[0];
 }
 
 /** What is estimated to take about as long. */
@@ -101,6 +135,8 @@ const ORIGINS: Readonly<Record<Exclude<ChoiceOrigin, "estimate">, string>> = {
 };
 
 /** Why a kernel runs: what was measured, else what the estimate says. */
-export function whyChosen({ origin }: LayerChoice, estimated: () => string): string {
-  return origin === "estimate" ? estimated() : ORIGINS[origin];
+export function whyChosen({ origin, shared }: LayerChoice, estimated: () => string): string {
+  if (origin === "estimate") return estimated();
+  return ORIGINS[origin] +
+    (shared ? ", about as fast as the best, and compiled for another layer already" : "");
 }

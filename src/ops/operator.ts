@@ -218,10 +218,13 @@ export interface Lowering extends NodeContext {
    *
    * @param layer what it computes, in numbers: equal layers of any networks are known by what was measured of one.
    * @param candidates the estimate's own first; at least one.
+   * @param nameOf names a candidate's kernel with all that is compiled into it: of those that are about as fast, one is taken
+   * whose kernel the plan has already.
    */
   choose<T extends Candidate>(
     layer: string,
     candidates: readonly T[],
+    nameOf?: (candidate: T) => string,
   ): { taken: T; choice: LayerChoice };
   /** Adds a dispatch to the plan. */
   emit(dispatch: PlannedDispatch): void;
