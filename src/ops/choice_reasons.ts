@@ -5,6 +5,7 @@
  */
 import type { KernelOptions, KernelTarget } from "../gpu/mod.ts";
 import type { ConvShape } from "./conv_shape.ts";
+import type { ProductExtents } from "./product_candidates.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 
 /** What was chosen. */
@@ -70,14 +71,6 @@ const SHARING: Readonly<Record<number, string>> = {
   8: "each invocation goes",
 };
 
-/** The size of a matrix product. */
-interface ProductExtents {
-  batches: number;
-  rows: number;
-  columns: number;
-  depth: number;
-}
-
 /** Why a matrix product runs on its kernel. */
 export function whyProduct(
   { rows, columns }: ProductExtents,
@@ -88,7 +81,8 @@ export function whyProduct(
   const tile = `${constant("P")} rows x ${4 * constant("Q")} columns an invocation`;
   switch (kernel.name) {
     case "gemm/tiled":
-      return `hardware, and ${rows} rows (8 or more): tiles in workgroup memory`;
+      return `hardware, and ${rows} rows (8 or more): ${constant("TILE_ROWS")} rows x ` +
+        `${4 * constant("TILE_COLUMNS4")} columns in workgroup memory, ${tile}`;
     case "gemm/subgroup":
       return `software with subgroups, and ${rows} rows (8 or more): eight invocations load for all, ${tile}` +
         (inTexture ? ", weights from a texture" : "");

@@ -67,7 +67,10 @@ export function storing(stores: number, epilogue = ""): Record<"UNROLLED" | "LOO
 }
 
 /** Tile constants as text, because arrays are sized by them, and as counts for unrolling. */
-export function tiled(overrides: Record<string, number>, tile: Record<string, number>): KernelOptions {
+export function tiled(
+  overrides: Record<string, number | boolean>,
+  tile: Record<string, number>,
+): KernelOptions {
   const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
   return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
 }

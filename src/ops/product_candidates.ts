@@ -10,6 +10,7 @@ import TILED from "../../shaders/gemm/tiled.wgsl" with { type: "text" };
 import type { KernelOptions, KernelSource, KernelTarget } from "../gpu/mod.ts";
 import { denseCost, type DenseTile } from "./conv_cost.ts";
 import { type Candidate, inOrder } from "./kernel_choice.ts";
+import { tiled } from "./kernel_text.ts";
 
 const registerKernel: KernelSource = { name: "gemm/register", wgsl: REGISTER };
 const subgroupKernel: KernelSource = { name: "gemm/subgroup", wgsl: SUBGROUP };
@@ -69,18 +70,47 @@ export function productCandidates(
   const shared = subgroups ? subgroupChoices(extents, factor) : [];
   if (factor.alongK) return shared;
   const registers = registerChoices(extents, target);
-  const tiles = !target.software && rows >= LEAST_SHARED_ROWS ? [tiledChoice(extents)] : [];
-  const [first, ...others] = [...tiles, ...shared, ...registers] as [ProductChoice, ...ProductChoice[]];
-  // The estimates are of software.
+  const tiles = !target.software && rows >= LEAST_SHARED_ROWS
+    ? SHARED_TILES.map((tile) => sharedChoice(extents, tile))
+    : [];
+  // The estimates are of software. Elsewhere two tiles and a kernel without go before the others: who times but a few then
+  // times different ones.
+  const [first, ...others] = [
+    ...tiles.slice(0, 2),
+    ...shared,
+    ...tiles.length > 0 ? registers.slice(0, 1) : [],
+    ...tiles.slice(2),
+    ...registers,
+  ] as [ProductChoice, ...ProductChoice[]];
   return inOrder(first, others, ({ cost }) => target.software ? cost : 0).slice(0, MOST_CANDIDATES);
 }
 
-function tiledChoice({ batches, rows, columns }: ProductExtents): ProductChoice {
+/** A tile in workgroup memory, of rows x column groups, and an invocation's part of it. */
+interface SharedTile extends DenseTile {
+  rows: number;
+  columns4: number;
+}
+
+/** Workgroups of 64 to 256, with up to 12 KiB of workgroup memory (WebGPU grants 16); the usual one first. */
+const SHARED_TILES: readonly SharedTile[] = [
+  { rows: 64, columns4: 16, p: 4, q: 1 },
+  { rows: 64, columns4: 16, p: 4, q: 4 },
+  { rows: 64, columns4: 16, p: 8, q: 2 },
+  { rows: 32, columns4: 16, p: 4, q: 2 },
+  { rows: 32, columns4: 8, p: 2, q: 2 },
+  { rows: 128, columns4: 16, p: 8, q: 4 },
+];
+
+function sharedChoice(
+  { batches, rows, columns }: ProductExtents,
+  { rows: tileRows, columns4, p, q }: SharedTile,
+): ProductChoice {
+  const tile = { TILE_ROWS: tileRows, TILE_COLUMNS4: columns4, STEP4: 4, P: p, Q: q };
   return {
-    id: "tiled",
+    id: `tiled ${tileRows}x${4 * columns4} P${p} Q${q}`,
     kernel: tiledKernel,
-    options: {},
-    workgroups: batches * Math.ceil(rows / 64) * Math.ceil(columns / 64),
+    options: tiled({ WG: tileRows / p * columns4 / q }, tile),
+    workgroups: batches * Math.ceil(rows / tileRows) * Math.ceil(columns / (4 * columns4)),
     cost: 0,
   };
 }
@@ -150,10 +180,4 @@ function registerChoice(
       false,
     ),
   };
-}
-
-/** Tile constants as text, because arrays are sized by them, and as counts for unrolling. */
-function tiled(overrides: Record<string, number | boolean>, tile: Record<string, number>): KernelOptions {
-  const text = Object.entries(tile).map(([name, value]) => `const ${name} = ${value}u;`).join("\n");
-  return { overrides: { ...overrides, ...tile }, inject: { tile: text } };
 }
