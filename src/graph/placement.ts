@@ -5,6 +5,7 @@
  * @module
  */
 import { attr } from "../ops/attribute.ts";
+import type { HostedConcat } from "../ops/concat.ts";
 import type { Node } from "../ops/node.ts";
 import { NodeContext, type TensorType } from "../ops/operator.ts";
 import { findOperator } from "../ops/registry.ts";
@@ -40,6 +41,8 @@ export interface Placement {
   layouts: ReadonlyMap<string, Layout>;
   /** Concatenations of which every part is written in place: better copied as a whole than part by part. */
   complete: ReadonlySet<string>;
+  /** Values in whose memory concatenations are made; see {@linkcode HostedConcat}. */
+  hosts: ReadonlyMap<string, string>;
 }
 
 /** Plans the places. */
@@ -47,6 +50,7 @@ export function placeConcatenations(graph: Graph, types: ReadonlyMap<string, Ten
   const layouts = new Map<string, Layout>();
   const places = new Map<string, Place>();
   const complete = new Set<string>();
+  const hosts = new Map<string, string>();
   const producers = graph.producers();
   const consumers = graph.consumers();
   for (const input of graph.inputs) {
@@ -59,6 +63,7 @@ export function placeConcatenations(graph: Graph, types: ReadonlyMap<string, Ten
       : producedLayout(node, types, layouts);
     for (const output of node.outputs) layouts.set(output, layout);
     if (node.op !== "Concat") continue;
+    if ("host" in node) hosts.set(node.outputs[0]!, (node as HostedConcat).host);
     const { shape } = types.get(node.outputs[0]!)!;
     const axis = (attr.int(node, "axis", 1) + shape.length) % shape.length;
     let start = 0;
@@ -85,7 +90,7 @@ export function placeConcatenations(graph: Graph, types: ReadonlyMap<string, Ten
     const within = producers.has(input) && readOnce(input) ? inverseOf(node, graph, types) : undefined;
     if (within) seen.set(input, { as: node.outputs[0]!, within });
   }
-  return { places, seen, layouts, complete };
+  return { places, seen, layouts, complete, hosts };
 }
 
 /** Whether what makes a value copies it element by element, or is a view of something that may be copied so. */

@@ -288,7 +288,7 @@ class PlanBuilder {
    * storage.
    */
   destination(name: string, layout: Layout, accepts: (view: View) => boolean): View {
-    const existing = this.views.get(name);
+    const existing = this.views.get(name) ?? this.views.get(this.placement.hosts.get(name) ?? "");
     if (existing) return existing;
     const planned = this.#planned(name);
     if (planned && accepts(planned)) return planned;

@@ -14,6 +14,7 @@ import { decidingInputs } from "./deciding.ts";
 import type { Graph, OutputInfo, ValueInfo } from "./graph.ts";
 import { loadGraph, type ModelSource } from "./load.ts";
 import { fuseDepthwise } from "./passes/fuse_depthwise.ts";
+import { joinConvolutions } from "./passes/join_convolutions.ts";
 import { runPasses } from "./passes/mod.ts";
 import { packQuantised } from "./passes/pack_quantised.ts";
 import { buildPlan, type Plan, type PlanOptions } from "./plan.ts";
@@ -58,6 +59,7 @@ export function planGraph(
   } else {
     packQuantised(specialised);
     if (pairsConvolutions(target)) fuseDepthwise(specialised);
+    if (!target.plain) joinConvolutions(specialised);
   }
   const plan = buildPlan(specialised, target, options);
   return target.software && !target.plain ? loadThroughTexels(plan, target.textures) : plan;

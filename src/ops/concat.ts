@@ -11,8 +11,17 @@ import { elementCount, type HostTensor, hostTensor } from "../tensor/host_tensor
 import { joinViews, paddedChannels, sliceView, type View } from "../tensor/view.ts";
 import { copyDispatch, padDispatch } from "./copy.ts";
 import { anyCounts, countsOf, refuseCount } from "./counts.ts";
+import type { Node } from "./node.ts";
 import type { NodeContext, Operator } from "./operator.ts";
 import { ANY_TYPE } from "./types.ts";
+
+/**
+ * A concatenation that is made in the memory of another value of its size: some of its parts lie there already, the others
+ * are written over what nobody reads any more.
+ */
+export interface HostedConcat extends Node {
+  host: string;
+}
 
 function concatAxis(node: NodeContext): number {
   return node.axis(attr.int(node.node, "axis", 1), node.shape(0).length);

@@ -87,7 +87,7 @@ Deno.test("channels are copied for other convolutions, and where most would be r
     [
       network("depthwise", [1, 16, 4, 4], [...nodes, conv("odd", { group: 8 })], {
         ...constants,
-        w: randn(random, [8, 1, 1, 1]),
+        w: randn(random, [8, 1, 3, 3]),
       }),
       "copy Conv copy",
     ],
