@@ -284,8 +284,8 @@ class PlanBuilder {
   }
 
   /**
-   * Where an output goes: the place that was planned for it, if the node that makes it accepts that view; else dense
-   * storage.
+   * Where an output goes: the memory of what hosts it; the place that was planned for it, if the node that makes it accepts
+   * that view; else dense storage.
    */
   destination(name: string, layout: Layout, accepts: (view: View) => boolean): View {
     const existing = this.views.get(name) ?? this.views.get(this.placement.hosts.get(name) ?? "");
