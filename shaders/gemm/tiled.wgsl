@@ -15,7 +15,8 @@
 // Grid: batches * ceil(columns / 4 / TILE_COLUMNS4) * ceil(rows / TILE_ROWS) workgroups. TILE_ROWS is a multiple of P,
 // TILE_COLUMNS4 of Q, and WG = (TILE_ROWS / P) * (TILE_COLUMNS4 / Q).
 // Workgroup memory: 16 * STEP4 * (TILE_ROWS + 4 * TILE_COLUMNS4) bytes.
-// Limit: the loops of an invocation, depth / 4 + batch_rank turns in all, must stay under 65,535 (llvmpipe).
+// Limit: an invocation's loops must stay under 65,535 turns in all (llvmpipe): batch_rank, and for each 4 * STEP4 k
+// 1 + STEP4 + STEP4 * (TILE_ROWS + 4 * TILE_COLUMNS4) / WG.
 
 struct Params {
   rows: u32,

@@ -289,7 +289,8 @@ export class Session implements Disposable {
 
   /**
    * Finds the first node whose result departs from a reference's: runs the plan as it would be run, but for keeping every
-   * value that its kernels make, and compares those that the reference knows, in order.
+   * value that its kernels make, and compares those that the reference knows, in order. Convolutions that are one dispatch
+   * otherwise stay apart for it.
    *
    * @param inputs as for {@linkcode run}.
    * @param reference gives values by name (such as those of another engine, asked for as further outputs).

@@ -181,7 +181,10 @@ export function emitConv(
   node.emit(writes ? { ...dispatch, asPlanes: (to) => writingPlanes(dispatch, planes, to) } : dispatch);
 }
 
-/** Tells the kernels of layers apart, as far as their texts are known when one is chosen. */
+/**
+ * Tells the kernels of layers apart, as far as their texts are known when one is chosen: not yet whether the result leaves
+ * the network as planes, and what is loaded through textures.
+ */
 function nameOf(one: ConvCandidate, { inject: { epilogue = "" } }: PlannedEpilogue): string {
   if ("winograd" in one) return `${one.id} ${epilogue}`;
   return `${one.kernel.name} ${JSON.stringify(one.options.overrides)} ${epilogue}`;

@@ -38,7 +38,7 @@ export interface LayerChoice {
   /** The candidate that was taken. */
   readonly chosen: string;
   readonly origin: ChoiceOrigin;
-  /** Whether another was measured to be best, but no faster than is worth a kernel more. */
+  /** Whether another was measured to be best, but is not enough faster to be worth a kernel more. */
   readonly shared: boolean;
   /** All candidates, the estimate's own first, then in the order of their estimates. */
   readonly candidates: readonly string[];
@@ -54,8 +54,8 @@ export interface KernelsSoFar<T> {
 }
 
 /**
- * What another kernel may take of the time of the best to be preferred where the plan has it already: it takes 10 to 30 ms
- * to compile one, and on a busy machine measurements vary by as much.
+ * What a kernel that the plan has already may take of the time of the fastest: it takes 10 to 30 ms to compile another, and
+ * on a busy machine measurements vary by as much.
  */
 const AS_FAST = 1.1;
 
@@ -90,17 +90,18 @@ export function chooseAmong<T extends Candidate>(
   };
 }
 
-/** The fastest of those that are about as fast as the best and run on a kernel that there is, if that of the best is none. */
+/** The fastest of those that are about as fast as any and run on a kernel that there is, if that of the chosen is none. */
 function sharing<T extends Candidate>(
-  best: T,
+  chosen: T,
   candidates: readonly T[],
   { origin, ms }: MeasuredLayer & { origin: ChoiceOrigin },
   { names, nameOf }: KernelsSoFar<T>,
 ): T | undefined {
   const has = (one: T): boolean => names.has(nameOf(one));
-  if (origin === "forced" || has(best)) return undefined;
+  if (origin === "forced" || has(chosen)) return undefined;
   const timeOf = ({ id }: T): number => ms[id] ?? Infinity;
-  return candidates.filter((one) => timeOf(one) <= AS_FAST * (ms[best.id] ?? 0) && has(one))
+  const least = Math.min(...candidates.map(timeOf));
+  return candidates.filter((one) => timeOf(one) <= AS_FAST * least && has(one))
     .toSorted((a, b) => timeOf(a) - timeOf(b))[0];
 }
 

@@ -219,7 +219,7 @@ export interface Lowering extends NodeContext {
    * @param layer what it computes, in numbers: equal layers of any networks are known by what was measured of one.
    * @param candidates the estimate's own first; at least one.
    * @param nameOf names a candidate's kernel with all that is compiled into it: of those that are about as fast, one is taken
-   * whose kernel the plan has already.
+   * whose kernel the plan has already. Left out, kernels are not shared for their own sake.
    */
   choose<T extends Candidate>(
     layer: string,

@@ -1,6 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
+import { kernelKey } from "../../src/gpu/kernel.ts";
 import type { KernelTarget } from "../../src/gpu/mod.ts";
 import { importGraph } from "../../src/graph/import.ts";
+import type { Plan } from "../../src/graph/plan.ts";
 import { layersOf } from "../../src/graph/tuning/plan_part.ts";
 import { planGraph, Session } from "../../src/graph/session.ts";
 import { parseModel } from "../../src/onnx/parse.ts";
@@ -8,6 +10,7 @@ import { elementCount, hostTensor } from "../../src/tensor/host_tensor.ts";
 import { stationaryRuns } from "../../src/ops/conv_stationary.ts";
 import type { KernelChoices } from "../../src/ops/kernel_choice.ts";
 import { assertClose } from "../support/compare.ts";
+import { node } from "../support/onnx_builder.ts";
 import { runOrt } from "../support/ort.ts";
 import { Random } from "../support/random.ts";
 import { type Case, caseModel, opCase, OpTester, randn } from "./harness.ts";
@@ -281,4 +284,39 @@ Deno.test("equal layers have one name, whatever their nodes are called; other pr
     "conv 3x3/1x1 17>19 at 1x9x6",
     "conv 3x3/1x1 17>19 at 1x9x6 f16",
   ]);
+});
+
+Deno.test("of layers whose kernels are about as fast, the second takes the first one's", () => {
+  const random = new Random(12);
+  const one: Case = {
+    name: "two layers",
+    opset: 13,
+    nodes: [
+      node("Conv", ["x", "v"], ["c"], {}, { name: "first" }),
+      node("MaxPool", ["c"], ["p"], { kernel_shape: [2, 2], strides: [2, 2] }, { name: "pool" }),
+      node("Conv", ["p", "w"], ["y"], {}, { name: "second" }),
+    ],
+    inputs: { x: randn(random, [1, 16, 12, 12]) },
+    initializers: { v: randn(random, [16, 16, 1, 1]), w: randn(random, [16, 16, 1, 1]) },
+    outputs: ["y"],
+  };
+  const graph = importGraph(parseModel(caseModel(one)));
+  const target = { software: true, subgroups: false };
+  const plan = (choices?: KernelChoices): Plan =>
+    planGraph(graph, { x: [1, 16, 12, 12] }, target, { copyOutputs: true, ...(choices && { choices }) });
+  const [first, second] = layersOf(plan()).map(({ choice }) => choice);
+  const [usual, other] = first!.candidates;
+  for (const [ms, expected] of [[1.05, usual], [1.2, other]] as const) {
+    const { steps } = plan({
+      find: (layer) => ({
+        chosen: layer === second!.layer ? other! : usual!,
+        ms: layer === second!.layer ? { [usual!]: ms, [other!]: 1 } : { [usual!]: 1 },
+        origin: "table",
+      }),
+    });
+    const [a, b] = steps.filter(({ choice }) => choice);
+    assertEquals(b!.choice!.chosen, expected);
+    const texts = [a, b].map((step) => kernelKey(step!.kernel, step!.options ?? {}));
+    assertEquals(texts[0] === texts[1], expected === usual, `${ms} times the time`);
+  }
 });

@@ -113,6 +113,7 @@ Deno.test("a depthwise convolution does so where rows are fours of pixels and it
   const random = new Random(35);
   const below = (limit: number): number => Math.floor(random.uniform() * limit);
   const seen = { itself: 0, copied: 0, long: 0 };
+  const tiles = new Set<string>();
   for (let round = 0; round < 16; round++) {
     const channels = 2 + below(40), stride = 1 + below(2);
     const layer: Layer = {
@@ -132,9 +133,11 @@ Deno.test("a depthwise convolution does so where rows are fours of pixels and it
       const long = layer.behind === "Silu" && candidate.includes("R4");
       assertEquals(copied, y.shape[3]! % 4 !== 0 || long, `round ${round}, ${candidate} of ${one.name}`);
       seen[long ? "long" : copied ? "copied" : "itself"]++;
+      if (!copied) tiles.add(candidate.replace(/ WG.*/, ""));
     });
   }
-  assert(Object.values(seen).every((count) => count >= 1), JSON.stringify(seen));
+  assert(Object.values(seen).every((count) => count >= 2), JSON.stringify(seen));
+  assertEquals([...tiles].sort(), ["R1 P4", "R2 P4", "R2 P7", "R4 P4"].map((tile) => `depthwise ${tile}`));
 });
 
 /** Whether anything is copied after what computes it. */

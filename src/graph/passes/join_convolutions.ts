@@ -1,12 +1,19 @@
 import { attr } from "../../ops/attribute.ts";
 import type { HostedConcat } from "../../ops/concat.ts";
 import { readConv } from "../../ops/conv.ts";
+import { DEPTHWISE_POINTWISE } from "../../ops/conv_pair.ts";
 import { type EpilogueStep, epilogueSteps, type FusedNode, stepInputs } from "../../ops/epilogue.ts";
 import type { Node } from "../../ops/node.ts";
 import { NodeContext } from "../../ops/operator.ts";
 import { findOperator } from "../../ops/registry.ts";
 import { type HostTensor, hostTensor, toFloat32 } from "../../tensor/host_tensor.ts";
 import type { SpecialisedGraph } from "../specialise.ts";
+
+/**
+ * Operators that always compute what they make. Others may hand their input on as it lies, which is then read wherever their
+ * own output is: a Resize to the same size, a Cast to the same type, a Max of one.
+ */
+const COMPUTING = ["Conv", "ConvTranspose", DEPTHWISE_POINTWISE];
 
 /** A convolution that can be one of several in one. */
 interface Part {
@@ -22,7 +29,9 @@ interface Part {
  * of them goes into a concatenation, that must be possible in the same memory, the other part written over what nobody
  * reads any more (see {@linkcode HostedConcat}); else they stay apart, since a part would have to be copied.
  *
- * It is for the order that nodes are lowered in, so no pass behind it may change that.
+ * It is for the order that nodes are lowered in, so no pass behind it may change that. Joining a later group moves its
+ * convolutions to the first one's place; none of them is what writes into an earlier group's memory, since a concatenation
+ * that has a host gets no second one: the part that it keeps comes from a Split then.
  */
 export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
   for (const parts of groups()) {
@@ -53,7 +62,7 @@ export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
     const { groups, outC, axes } = readConv(new NodeContext(node, graph.opset(node), types, graph.constants));
     // Parts begin at whole vec4s.
     if (groups > 1 || axes.length !== 2 || outC % 4 !== 0) return undefined;
-    return { key: JSON.stringify([x, axes, steps]), part: { node, weights, bias, outC } };
+    return { key: JSON.stringify([x, axes, steps], exactly), part: { node, weights, bias, outC } };
   }
 
   /**
@@ -95,7 +104,10 @@ export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
         const writer = producers.get(name);
         if (!writer || writesEarly(writer)) return false;
         const written = order.get(writer)!;
-        return written > made && (consumers.get(part!) ?? []).every((reader) => order.get(reader)! < written);
+        return written > made &&
+          (consumers.get(part!) ?? []).every((reader) =>
+            COMPUTING.includes(reader.op) && order.get(reader)! < written
+          );
       });
     });
   }
@@ -154,6 +166,11 @@ export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
     types.set(name, tensor);
     return name;
   }
+}
+
+/** JSON has no infinite numbers, no NaN and no negative zero. */
+function exactly(_: string, value: unknown): unknown {
+  return typeof value === "number" ? Object.is(value, -0) ? "-0" : `${value}` : value;
 }
 
 /** Whether what a node makes may be written by the nodes before it, which then make it in its place. */
