@@ -19,7 +19,7 @@ import {
   prefersSubgroups,
 } from "./conv_shape.ts";
 import { keepsWeights, stationaryCandidates } from "./conv_stationary.ts";
-import { type Candidate, inOrder, shortestOfBest } from "./kernel_choice.ts";
+import { type Candidate, inOrder, MOST_CANDIDATES, shortestOfBest } from "./kernel_choice.ts";
 import { broadcastWeights, LANE_BUILTIN, TEXTURE_WEIGHTS, tiled } from "./kernel_text.ts";
 import { MAX_ITERATIONS } from "./strided.ts";
 import { chooseWinograd, winogradApplies, winogradCost, type WinogradTile } from "./winograd_choice.ts";
@@ -78,9 +78,6 @@ function denseCandidates(shape: ConvShape, target: KernelTarget): ConvChoice[] {
   const fills = inC / groups >= 16 && outC / groups >= 16;
   return fills ? [...tiles, ...registers.slice(0, 4)] : [...registers, ...tiles.slice(0, 4)];
 }
-
-/** Tiles of one layer that come into question; those behind are estimated to take longer. */
-const MOST_CANDIDATES = 8;
 
 /** Output vec4s of an invocation at most: everything is unrolled over them. */
 const MAX_UNROLLED = 32;

@@ -7,13 +7,11 @@ import DEPTHWISE from "../../shaders/conv/depthwise.wgsl" with { type: "text" };
 import type { KernelSource, KernelTarget } from "../gpu/mod.ts";
 import { depthwiseCost } from "./conv_cost.ts";
 import type { ConvChoice, ConvShape, PlanesVariant } from "./conv_shape.ts";
-import { inOrder, shortestOfBest } from "./kernel_choice.ts";
+import { inOrder, MOST_CANDIDATES, shortestOfBest } from "./kernel_choice.ts";
 import { tiled } from "./kernel_text.ts";
 
 const depthwise: KernelSource = { name: "conv/depthwise", wgsl: DEPTHWISE };
 
-/** Tiles of one layer that come into question; those behind are estimated to take longer. */
-const MOST_CANDIDATES = 8;
 /** Taps up to which the kernel is unrolled. */
 const MAX_TAPS = 225;
 /** Elements of a window, up to which it is worth to have more than one output an invocation. */

@@ -105,6 +105,9 @@ function sharing<T extends Candidate>(
     .toSorted((a, b) => timeOf(a) - timeOf(b))[0];
 }
 
+/** Tiles of one layer that come into question; those behind are estimated to take longer. */
+export const MOST_CANDIDATES = 8;
+
 /** What is estimated to take about as long. */
 const NEARLY = 1.12;
 

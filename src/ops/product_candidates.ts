@@ -9,7 +9,7 @@ import SUBGROUP from "../../shaders/gemm/subgroup.wgsl" with { type: "text" };
 import TILED from "../../shaders/gemm/tiled.wgsl" with { type: "text" };
 import type { KernelOptions, KernelSource, KernelTarget } from "../gpu/mod.ts";
 import { denseCost, type DenseTile } from "./conv_cost.ts";
-import { type Candidate, inOrder } from "./kernel_choice.ts";
+import { type Candidate, inOrder, MOST_CANDIDATES } from "./kernel_choice.ts";
 import { tiled } from "./kernel_text.ts";
 
 const registerKernel: KernelSource = { name: "gemm/register", wgsl: REGISTER };
@@ -46,8 +46,6 @@ export interface ProductChoice extends Candidate {
 const LEAST_SHARED_ROWS = 8;
 /** Sums of an invocation at most: everything is unrolled over them. */
 const MAX_SUMS = 32;
-/** Tiles of one product that come into question; those behind are estimated to take longer. */
-const MOST_CANDIDATES = 8;
 const POWERS = [1, 2, 4, 8, 16] as const;
 
 /** A product in numbers: equal ones are equally fast with equal kernels. */

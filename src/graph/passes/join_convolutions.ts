@@ -35,9 +35,12 @@ interface Part {
  */
 export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
   for (const parts of groups()) {
-    const concats = concatsOf(parts);
+    const consumers = graph.consumers();
+    const concats = concatsOf(parts, consumers);
     // What a concatenation keeps may be its first part or its last.
-    const ordered = [parts, parts.toReversed()].find((some) => concats?.every((one) => canHost(some, one)));
+    const ordered = [parts, parts.toReversed()].find((some) =>
+      concats?.every((one) => canHost(some, one, consumers))
+    );
     if (concats && ordered) join(parts[0]!.node, ordered, concats);
   }
 
@@ -69,18 +72,18 @@ export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
    * The concatenations that parts go into, one at the most; `undefined` if there are more, or a part is only seen in another
    * form, as which it may have a place already.
    */
-  function concatsOf(parts: readonly Part[]): Node[] | undefined {
-    const consumers = graph.consumers();
+  function concatsOf(parts: readonly Part[], consumers: ReadonlyMap<string, Node[]>): Node[] | undefined {
     const readers = parts.flatMap(({ node }) => consumers.get(node.outputs[0]!) ?? []);
     const concats = [...new Set(readers.filter(({ op }) => op === "Concat"))];
-    return concats.length > 1 ||
-        readers.some((reader) => reader.op !== "Concat" && findOperator(reader)?.views)
-      ? undefined
-      : concats;
+    return concats.length > 1 || readers.some((reader) => findOperator(reader)?.views) ? undefined : concats;
   }
 
   /** Whether a concatenation can be made in the memory of parts, one behind the other. */
-  function canHost(parts: readonly Part[], concat: Node): boolean {
+  function canHost(
+    parts: readonly Part[],
+    concat: Node,
+    consumers: ReadonlyMap<string, Node[]>,
+  ): boolean {
     const value = concat.outputs[0]!;
     const { shape } = types.get(value)!;
     const channels = parts.reduce((total, { outC }) => total + outC, 0);
@@ -88,8 +91,8 @@ export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
     if (graph.isOutput(value) || shape.length !== 4 || (axis !== 1 && axis !== -3) || shape[1] !== channels) {
       return false;
     }
-    const consumers = graph.consumers(), producers = graph.producers();
     if (consumers.get(value)?.some(({ op }) => op === "Concat")) return false;
+    const producers = graph.producers();
     const order = new Map(graph.nodes.map((node, i) => [node, i]));
     const made = Math.min(...parts.map(({ node }) => order.get(node)!));
     let start = 0;
@@ -114,32 +117,31 @@ export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
 
   /** Puts one convolution in the place of the first of several. */
   function join(first: FusedNode, parts: readonly Part[], concats: readonly Node[]): void {
-    const names = parts.map(({ node }) => node.name || node.outputs[0]!).join(" and ");
+    const name = graph.freshName(parts.map(({ node }) => node.name || node.outputs[0]!).join(" and "));
     const outputs = parts.map(({ node }) => node.outputs[0]!);
     const sizes = parts.map(({ outC }) => outC);
     const channels = sizes.reduce((a, b) => a + b, 0);
     const { dtype, shape } = types.get(outputs[0]!)!;
-    const whole = graph.freshName(`${names} joined`);
-    types.set(whole, { dtype, shape: shape.with(1, channels) });
+    types.set(name, { dtype, shape: shape.with(1, channels) });
     const weights = constant(
-      `${names} weights`,
+      `${name} weights`,
       [channels, ...parts[0]!.weights.shape.slice(1)],
       parts.map((part) => part.weights),
     );
     const zeros = (size: number): HostTensor => hostTensor("f32", [size], new Float32Array(size));
-    const bias = constant(`${names} bias`, [channels], parts.map(({ bias, outC }) => bias ?? zeros(outC)));
+    const bias = constant(`${name} bias`, [channels], parts.map(({ bias, outC }) => bias ?? zeros(outC)));
     const joined: FusedNode = {
       ...first,
-      name: graph.freshName(names),
+      name,
       inputs: [first.inputs[0]!, weights, bias],
       arity: 3,
-      outputs: [whole],
+      outputs: [name],
     };
     const split: Node = {
-      name: graph.freshName(`${names} parted`),
+      name: graph.freshName(`${name} parted`),
       op: "Split",
       domain: "",
-      inputs: [whole],
+      inputs: [name],
       outputs,
       attributes: new Map([
         ["axis", { type: "int", value: 1 }],
@@ -149,7 +151,7 @@ export function joinConvolutions({ graph, types }: SpecialisedGraph): void {
     graph.replaceNode(first, joined, split);
     for (const { node } of parts) if (node !== first) graph.removeNode(node);
     for (const concat of concats) {
-      const within: HostedConcat = { ...concat, host: whole };
+      const within: HostedConcat = { ...concat, host: name };
       graph.replaceNode(concat, within);
     }
   }
